@@ -1,0 +1,127 @@
+/* conf.h -- main.cf and master.cf: the table of parameters, the typed values, the services.
+ *
+ * parameters.def is the one table: every name that Postfix 3.12 knows and ours, with type,
+ * default, bounds and whether we honour it. struct params has one typed field for each of
+ * them, filled in by conf_load with -o overrides applied. */
+#ifndef CONF_H
+#define CONF_H
+
+#include "base.h"
+
+/* Types: BOOL bool, INT int, LONG int64_t, TIME msec_t, STRING struct str (expanded), RAW
+ * struct str (not expanded). An expression in a BOOL, INT or TIME is evaluated first
+ * (Postfix's nbool, nint, ntime). REMOVED: known, has no field. */
+struct params {
+#define PARAM_BOOL(name)   bool name;
+#define PARAM_INT(name)	   int name;
+#define PARAM_LONG(name)   int64_t name;
+#define PARAM_TIME(name)   msec_t name;
+#define PARAM_STRING(name) struct str name;
+#define PARAM_RAW(name)	   struct str name;
+#define PARAM_REMOVED(name)
+#define PARAM(name, type, ...) PARAM_##type(PARAM_FIELD(name))
+/* 2bounce_notice_recipient is no C name: fields that start with a digit get an x_. */
+#define PARAM_FIELD(name) name
+#include "parameters.def"
+#undef PARAM
+};
+
+struct conf {
+	struct params p;
+	struct str directory; /* config_directory */
+	struct str service;   /* $service_name this was loaded for, or none */
+	struct arena *arena;  /* owns every string here */
+	struct conf_values *values;
+};
+
+/* A mistake or a warning in a file: file and line are set when known. */
+struct conf_issue {
+	bool fatal;
+	struct str file;
+	int line;
+	struct str parameter;
+	struct str text; /* as Postfix words it, complete: "fatal: bad numerical ..." without label */
+	struct str remedy; /* what to do, for postern check; may be empty */
+};
+struct conf_issues {
+	VEC(struct conf_issue) list;
+	struct arena *arena;
+};
+void conf_issues_init(struct conf_issues *is);
+void conf_issues_free(struct conf_issues *is);
+
+/* Reads DIR/main.cf. overrides: "name=value" as of -o, later ones win; service gives
+ * $service_name. Returns NULL when something in `issues` is fatal. BLOCKS. */
+struct conf *conf_load(const char *directory, struct str service, const struct strs *overrides,
+	struct conf_issues *issues) MUST_CHECK;
+void conf_free(struct conf *c);
+/* -c, MAIL_CONFIG, or the built-in default. */
+const char *conf_directory(const char *option);
+/* Any parameter by name, expanded (user-defined ones too). STR_NONE when unknown. */
+struct str conf_value(const struct conf *c, const char *name);
+/* <transport>_suffix with its default_ fall-back (contract 2.1, parameters.tsv patterns):
+ * conf_transport_int(c, "smtp", "destination_concurrency_limit"). */
+int64_t conf_transport_int(const struct conf *c, struct str transport, const char *suffix);
+msec_t conf_transport_time(const struct conf *c, struct str transport, const char *suffix);
+struct str conf_transport_str(const struct conf *c, struct str transport, const char *suffix);
+/* Expands $name and ${...} in text with the values of c (contract 1.2). -1 and *why. */
+int conf_expand(const struct conf *c, struct str text, struct arena *a, struct str *out,
+	struct why *why) MUST_CHECK;
+/* The same with somebody else's names (mailbox_command, luser_relay, forward_path ...). */
+int conf_expand_with(struct str text, struct str (*get)(struct str name, void *arg), void *arg,
+	struct arena *a, struct str *out, struct why *why) MUST_CHECK;
+/* Items of a list parameter: separated by commas and blanks, { } kept together (braces and
+ * edge blanks dropped; see conf_item_is_braced callers) (contract 1.3). */
+struct strs conf_list(struct str value, struct arena *a);
+/* Seconds etc.: "10s", default unit when none is given ('s', 'd' ...). -1 on junk. */
+int conf_time(struct str text, char unit, msec_t *out) MUST_CHECK;
+
+/* The table, for postconf and documentation. */
+enum param_type { PT_BOOL, PT_INT, PT_LONG, PT_TIME, PT_STRING, PT_RAW, PT_REMOVED };
+struct param_info {
+	const char *name;
+	enum param_type type;
+	const char *preset;	/* main.cf text; may name other parameters */
+	const char *least, *most; /* bounds, or "nonempty", or "" */
+	const char *used_by;	/* readers: "smtpd,cleanup" */
+	unsigned char tier;
+	bool honoured;		/* setting it has its effect today */
+	const char *successor;	/* deprecated: specify this instead, or "" */
+};
+const struct param_info *conf_params(size_t *n); /* sorted by name */
+const struct param_info *conf_param(struct str name);
+
+/* ---- match lists (contract 1.3): patterns, type:table, /file, !item ---- */
+/* In lib/dict: needs tables. */
+
+/* ---- master.cf (contract 2) ---- */
+enum service_type { SERVICE_INET, SERVICE_UNIX, SERVICE_UNIX_DGRAM, SERVICE_FIFO, SERVICE_PASS };
+struct service_line {
+	struct str name;
+	enum service_type type;
+	bool private_, unprivileged, chroot;
+	int wakeup;		/* seconds; 0 never */
+	bool wakeup_when_used;	/* "n?" */
+	int maxproc;		/* -1: "-"; 0: no limit */
+	struct str command;	/* the program */
+	struct strs args;	/* after splitting; -o not yet taken out */
+	struct strs overrides;	/* "name=value" of each -o */
+	int verbose;
+	int line;
+	bool built_in;		/* not from the file */
+};
+struct master_conf {
+	VEC(struct service_line) services;
+	struct arena *arena;
+};
+/* Reads DIR/master.cf. NULL and issues when it is bad. */
+struct master_conf *master_conf_load(
+	const char *directory, const struct conf *c, struct conf_issues *issues) MUST_CHECK;
+void master_conf_free(struct master_conf *m);
+/* 3.6 -> level comparisons of compatibility_level. */
+bool conf_level_at_least(const struct conf *c, const char *level);
+
+/* Built-in places, from configure. */
+extern const char conf_default_directory[], conf_mail_version[], conf_mail_name[];
+
+#endif

@@ -1,0 +1,65 @@
+/* log.h -- the log: declared lines in Postfix's shapes (../shared/compat/log-lines.md),
+ * free-text warnings and errors, and where they go.
+ *
+ * Lines gather in memory and leave once per turn of the loop (log_flush, called by the
+ * service's turn end), at once when they are warnings or worse, and before a crash. */
+#ifndef LOG_H
+#define LOG_H
+
+#include "base.h"
+
+enum log_level { LOG_INFO_LEVEL, LOG_WARNING_LEVEL, LOG_ERROR_LEVEL, LOG_FATAL_LEVEL, LOG_PANIC_LEVEL };
+
+/* Declared lines: lib/log/lines.def has LINE(ID, level, nargs, shape). In a shape {name}
+ * stands for the next argument; [[ ... ]] around one or more is left out when the first
+ * argument in it is STR_NONE (data == NULL). */
+enum log_id {
+#define LINE(id, level, nargs, shape) LOG_##id,
+#include "lines.def"
+#undef LINE
+	LOG_IDS
+};
+enum {
+#define LINE(id, level, nargs, shape) LOG_NARGS_##id = nargs,
+#include "lines.def"
+#undef LINE
+};
+/* log_line(SMTPD_CONNECT, client, address): every argument is a struct str; their number is
+ * checked when it compiles. Unprintable bytes are shown as ?. */
+#define log_line(id, ...)                                                                  \
+	do {                                                                               \
+		const struct str log_args_[] = { __VA_ARGS__ };                            \
+		_Static_assert(COUNT(log_args_) == LOG_NARGS_##id, "arguments of " #id);   \
+		log_line_args(LOG_##id, log_args_);                                        \
+	} while (0)
+void log_line_args(enum log_id id, const struct str *args);
+/* Short-lived texts for arguments: good until 16 more were made. */
+struct str log_num(int64_t n);
+struct str log_fmt(const char *fmt, ...) PRINTF(1, 2); /* at most 1,000 bytes */
+
+void log_info(const char *fmt, ...) PRINTF(1, 2);
+void log_warn(const char *fmt, ...) PRINTF(1, 2);
+void log_error(const char *fmt, ...) PRINTF(1, 2);
+/* fatal: a mistake of the configuration or the machine; logs, flushes and exits 1 (after
+ * one second when service_started() was not reached, as Postfix does). panic: our own. */
+NORETURN void log_fatal(const char *fmt, ...) PRINTF(1, 2);
+NORETURN void log_panic(const char *fmt, ...) PRINTF(1, 2);
+
+/* Where to. Called once at start with the tag ("postfix/smtpd"); again after the tag or the
+ * target changes (-o syslog_name). Descriptors are opened now, before the jail.
+ *	LOG_TO_SYSLOG	/dev/log, facility mail (or `facility`)
+ *	LOG_TO_FD	lines with time, host and tag appended to fd: maillog_file, stdout
+ *	LOG_TO_STDERR	commands: "postqueue: warning: ..." on stderr (and syslog for fatal) */
+enum log_target { LOG_TO_SYSLOG = 1, LOG_TO_FD = 2, LOG_TO_STDERR = 4 };
+void log_open(const char *tag, unsigned targets, int fd, int facility);
+int log_facility(struct str name); /* "mail" -> LOG_MAIL; -1 unknown */
+/* The number in brackets: one per session (design 9). 0: the process id. */
+void log_session(uint32_t number);
+uint32_t log_session_current(void);
+void log_flush(void);
+/* Renders a line without sending it: tests and log_format checks. */
+void log_render(enum log_id id, const struct str *args, struct buf *out);
+/* Tests: gives each finished line (without prefix) to fn instead of sending it. */
+void log_capture(void (*fn)(enum log_level, struct str line, void *arg), void *arg);
+
+#endif

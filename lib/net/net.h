@@ -1,0 +1,126 @@
+/* net.h -- addresses, and connections that speak lines (SMTP, LMTP, policy ...), in clear
+ * or under TLS. */
+#ifndef NET_H
+#define NET_H
+
+#include "base.h"
+#include "event.h"
+#include <sys/socket.h>
+
+/* ---- addresses ---- */
+struct net_addr {
+	struct sockaddr_storage sa;
+	socklen_t len;
+};
+/* "192.0.2.1", "2001:db8::1": the text form without brackets; an IPv4-mapped IPv6 address
+ * shows as IPv4. out needs NET_ADDR_TEXT bytes. */
+#define NET_ADDR_TEXT 64
+const char *net_addr_text(const struct net_addr *a, char *out);
+unsigned net_addr_port(const struct net_addr *a);
+/* Numeric only, optional brackets; "IPv6:" prefix of RFC 5321 literals too. */
+int net_addr_parse(struct str text, unsigned port, struct net_addr *out) MUST_CHECK;
+/* Unmaps ::ffff:a.b.c.d in place. */
+void net_addr_unmap(struct net_addr *a);
+
+/* A pattern of a network list: 192.0.2.0/24, [2001:db8::]/32, [::1]. Host bits must be
+ * zero; *why names the remedy (contract 1.3). */
+struct net_block {
+	unsigned char bytes[16];
+	unsigned bits; /* of the family's 32 or 128 */
+	bool v6;
+};
+int net_block_parse(struct str text, struct net_block *out, struct why *why) MUST_CHECK;
+bool net_block_has(const struct net_block *b, const struct net_addr *a);
+
+/* ---- listening ---- */
+/* One inet service line (contract 2.1: port, host:port, [v6]:port, names from services(5))
+ * bound on the given interface addresses or, with none, on all of the protocols asked for.
+ * Fills in descriptors; -1 and *why. */
+struct net_fds {
+	int fd[64];
+	size_t n;
+};
+int net_listen_inet(struct str endpoint, const struct strs *interfaces, bool ipv4, bool ipv6,
+	int backlog, struct net_fds *out, struct why *why) MUST_CHECK;
+int net_listen_unix(const char *path, mode_t mode, int backlog, struct why *why) MUST_CHECK;
+int net_connect_unix(const char *path, struct why *why) MUST_CHECK; /* blocking */
+/* Sends/receives one descriptor with at least one byte over a blocking or ready socket. */
+int net_send_fd(int sock, struct str bytes, int fd) MUST_CHECK;
+ssize_t net_recv_fd(int sock, void *bytes, size_t room, int *fd) MUST_CHECK;
+int net_peer_cred(int sock, pid_t *pid, uid_t *uid, gid_t *gid) MUST_CHECK;
+
+/* ---- conn: a buffered connection ---- */
+enum conn_result {
+	CONN_OK,
+	CONN_LINE = CONN_OK,
+	CONN_TOO_LONG, /* the rest of that line was skipped */
+	CONN_CLOSED,   /* the peer hung up */
+	CONN_TIMEOUT,
+	CONN_ERROR,    /* errno */
+	CONN_CANCELED, /* we are shutting down */
+};
+struct conn {
+	struct io io;
+	struct buf in, out; /* given back to a pool while the session idles */
+	size_t at;	    /* bytes of `in` already consumed */
+	size_t line_limit;  /* longest line accepted by conn_read_line, default 2048 */
+	struct tls *tls;    /* NULL in clear */
+	octets_t received, sent;
+	bool bare_lf, bare_cr; /* the last line ended in LF without CR / held a bare CR */
+	int error;	       /* errno of the first fatal error */
+	struct str tls_error;  /* why TLS failed; static or owned by tls */
+};
+/* Takes over fd (closed by conn_close, also when it fails: then NULL and errno). */
+struct conn *conn_open(int fd);
+void conn_close(struct conn *c);
+void conn_close_at(struct conn **c);
+/* Sends what is buffered, waits for one line and gives it without its line end. A line may
+ * end in LF alone: bare_lf says so. The view is good until the next conn_ call. */
+SWITCHES enum conn_result conn_read_line(struct conn *c, struct str *line, deadline_t patience);
+/* Sends what is buffered when nothing is readable; gives all bytes at hand (at least one).
+ * conn_consume() drops some of them. */
+SWITCHES enum conn_result conn_peek(struct conn *c, struct str *bytes, deadline_t patience);
+void conn_consume(struct conn *c, size_t n);
+/* Bytes the peer sent ahead that were not consumed yet (without reading more). */
+struct str conn_pending(const struct conn *c);
+/* Buffers; flushed by the next read that has to wait, by conn_flush, or at 64 KB at the
+ * caller's next conn_flush. */
+void conn_write(struct conn *c, struct str bytes);
+void conn_printf(struct conn *c, const char *fmt, ...) PRINTF(2, 3);
+SWITCHES enum conn_result conn_flush(struct conn *c, deadline_t patience);
+/* Frees both buffers when empty: call before a long wait. */
+void conn_idle(struct conn *c);
+
+/* ---- TLS below a conn (lib/tls implements; OpenSSL does not show here) ---- */
+struct tls_context;
+struct tls;
+struct tls_info {
+	struct str protocol, cipher;	/* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+	unsigned used_bits, alg_bits;
+	struct str key_exchange, signature, signature_digest; /* may be empty */
+	unsigned signature_bits;
+	bool reused, peer_certificate, trusted;
+	struct str peer_cn, issuer_cn, fingerprint, server_name;
+};
+/* files: key and certificate chain files as smtpd_tls_chain_files takes them, or separate
+ * certificate and key. Loaded now, while we may read them. NULL and *why. */
+struct tls_config {
+	struct strs chain_files;
+	struct str cert_file, key_file, eccert_file, eckey_file; /* legacy pairs */
+	struct str ca_file, ca_path;
+	struct str protocols, ciphers, exclude_ciphers, cipherlist; /* Postfix syntax */
+	bool ask_certificate, require_certificate;
+};
+struct tls_context *tls_server_context(const struct tls_config *conf, struct why *why);
+struct tls_context *tls_client_context(const struct tls_config *conf, struct why *why);
+void tls_context_free(struct tls_context *ctx);
+/* Handshakes over a conn whose unread plain bytes are dropped first (RFC 3207 section 4.2,
+ * CVE-2011-0411); needs a large stack. Afterwards conn_ calls go through TLS. */
+SWITCHES enum conn_result conn_accept_tls(
+	struct conn *c, struct tls_context *ctx, deadline_t patience);
+/* server_name: for SNI, may be empty. */
+SWITCHES enum conn_result conn_connect_tls(
+	struct conn *c, struct tls_context *ctx, struct str server_name, deadline_t patience);
+const struct tls_info *conn_tls_info(const struct conn *c); /* NULL in clear */
+
+#endif

@@ -1,0 +1,85 @@
+/* service.h -- what every daemon's main calls: start-up, privileges, jail, accept loop,
+ * reload, retirement.
+ *
+ * Order: read the configuration, open what needs root (before_jail), drop the user, enter
+ * the jail, tell master, and only then read the first byte that a stranger chose. */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "base.h"
+#include "conf.h"
+#include "event.h"
+#include "ipc.h"
+#include "net.h"
+
+/* Users of design section 3: conf names them; a missing one falls back to mail_owner. */
+enum service_user {
+	USER_MAIL_OWNER, USER_NET, USER_CLEANUP, USER_AUTH, USER_DNS, USER_SIGN, USER_KEY,
+	USER_ROOT, /* parents that start deliveries as a user */
+};
+
+/* What the jail leaves (lib/service/sandbox.c has the table: each bit's system calls and
+ * paths). Nothing set: read and write on descriptors at hand, memory, time. */
+enum {
+	SANDBOX_TABLES = 1,	/* re-open local tables: read below their directories */
+	SANDBOX_PCRE = 2,	/* may make executable memory (PCRE2 JIT) */
+	SANDBOX_INTERNET = 4,	/* socket, connect to inet addresses */
+	SANDBOX_SPOOL_READ = 8,
+	SANDBOX_SPOOL_WRITE = 16,
+	SANDBOX_CONNECT_LOCAL = 32, /* broker: connect to unix sockets (and endpoints) */
+	SANDBOX_MAILDROP = 64,	/* pickup: read and remove in maildrop/ */
+	SANDBOX_SPAWN = 128,	/* fork, wait, kill own children, setuid in them: root parents */
+	SANDBOX_MAILBOX = 256,	/* a delivery child: files below its own places */
+	SANDBOX_EXEC = 512,	/* local, pipe: run foreign commands from a child */
+	SANDBOX_DNS_FILES = 1024, /* resolv.conf, hosts, nsswitch.conf */
+};
+
+struct service {
+	const char *name;
+	enum service_user user;
+	unsigned sandbox;
+	const char *const *peers; /* services it may ask broker for; NULL-terminated */
+	/* Each may be NULL. */
+	void (*before_jail)(void); /* as root, conf loaded; log_fatal on a mistake */
+	void (*start)(void);	   /* in a coroutine, after the jail, before the first session */
+	/* Stream services (smtpd): one coroutine for each connection, large stack if tls. */
+	SWITCHES void (*session)(struct conn *conn);
+	/* IPC services: answers over links that broker (or a permitted command) made. */
+	const struct ipc_handler *handlers;
+	/* Called for each connection whose first bytes are not an IPC HELLO: triggers ('W'),
+	 * showq's readers. NULL: such connections are dropped. The first bytes are unread. */
+	SWITCHES void (*plain)(struct conn *conn);
+	void (*wakeup)(void);	   /* a trigger byte came */
+	/* Reload in place (single-process services); NULL: drain and retire. */
+	void (*reload)(const struct conf *fresh);
+	/* Asked to end: finish what is in hand, then service_leave(). NULL: leave when the
+	 * last session ended. */
+	void (*drain)(void);
+};
+int service_main(const struct service *s, int argc, char **argv);
+
+/* For sessions and handlers: */
+const struct conf *service_conf(void);	/* keep the pointer for the length of a session */
+const char *service_name(void);		/* column 1 of master.cf: "smtp", "submission" */
+struct strs service_args(void);		/* of master.cf after the program, -o taken out */
+struct ipc_peer *service_peer(const char *name); /* made on first use through broker */
+/* A connected plain socket to a configured endpoint ("unix:private/auth", "inet:h:p"). */
+SWITCHES int service_connect(const char *endpoint, deadline_t patience);
+uint32_t service_worker(void);		/* number given by master; unique among the living */
+uint32_t service_next_session(void);	/* for log_session() */
+bool service_draining(void);
+void service_leave(void);		/* ends the loop and the process, exit 0 */
+void service_busy(int change);		/* +1/-1: sessions in hand (handlers count themselves) */
+/* Queue ids (design 2): short or long form by enable_long_queue_ids; unique. 32 bytes. */
+void service_queue_id(char out[32]);
+/* Extra paths for Landlock, to be added in before_jail (directories). */
+void service_allow_read(const char *directory);
+void service_allow_write(const char *directory);
+
+/* ---- the jail itself (sandbox.c), for programs that are not services too ---- */
+/* Switches to the user (0: stay), drops groups and capabilities, no_new_privs, Landlock,
+ * seccomp. Follows `sandbox = yes | require | no`. -1 and *why. */
+int sandbox_enter(const char *program, unsigned what, uid_t uid, gid_t gid,
+	const struct conf *c, struct why *why) MUST_CHECK;
+
+#endif

@@ -1,0 +1,90 @@
+/* spool.h -- the segment log that keeps the mail (design.md section 6, man/spool.5).
+ *
+ * Writer: the spool daemon, and nobody else. Readers (qmgr, showq, postcat ...) open the
+ * same files read-only and take positions from the writer. */
+#ifndef SPOOL_H
+#define SPOOL_H
+
+#include "base.h"
+#include "messages.h"
+
+struct spool_where {
+	uint32_t segment, offset, length;
+};
+
+/* ---- writing ---- */
+struct spool_options {
+	const char *directory;	   /* $queue_directory/log */
+	octets_t segment_size;	   /* 16 MB to 64 MB; tests use less */
+	octets_t reserve;	   /* bytes below which mail is refused (queue_minfree) */
+	msec_t state_flush;	   /* 100 */
+	octets_t slack;		   /* 256 MB: disk use <= 2 x live + slack */
+	/* Tests of the tests: deliberately broken builds. */
+	bool broken_no_flush, broken_order;
+};
+struct spool;
+/* Locks, recovers (scans headers; damage is copied to corrupt/ and logged, and never
+ * refuses the start). NULL and *why for a missing directory, NFS, or a second writer. */
+BLOCKS struct spool *spool_open(const struct spool_options *o, struct why *why);
+BLOCKS void spool_close(struct spool *s); /* flushes everything */
+
+/* One live message as the writer knows it. */
+struct spool_entry {
+	uint64_t mid;
+	struct spool_where where;
+	octets_t size;
+	uint64_t arrival_us, wake_us;
+	bool hold, expire;
+	char queue_id[32];
+	const struct spool_where *states; /* its live state records */
+	size_t n_states;
+};
+bool spool_each(struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), void *arg);
+size_t spool_count(const struct spool *s);
+
+/* Appends a message to the batch being gathered. done is called in the loop when the batch
+ * was flushed (error 0) or failed (an errno; nothing of it will ever be delivered). body:
+ * a finished, synced body file (spool_body_*), or NULL. */
+struct spool_body;
+void spool_put(struct spool *s, const struct spool_put_request *m, struct spool_body *body,
+	void (*done)(void *arg, int error, const struct spool_entry *e), void *arg);
+/* Large bodies: a file of their own from the start. */
+struct spool_body *spool_body_new(struct spool *s, int *error);
+BLOCKS int spool_body_write(struct spool_body *b, struct str bytes); /* -1 errno */
+BLOCKS int spool_body_finish(struct spool_body *b);		     /* sync */
+void spool_body_abort(struct spool_body *b);
+/* Appends state records; written before it returns to the loop's end of turn, flushed within
+ * state_flush. done: after the write (it survives the death of any process). Never fails for
+ * lack of space (reserve). Unknown mids are ignored (they ended already). */
+void spool_update(struct spool *s, const struct spool_state *states, size_t n,
+	void (*done)(void *arg, int error), void *arg);
+/* Below the reserve, or no spare segment: new mail is answered 452. */
+bool spool_full(const struct spool *s);
+/* Told when the cleaner moved a message. */
+void spool_on_moved(struct spool *s, void (*fn)(const struct spool_entry *e, void *arg), void *arg);
+
+/* ---- reading ---- */
+struct spool_reader;
+struct spool_reader *spool_reader_open(const char *directory, struct why *why);
+void spool_reader_close(struct spool_reader *r);
+struct spool_content {
+	struct str queue_id;
+	struct str envelope; /* encoded struct envelope */
+	struct str content;  /* all of it, or its first part */
+	octets_t size;	     /* of the whole content */
+	int body_fd;	     /* the rest of it, from offset 0, or -1; the caller closes it */
+	uint64_t arrival_us;
+};
+/* 0; -1 with ESTALE when the place holds another record by now (it was moved or ended: ask
+ * again), EBADMSG when it is damaged. BLOCKS (page cache or disk). envelope_only leaves
+ * content empty and body_fd -1. */
+BLOCKS int spool_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
+	bool envelope_only, struct arena *arena, struct spool_content *out);
+/* A state record (or a snapshot: several) at a place. */
+BLOCKS int spool_read_states(struct spool_reader *r, uint64_t mid, struct spool_where at,
+	struct arena *arena, struct spool_state **states, size_t *n);
+/* With the system down: takes the writer's lock shared, scans, and walks the messages. */
+BLOCKS int spool_scan(const char *directory,
+	bool (*fn)(const struct spool_entry *e, void *arg), void *arg, struct why *why);
+
+#endif
