@@ -6,8 +6,8 @@
  * form); a quoted local part is understood as well. Nothing that is returned is longer
  * lived than its arena, the argument it was made from, and the struct route.
  *
- * Functions marked SWITCHES do so only when route_may_switch() says that one of the tables
- * is asked through another process; otherwise they may be called in the loop. */
+ * Functions marked SWITCHES do so only when route_may_switch() says that one of the
+ * tables is asked through another process; otherwise they may be called in the loop. */
 #ifndef ROUTE_H
 #define ROUTE_H
 
@@ -31,13 +31,13 @@ const struct net_addr *own_addresses_at(const struct own_addresses *o, size_t n)
 /* ---- tables and parameters ---- */
 /* What a program needs; each opens its tables and no others. */
 enum {
-	ROUTE_CLASS = 1,      /* smtpd: route_classify */
-	ROUTE_TRANSPORT = 2,  /* qmgr: route_resolve (includes ROUTE_CLASS) */
+	ROUTE_CLASS = 1,     /* smtpd: route_classify */
+	ROUTE_TRANSPORT = 2, /* qmgr: route_resolve (includes ROUTE_CLASS) */
 };
 struct route;
 /* Opens the tables and finds our addresses: before the jail. With nothing asked for,
- * rewriting and route_is_local() work (cleanup). Never fails: a bad table defers what needs
- * it. The conf must outlive it. */
+ * rewriting and route_is_local() work (cleanup). Never fails: a bad table defers what
+ * needs it. The conf must outlive it. */
 struct route *route_open(const struct conf *c, unsigned what) MUST_CHECK;
 void route_close(struct route *r);
 /* Did a table change on disk? Costs a few stat(2): ask once a second, not once a message.
@@ -49,15 +49,16 @@ const struct own_addresses *route_own_addresses(const struct route *r);
 
 /* ---- address classes (ADDRESS_CLASS_README's five) ---- */
 enum address_class {
-	CLASS_LOCAL,	       /* mydestination, [address] of inet_ and proxy_interfaces */
-	CLASS_VIRTUAL_ALIAS,   /* virtual_alias_domains */
+	CLASS_LOCAL,         /* mydestination, [address] of inet_ and proxy_interfaces */
+	CLASS_VIRTUAL_ALIAS, /* virtual_alias_domains */
 	CLASS_VIRTUAL_MAILBOX, /* virtual_mailbox_domains */
-	CLASS_RELAY,	       /* relay_domains */
-	CLASS_DEFAULT,	       /* not ours */
+	CLASS_RELAY,           /* relay_domains */
+	CLASS_DEFAULT,         /* not ours */
 };
 /* Is this domain in mydestination, or a literal of one of our addresses? Lower and upper
  * case are the same, one dot at its end is ignored. */
-SWITCHES enum dict_result route_is_local(struct route *r, struct str domain, struct why *why);
+SWITCHES enum dict_result route_is_local(
+	struct route *r, struct str domain, struct why *why);
 /* The same or $myorigin: where canonical, virtual alias and local_recipient_maps also ask
  * for the plain user (contract 5.2). */
 SWITCHES enum dict_result route_takes_bare_user(
@@ -69,23 +70,24 @@ SWITCHES enum verdict route_domain_class(
 struct route_class {
 	enum address_class class;
 	struct str address; /* after source routes, user%domain@here, here!user ... */
-	struct str local, domain; /* its parts; domain in lower case, without a dot behind */
+	struct str local,
+		domain; /* its parts; domain in lower case, without a dot behind */
 	bool routed; /* the sender chose a way: user%elsewhere@not.here. Refuse relaying
 			unless allow_untrusted_routing */
 };
-/* What smtpd asks about a recipient (or sender): rewrites it to canonical form, takes local
- * domains and source routing off, finds the class.
+/* What smtpd asks about a recipient (or sender): rewrites it to canonical form, takes
+ * local domains and source routing off, finds the class.
  *
  * ACCEPT    fills in *out.
  * PERMFAIL  bad syntax: why holds 5.1.3.
  * TEMPFAIL  a table failed: 4.3.0. */
-SWITCHES enum verdict route_classify(struct route *r, struct str address, struct arena *arena,
-	struct route_class *out, struct why *why);
+SWITCHES enum verdict route_classify(struct route *r, struct str address,
+	struct arena *arena, struct route_class *out, struct why *why);
 
 /* ---- transport and next hop ---- */
 struct route_result {
 	struct str transport; /* a service of master.cf */
-	struct str nexthop;   /* as the transport reads it: domain, [host]:port, text ... */
+	struct str nexthop; /* as the transport reads it: domain, [host]:port, text ... */
 	struct str recipient; /* final address */
 	enum address_class class;
 };
@@ -96,18 +98,20 @@ struct route_result {
  * TEMPFAIL  a table failed.
  * In both, out->transport is "error" or "retry" and out->nexthop "5.1.1 text" for it, as
  * a delivery that only tells why. */
-SWITCHES enum verdict route_resolve(struct route *r, struct str sender, struct str recipient,
-	struct arena *arena, struct route_result *out, struct why *why);
+SWITCHES enum verdict route_resolve(struct route *r, struct str sender,
+	struct str recipient, struct arena *arena, struct route_result *out,
+	struct why *why);
 
 /* ---- canonical form ---- */
 enum route_context {
-	REWRITE_LOCAL,	/* envelopes, and headers of local clients: myorigin, mydomain */
-	REWRITE_REMOTE, /* headers of others: remote_header_rewrite_domain; empty: as it is */
+	REWRITE_LOCAL,  /* envelopes, and headers of local clients: myorigin, mydomain */
+	REWRITE_REMOTE, /* headers of others: remote_header_rewrite_domain; empty: as it
+			   is */
 };
 /* Source routes off, site!user and user%domain turned round, $myorigin and $mydomain
  * appended (trivial-rewrite(8)). The null address stays null. */
-struct str route_rewrite(const struct route *r, enum route_context context, struct str address,
-	struct arena *arena);
+struct str route_rewrite(const struct route *r, enum route_context context,
+	struct str address, struct arena *arena);
 
 /* Splits at the @ that separates the domain: the last one outside quotes. domain is
  * STR_NONE (data NULL) when there is none. */
@@ -117,9 +121,10 @@ void address_split(struct str address, struct str *local, struct str *domain);
 struct str address_quote(struct str address, struct arena *arena);
 struct str address_unquote(struct str address, struct arena *arena);
 /* "user+ext" -> user and "ext", by recipient_delimiter; false when there is no extension
- * (also for names that must not be split: mailer-daemon, double-bounce, owner-x, x-request
- * when owner_request_special). */
-bool address_split_extension(struct str local, struct str delimiters, bool owner_request_special,
-	struct str double_bounce, struct str *user, struct str *extension);
+ * (also for names that must not be split: mailer-daemon, double-bounce, owner-x,
+ * x-request when owner_request_special). */
+bool address_split_extension(struct str local, struct str delimiters,
+	bool owner_request_special, struct str double_bounce, struct str *user,
+	struct str *extension);
 
 #endif
