@@ -105,7 +105,7 @@ void buf_add(struct buf *b, struct str s);
 void buf_addc(struct buf *b, char c);
 void buf_addz(struct buf *b, const char *z);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_drop(struct buf *b, size_t n); /* removes the first n bytes */
 const char *buf_cstr(struct buf *b);    /* NUL-terminated; ensure()s no inner NUL */
 static inline struct str
@@ -200,6 +200,8 @@ int read_file(const char *path, size_t most, struct buf *out) MUST_CHECK;
 
 /* ---- encodings ---- */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len); /* start with 0 */
+/* The same without the processor's help: what crc32c() is where there is none. */
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len);
 void base64_encode(struct str in, struct buf *out);
 int base64_decode(struct str in, struct buf *out) MUST_CHECK; /* strict; -1 on junk */
 /* RFC 3461 section 4 xtext. */

@@ -1,0 +1,47 @@
+/* why.c -- one reason for the log line, the SMTP reply and the bounce (RFC 3463 codes).
+ */
+#include "base.h"
+#include <errno.h>
+#include <stdio.h>
+
+/* A class that is not one of the three is a doubt, and doubts are temporary. */
+static enum verdict
+verdict_of(const char *code)
+{
+	switch (code[0]) {
+	case '2':
+		return ACCEPT;
+	case '5':
+		return PERMFAIL;
+	default:
+		return TEMPFAIL;
+	}
+}
+
+enum verdict
+why_set(struct why *why, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+
+	ensure(strlen(code) < sizeof(why->code));
+	memmove(why->code, code, strlen(code) + 1);
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	/* It becomes one line of a protocol. */
+	for (char *c = why->text; *c; c++)
+		if (*c == '\r' || *c == '\n')
+			*c = ' ';
+	return verdict_of(why->code);
+}
+
+enum verdict
+why_errno(struct why *why, const char *code, const char *what)
+{
+	int cause = errno;
+
+	ensure(code[0] == '4');
+	why_set(why, code, "%s: %s", what, strerror(cause));
+	errno = cause;
+	return TEMPFAIL;
+}
