@@ -16,7 +16,7 @@
 #include "event.h"
 
 #define IPC_VERSION 1
-#define IPC_FRAME_LIMIT (512 * 1024) /* longest payload of one frame */
+#define IPC_FRAME_LIMIT (4 * 1024 * 1024) /* longest payload of one frame */
 #define IPC_CHUNK	(64 * 1024)  /* longest DATA payload */
 #define IPC_WINDOW	(256 * 1024) /* bytes of a stream that may be unread */
 

@@ -54,7 +54,8 @@ IPC_STRUCT(envelope)
 	FIELD(STR, envelope)	  /* encoded; queue_id may be empty: cleanup makes one */  \
 	FIELD(STR, received)	  /* the Received: header to put first, or none */         \
 	FIELD(STR, origin)	  /* "name[addr]" or "local", for log lines */             \
-	FIELD(STRS, prepend)	  /* header lines to put in front */
+	FIELD(STRS, prepend)	  /* header lines to put in front */                      \
+	FIELD(U8, crashes)	  /* cleanup processes that died under this one already */
 #define submit_REPLY(FIELD, LIST)                                                          \
 	FIELD(U8, verdict)	  /* enum verdict; ACCEPT: it survives a power cut */      \
 	FIELD(STR, code)                                                                   \
@@ -72,7 +73,8 @@ IPC_RPC(submit, 1)
 	FIELD(BOOL, hold)                                                                  \
 	FIELD(STR, envelope)                                                               \
 	FIELD(STR, content)	  /* all of it, or its first part when `large` */          \
-	FIELD(BOOL, large)	  /* the rest follows as a stream */
+	FIELD(BOOL, large)	  /* the rest follows as a stream */                       \
+	FIELD(BOOL, corrupt)	  /* not mail to be delivered: a file in corrupt/ for the admin */
 #define spool_put_REPLY(FIELD, LIST)                                                       \
 	FIELD(U32, error)	  /* errno; 0: durable. ENOSPC: 452 */                     \
 	FIELD(U64, mid)
@@ -172,6 +174,18 @@ IPC_STRUCT(outcome)
 	FIELD(STR, site_code)                                                              \
 	FIELD(STR, site_text)
 IPC_RPC(deliver, 11)
+
+/* ---- local, virtual -> their own children, one for each uid (lib/agent/writer.h) ---- */
+#define mailbox_REQUEST(FIELD, LIST)                                                       \
+	FIELD(STR, path)	/* Maildir: ends in / */                                   \
+	FIELD(STR, headers)                                                                \
+	FIELD(STR, sender)                                                                 \
+	FIELD(STR, content)	/* as in deliver; the descriptor comes along */            \
+	FIELD(U64, rest)                                                                   \
+	FIELD(U64, limit)                                                                  \
+	FIELD(STR, locks)
+#define mailbox_REPLY(FIELD, LIST) FIELD(U8, verdict) FIELD(STR, code) FIELD(STR, text)
+IPC_RPC(mailbox, 13)
 
 /* ---- qmgr -> bounce: one notice about some recipients ---- */
 enum { NOTICE_FAILURE = 1, NOTICE_DELAY = 2, NOTICE_SUCCESS = 3 };

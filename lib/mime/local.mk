@@ -1,1 +1,25 @@
 # lib/mime
+noinst_LIBRARIES += lib/mime/libmime.a
+lib_mime_libmime_a_SOURCES = lib/mime/fields.h lib/mime/fields.c
+check_PROGRAMS += lib/mime/fields_test
+TESTS += lib/mime/fields_test
+lib_mime_fields_test_SOURCES = lib/mime/fields_test.c
+lib_mime_fields_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
+if FUZZ
+noinst_PROGRAMS += lib/mime/fields_fuzz
+lib_mime_fields_fuzz_SOURCES = lib/mime/fields_fuzz.c
+lib_mime_fields_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
+lib_mime_fields_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+# RFC 5321 paths
+lib_mime_libmime_a_SOURCES += lib/mime/address.h lib/mime/address.c
+check_PROGRAMS += lib/mime/address_test
+TESTS += lib/mime/address_test
+lib_mime_address_test_SOURCES = lib/mime/address_test.c
+lib_mime_address_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
+if FUZZ
+noinst_PROGRAMS += lib/mime/address_fuzz
+lib_mime_address_fuzz_SOURCES = lib/mime/address_fuzz.c
+lib_mime_address_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
+lib_mime_address_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

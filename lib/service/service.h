@@ -63,6 +63,9 @@ const struct conf *service_conf(void);	/* keep the pointer for the length of a s
 const char *service_name(void);		/* column 1 of master.cf: "smtp", "submission" */
 struct strs service_args(void);		/* of master.cf after the program, -o taken out */
 struct ipc_peer *service_peer(const char *name); /* made on first use through broker */
+/* A connected descriptor to one of our services, HELLO sent, for ipc_link_open(): for those
+ * who also answer over it (delivery agents to qmgr). -1 and errno. */
+SWITCHES int service_connect_peer(const char *name, deadline_t patience);
 /* A connected plain socket to a configured endpoint ("unix:private/auth", "inet:h:p"). */
 SWITCHES int service_connect(const char *endpoint, deadline_t patience);
 uint32_t service_worker(void);		/* number given by master; unique among the living */

@@ -1,0 +1,176 @@
+/* maildir.c -- one message into a Maildir: written in tmp/, named in new/ only when it is
+ * whole and on disk. */
+#include "deliver.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define NAME_ROOM 512
+
+const char *
+mailbox_code(int error)
+{
+	if (error == EFBIG || error == EDQUOT)
+		return "5.2.2";
+	return error == ENOSPC ? "4.3.0" : "4.2.0";
+}
+
+static enum verdict
+maildir_failed(struct why *why, const char *what, const char *name)
+{
+	int error = errno;
+
+	return why_set(why, mailbox_code(error), "maildir delivery failed: %s %s: %s",
+		what, name, strerror(error));
+}
+
+/* Makes the Maildir with tmp, new and cur, and what leads to it. */
+static int
+maildir_make(const char *path)
+{
+	static const char *const parts[] = { "", "tmp", "new", "cur" };
+	char name[NAME_ROOM];
+
+	for (const char *slash = strchr(path + 1, '/'); slash && slash[1];
+		slash = strchr(slash + 1, '/')) {
+		snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
+		if (mkdir(name, 0700) < 0 && errno != EEXIST && errno != EACCES &&
+			errno != EROFS)
+			return -1;
+	}
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, parts[i]);
+		if (mkdir(name, 0700) < 0 && errno != EEXIST)
+			return -1;
+	}
+	return 0;
+}
+
+/* Opens the Maildir itself, made if it is missing. */
+static int
+maildir_open(const char *path)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int fd = open(path, flags);
+
+	if (fd < 0 && errno == ENOENT && maildir_make(path) == 0)
+		fd = open(path, flags);
+	return fd;
+}
+
+/* Creates a file in tmp/ under a name that nobody else uses. */
+static int
+maildir_create(int dir, char *name, size_t room)
+{
+	static atomic_uint counter;
+	int64_t now = time_wall_us();
+	int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < 3; tries++) {
+		snprintf(name, room, "tmp/%lld.P%d.%u", (long long)now, (int)getpid(),
+			atomic_fetch_add(&counter, 1));
+		fd = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	return fd;
+}
+
+/* Writes two pieces with one call where the kernel takes them. */
+static int
+write_two(int fd, struct str a, struct str b)
+{
+	struct iovec v[2] = { { (void *)a.data, a.len }, { (void *)b.data, b.len } };
+	ssize_t wrote = writev(fd, v, 2);
+
+	if (wrote < 0 && errno != EINTR)
+		return -1;
+	if (wrote < 0)
+		wrote = 0;
+	if ((size_t)wrote < a.len && write_all(fd, str_from(a, (size_t)wrote)) < 0)
+		return -1;
+	wrote = (size_t)wrote < a.len ? 0 : wrote - (ssize_t)a.len;
+	return write_all(fd, str_from(b, (size_t)wrote));
+}
+
+static int
+maildir_write(int fd, const struct mailbox_order *o)
+{
+	struct content_cursor c CLEANUP(content_close) = { .fd = -1 };
+	struct str chunk = STR_NONE, head = o->headers;
+	octets_t size = head.len;
+	int got;
+
+	content_open(&c, o->first, o->rest_fd, o->rest);
+	while ((got = content_next(&c, &chunk)) > 0) {
+		size += chunk.len;
+		if (o->limit > 0 && size > o->limit) {
+			errno = EFBIG;
+			return -1;
+		}
+		if (write_two(fd, head, chunk) < 0)
+			return -1;
+		head = STR_NONE;
+	}
+	if (got == 0 && head.len > 0)
+		return write_all(fd, head);
+	return got;
+}
+
+/* tmp/x becomes new/<seconds>.V<device>I<inode>M<microseconds>.<host>: unique by the
+ * inode, which is in use until the file is gone. */
+static int
+maildir_publish(int dir, int fd, const char *tmp, const char *hostname)
+{
+	int64_t now = time_wall_us();
+	char name[NAME_ROOM];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	snprintf(name, sizeof(name), "new/%lld.V%llxI%llxM%06d.%s",
+		(long long)(now / 1000000), (unsigned long long)st.st_dev,
+		(unsigned long long)st.st_ino, (int)(now % 1000000), hostname);
+	return renameat(dir, tmp, dir, name);
+}
+
+static int
+sync_new(int dir)
+{
+	int fd CLEANUP(fd_close) = openat(dir, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : fsync(fd);
+}
+
+enum verdict
+maildir_deliver(const struct mailbox_order *o, struct why *why)
+{
+	char tmp[NAME_ROOM];
+	int dir CLEANUP(fd_close) = maildir_open(o->path);
+	int fd CLEANUP(fd_close) = dir < 0 ? -1 : maildir_create(dir, tmp, sizeof(tmp));
+
+	if (dir >= 0 && fd < 0 && errno == ENOENT && maildir_make(o->path) == 0)
+		fd = maildir_create(dir, tmp, sizeof(tmp));
+	if (fd < 0)
+		return maildir_failed(why, "create maildir file in", o->path);
+	if (maildir_write(fd, o) < 0 || fsync(fd) < 0) {
+		enum verdict verdict = maildir_failed(why, "write", o->path);
+
+		unlinkat(dir, tmp, 0);
+		return verdict;
+	}
+	if (maildir_publish(dir, fd, tmp, o->hostname) < 0) {
+		enum verdict verdict = maildir_failed(why, "rename into", o->path);
+
+		unlinkat(dir, tmp, 0);
+		return verdict;
+	}
+	/* It may be there twice after this fails: better than not at all. */
+	if (sync_new(dir) < 0)
+		return maildir_failed(why, "sync", o->path);
+	return ACCEPT;
+}
