@@ -134,6 +134,8 @@ IPC_STRUCT(spool_at)
 	FIELD(STR, envelope)	/* new mail only, else none: read it at the position */    \
 	LIST(spool_at, states)	/* its state records, oldest first */
 IPC_NOTE(spool_message, 5)
+/* Where a message and its state records are by now: the cleaner moved them, or an update left
+ * it alive with more records (sent before that update's reply). */
 #define spool_moved_NOTE(FIELD, LIST)                                                      \
 	FIELD(U64, mid)                                                                    \
 	FIELD(U32, segment)                                                                \

@@ -46,6 +46,8 @@ struct service {
 	SWITCHES void (*session)(struct conn *conn);
 	/* IPC services: answers over links that broker (or a permitted command) made. */
 	const struct ipc_handler *handlers;
+	/* Called in the loop when one of the links accepted for `handlers` was lost. */
+	void (*link_closed)(struct ipc_link *link);
 	/* Called for each connection whose first bytes are not an IPC HELLO: triggers ('W'),
 	 * showq's readers. NULL: such connections are dropped. The first bytes are unread. */
 	SWITCHES void (*plain)(struct conn *conn);
