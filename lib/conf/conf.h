@@ -19,11 +19,10 @@ struct params {
 #define PARAM_STRING(name) struct str name;
 #define PARAM_RAW(name)	   struct str name;
 #define PARAM_REMOVED(name)
-#define PARAM(name, type, ...) PARAM_##type(PARAM_FIELD(name))
-/* 2bounce_notice_recipient is no C name: fields that start with a digit get an x_. */
-#define PARAM_FIELD(name) name
+#define PARAM(name, type, ...) PARAM_##type(name)
+/* 2bounce_notice_recipient is no C name: its field is x_2bounce_notice_recipient. */
+#define PARAM_AS(field, name, type, ...) PARAM_##type(field)
 #include "parameters.def"
-#undef PARAM
 };
 
 struct conf {
@@ -81,12 +80,17 @@ enum param_type { PT_BOOL, PT_INT, PT_LONG, PT_TIME, PT_STRING, PT_RAW, PT_REMOV
 struct param_info {
 	const char *name;
 	enum param_type type;
-	const char *preset;	/* main.cf text; may name other parameters */
-	const char *least, *most; /* bounds, or "nonempty", or "" */
-	const char *used_by;	/* readers: "smtpd,cleanup" */
+	const char *preset; /* main.cf text; may name other parameters. NULL: removed */
+	const char *least, *most; /* bounds, or "nonempty", or NULL */
+	const char *used_by; /* readers: "smtpd,cleanup"; NULL: none */
 	unsigned char tier;
-	bool honoured;		/* setting it has its effect today */
-	const char *successor;	/* deprecated: specify this instead, or "" */
+	bool honoured;	/* setting it has its effect today */
+	bool ours;	/* not one of Postfix's */
+	bool site;	/* without a setting computed on this host; preset is "" */
+	bool legacy;	/* only its successor's default reads it; not shown unless set */
+	bool service_defined; /* belongs to a delivery service of the default master.cf */
+	/* Deprecated or removed: specify this instead; "" leave it alone. NULL: neither. */
+	const char *successor;
 };
 const struct param_info *conf_params(size_t *n); /* sorted by name */
 const struct param_info *conf_param(struct str name);
