@@ -1,5 +1,6 @@
 /* log.c -- log lines from all sides: declared ones, free text, the last words of fatal
  * and panic. Helper threads log too, hence the lock. */
+#include "config.h"
 #include "internal.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -10,7 +11,9 @@
 bool log_fatal_pause;
 uint32_t log_session_number;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Recursive: an ensure() that fails in here still gets its last words out. */
+#define UNLOCKED PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP
+static pthread_mutex_t lock = UNLOCKED;
 static struct buf text; /* the line being made; kept for its memory */
 static void (*capture)(enum log_level, struct str, void *);
 static void *capture_arg;
@@ -19,14 +22,18 @@ static void *capture_arg;
 static void
 in_child(void)
 {
-	pthread_mutex_init(&lock, NULL);
+	static const pthread_mutex_t fresh = UNLOCKED;
+
+	lock = fresh;
 	log_target_forked();
 }
 
 static void
 panic_hook(const char *what)
 {
-	log_panic("%s", what);
+	struct str s = str_trim(str_c(what));
+
+	log_panic(STR_FMT, STR_ARG(s));
 }
 
 __attribute__((constructor)) static void
