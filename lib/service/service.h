@@ -14,23 +14,30 @@
 
 /* Users of design section 3: conf names them; a missing one falls back to mail_owner. */
 enum service_user {
-	USER_MAIL_OWNER, USER_NET, USER_CLEANUP, USER_AUTH, USER_DNS, USER_SIGN, USER_KEY,
+	USER_MAIL_OWNER,
+	USER_NET,
+	USER_CLEANUP,
+	USER_AUTH,
+	USER_DNS,
+	USER_SIGN,
+	USER_KEY,
 	USER_ROOT, /* parents that start deliveries as a user */
 };
 
 /* What the jail leaves (lib/service/sandbox.c has the table: each bit's system calls and
  * paths). Nothing set: read and write on descriptors at hand, memory, time. */
 enum {
-	SANDBOX_TABLES = 1,	/* re-open local tables: read below their directories */
-	SANDBOX_PCRE = 2,	/* may make executable memory (PCRE2 JIT) */
-	SANDBOX_INTERNET = 4,	/* socket, connect to inet addresses */
+	SANDBOX_TABLES = 1,   /* re-open local tables: read below their directories */
+	SANDBOX_PCRE = 2,     /* may make executable memory (PCRE2 JIT) */
+	SANDBOX_INTERNET = 4, /* socket, connect to inet addresses */
 	SANDBOX_SPOOL_READ = 8,
 	SANDBOX_SPOOL_WRITE = 16,
 	SANDBOX_CONNECT_LOCAL = 32, /* broker: connect to unix sockets (and endpoints) */
-	SANDBOX_MAILDROP = 64,	/* pickup: read and remove in maildrop/ */
-	SANDBOX_SPAWN = 128,	/* fork, wait, kill own children, setuid in them: root parents */
-	SANDBOX_MAILBOX = 256,	/* a delivery child: files below its own places */
-	SANDBOX_EXEC = 512,	/* local, pipe: run foreign commands from a child */
+	SANDBOX_MAILDROP = 64,      /* pickup: read and remove in maildrop/ */
+	SANDBOX_SPAWN =
+		128, /* fork, wait, kill own children, setuid in them: root parents */
+	SANDBOX_MAILBOX = 256,    /* a delivery child: files below its own places */
+	SANDBOX_EXEC = 512,       /* local, pipe: run foreign commands from a child */
 	SANDBOX_DNS_FILES = 1024, /* resolv.conf, hosts, nsswitch.conf */
 };
 
@@ -41,40 +48,52 @@ struct service {
 	const char *const *peers; /* services it may ask broker for; NULL-terminated */
 	/* Each may be NULL. */
 	void (*before_jail)(void); /* as root, conf loaded; log_fatal on a mistake */
-	void (*start)(void);	   /* in a coroutine, after the jail, before the first session */
-	/* Stream services (smtpd): one coroutine for each connection, large stack if tls. */
+	void (*start)(
+		void); /* in a coroutine, after the jail, before the first session */
+	/* Stream services (smtpd): one coroutine for each connection, large stack if tls.
+	 */
 	SWITCHES void (*session)(struct conn *conn);
 	/* IPC services: answers over links that broker (or a permitted command) made. */
 	const struct ipc_handler *handlers;
 	/* Called in the loop when one of the links accepted for `handlers` was lost. */
 	void (*link_closed)(struct ipc_link *link);
-	/* Called for each connection whose first bytes are not an IPC HELLO: triggers ('W'),
-	 * showq's readers. NULL: such connections are dropped. The first bytes are unread. */
+	/* Called for each connection whose first bytes are not an IPC HELLO: triggers
+	 * ('W'), showq's readers. NULL: such connections are dropped. The first bytes are
+	 * unread. */
 	SWITCHES void (*plain)(struct conn *conn);
-	void (*wakeup)(void);	   /* a trigger byte came */
+	void (*wakeup)(void); /* a trigger byte came */
 	/* Reload in place (single-process services); NULL: drain and retire. */
 	void (*reload)(const struct conf *fresh);
-	/* Asked to end: finish what is in hand, then service_leave(). NULL: leave when the
-	 * last session ended. */
+	/* Asked to end: finish what is in hand, then service_leave(). NULL: leave when
+	 * the last session ended. */
 	void (*drain)(void);
 };
 int service_main(const struct service *s, int argc, char **argv);
 
 /* For sessions and handlers: */
-const struct conf *service_conf(void);	/* keep the pointer for the length of a session */
-const char *service_name(void);		/* column 1 of master.cf: "smtp", "submission" */
-struct strs service_args(void);		/* of master.cf after the program, -o taken out */
+const struct conf *service_conf(void); /* keep the pointer for the length of a session */
+const char *service_name(void);        /* column 1 of master.cf: "smtp", "submission" */
+struct strs service_args(void);        /* of master.cf after the program, -o taken out */
 struct ipc_peer *service_peer(const char *name); /* made on first use through broker */
-/* A connected descriptor to one of our services, HELLO sent, for ipc_link_open(): for those
- * who also answer over it (delivery agents to qmgr). -1 and errno. */
+/* A connected descriptor to one of our services, HELLO sent, for ipc_link_open(): for
+ * those who also answer over it (delivery agents to qmgr). -1 and errno. */
 SWITCHES int service_connect_peer(const char *name, deadline_t patience);
 /* A connected plain socket to a configured endpoint ("unix:private/auth", "inet:h:p"). */
 SWITCHES int service_connect(const char *endpoint, deadline_t patience);
-uint32_t service_worker(void);		/* number given by master; unique among the living */
-uint32_t service_next_session(void);	/* for log_session() */
+/* How many sessions or deliveries this worker may have in hand: its share of the maxproc
+ * column; 0: no limit. Stream sessions are bounded by the service itself. */
+uint32_t service_limit(void);
+uint32_t service_worker(void);       /* number given by master; unique among the living */
+uint32_t service_next_session(void); /* for log_session() */
 bool service_draining(void);
-void service_leave(void);		/* ends the loop and the process, exit 0 */
-void service_busy(int change);		/* +1/-1: sessions in hand (handlers count themselves) */
+void service_leave(void);      /* ends the loop and the process, exit 0 */
+void service_busy(int change); /* +1/-1: sessions in hand (handlers count themselves) */
+/* Something that only a fresh process can do is due (a table outside the jail changed):
+ * stop accepting, finish, leave; master starts another. */
+void service_retire(const char *why);
+/* What master gave this worker: for broker. */
+struct spawn;
+const struct spawn *service_spawn(void);
 /* Queue ids (design 2): short or long form by enable_long_queue_ids; unique. 32 bytes. */
 void service_queue_id(char out[32]);
 /* Extra paths for Landlock, to be added in before_jail (directories). */

@@ -1,0 +1,217 @@
+/* accept.c -- the listeners that master shares out, and what becomes of each connection:
+ * a session, an IPC link, a trigger. */
+#include "config.h"
+#include "service_impl.h"
+#include "log.h"
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* broker writes its HELLO before it hands a connection on, so who is silent for this long
+ * is not one of ours. */
+#define FIRST_BYTES_WAIT ((msec_t)500)
+#define TRIGGER_BYTES    64
+
+static struct {
+	struct io_listener *open[SPAWN_LISTENERS];
+	size_t n;
+	bool paused;
+	struct co_scope sessions;
+} accepting;
+
+/* ---- the limit ---- */
+
+void
+accept_limit(void)
+{
+	bool full = worker.spawn.limit && worker.sessions >= worker.spawn.limit;
+
+	if (full == accepting.paused)
+		return;
+	accepting.paused = full;
+	for (size_t i = 0; i < accepting.n; i++)
+		io_listener_pause(accepting.open[i], full);
+	control_tell(full ? CONTROL_FULL : CONTROL_ROOM, 0);
+}
+
+static void
+session_begins(void)
+{
+	worker.sessions++;
+	worker.served++;
+	accept_limit();
+	control_load_changed();
+}
+
+static void
+session_ends(void)
+{
+	worker.sessions--;
+	accept_limit();
+	control_load_changed();
+	worker_settle();
+}
+
+/* ---- kinds of connections; the descriptor travels as the coroutine's argument ---- */
+
+static void
+run_conn(int fd, SWITCHES void (*serve)(struct conn *))
+{
+	struct conn *conn = conn_open(fd);
+
+	if (conn) {
+		serve(conn);
+		conn_close(conn);
+	}
+	log_session(0);
+}
+
+static void
+stream_session(void *arg)
+{
+	run_conn((int)(intptr_t)arg, worker.service->session);
+	session_ends();
+}
+
+static void
+plain_session(void *arg)
+{
+	run_conn((int)(intptr_t)arg, worker.service->plain);
+	session_ends();
+}
+
+static void
+link_closed(struct ipc_link *link, void *ctx)
+{
+	(void)link, (void)ctx;
+	worker.links--;
+	control_load_changed();
+	worker_settle();
+}
+
+static void
+take_link(int fd)
+{
+	struct ipc_link *link = ipc_link_accept(
+		fd, worker.service->handlers, NULL, link_closed, worker.trusted);
+
+	if (!link)
+		return;
+	worker.links++;
+	worker.served++;
+	control_load_changed();
+}
+
+/* Each byte of a trigger is one request (postkick writes one of its choice, master 'W');
+ * the peer closes when it has written. */
+static void
+take_trigger(int fd)
+{
+	char bytes[TRIGGER_BYTES];
+	ssize_t got = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	close(fd);
+	if (got > 0)
+		worker.service->wakeup();
+}
+
+/* The first byte of an IPC frame is the highest of a length below 16 MB. */
+static bool
+is_frame(char first)
+{
+	return first == 0;
+}
+
+/* Waits for the first byte, unread; -1 when there was none in time, 0 at the end. */
+SWITCHES static ssize_t
+first_byte(struct io *io, char *out)
+{
+	deadline_t patience = deadline_in(FIRST_BYTES_WAIT);
+	ssize_t got;
+
+	for (;;) {
+		got = recv(io->fd, out, 1, MSG_PEEK | MSG_DONTWAIT);
+		if (got >= 0 || errno != EAGAIN)
+			return got;
+		io->readable = false;
+		if (io_wait_read(io, patience) < 0)
+			return -1;
+	}
+}
+
+/* Unix listeners of services that speak IPC, or are woken up. */
+static void
+sort_connection(void *arg)
+{
+	struct io io = { 0 };
+	const struct service *s = worker.service;
+	int fd = (int)(intptr_t)arg;
+	char first = 'W';
+	ssize_t got;
+
+	if (io_open(&io, fd) < 0) {
+		close(fd);
+		session_ends();
+		return;
+	}
+	got = first_byte(&io, &first);
+	fd = io_detach(&io);
+	if (got == 1 && is_frame(first) && s->handlers)
+		take_link(fd);
+	else if (got == 1 && s->wakeup)
+		take_trigger(fd);
+	else if (s->plain && got != 0 && errno != ECANCELED)
+		run_conn(fd, s->plain);
+	else
+		close(fd);
+	session_ends();
+}
+
+static void
+accepted(int fd, void *arg)
+{
+	const struct service *s = worker.service;
+	void *as_argument = (void *)(intptr_t)fd;
+
+	(void)arg;
+	session_begins();
+	if (s->session)
+		co_scope_spawn(
+			&accepting.sessions, stream_session, as_argument, CO_STACK_LARGE);
+	else if (s->plain && !s->handlers && !s->wakeup)
+		co_scope_spawn(
+			&accepting.sessions, plain_session, as_argument, CO_STACK_LARGE);
+	else
+		co_scope_spawn(&accepting.sessions, sort_connection, as_argument,
+			CO_STACK_LARGE);
+}
+
+/* ---- the listeners ---- */
+
+void
+accept_start(void)
+{
+	co_scope_init(&accepting.sessions);
+	for (size_t i = 0; i < worker.spawn.n_listeners; i++) {
+		struct io_listener *l =
+			io_listen(worker.spawn.listeners[i], accepted, NULL);
+
+		if (!l)
+			log_fatal("listening on descriptor %d: %m",
+				worker.spawn.listeners[i]);
+		accepting.open[accepting.n++] = l;
+	}
+}
+
+void
+accept_stop(void)
+{
+	while (accepting.n > 0)
+		io_listener_close(accepting.open[--accepting.n]);
+}
+
+SWITCHES void
+accept_cancel_all(void)
+{
+	co_scope_end(&accepting.sessions, true);
+}

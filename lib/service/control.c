@@ -1,0 +1,166 @@
+/* control.c -- the status socket: what master tells us, and what it hears of us. Seldom
+ * used: a worker tells when something changes that master acts upon, not each session. */
+#include "config.h"
+#include "service_impl.h"
+#include "log.h"
+#include <errno.h>
+#include <unistd.h>
+
+/* From so much in hand on a further worker of the same line is worth its start. */
+#define BUSY_FROM 4
+/* Small leaks and unlucky states end with their process. */
+#define RETIRE_AFTER 100000
+
+static struct {
+	struct io io;
+	struct timer idle;
+	bool told_used, told_busy;
+} control;
+
+void
+control_tell(enum control_kind kind, uint32_t value)
+{
+	/* A full socket means that master is stuck: it will see our state by our end. */
+	if (control_send(control.io.fd, kind, value, -1) < 0 && errno != EAGAIN &&
+		errno != EPIPE && errno != ECONNRESET)
+		log_warn("telling master: %m");
+}
+
+/* ---- leaving when there is nothing to do ---- */
+
+static bool
+is_idle(void)
+{
+	return worker.sessions == 0 && worker.links == 0 && worker.busy <= 0;
+}
+
+static void
+on_idle(void *arg)
+{
+	(void)arg;
+	if (is_idle())
+		worker_drain();
+}
+
+void
+control_load_changed(void)
+{
+	size_t load = worker.sessions + worker.links + (size_t)MAX(worker.busy, 0);
+
+	if (load > 0 && !control.told_used) {
+		control.told_used = true;
+		control_tell(CONTROL_USED, 0);
+	}
+	if (load >= BUSY_FROM && !control.told_busy) {
+		control.told_busy = true;
+		control_tell(CONTROL_BUSY, 0);
+	}
+	if (worker.served >= RETIRE_AFTER && !worker.service->reload)
+		worker_drain();
+	if (worker.spawn.stays || worker.draining)
+		return;
+	if (!is_idle())
+		timer_cancel(&control.idle);
+	else if (control.idle.place == 0)
+		timer_set(&control.idle, deadline_in(worker.conf->p.max_idle), on_idle,
+			NULL);
+}
+
+/* ---- what master says ---- */
+
+static void
+issues_log(const struct conf_issues *issues)
+{
+	for (size_t i = 0; i < issues->list.n; i++)
+		if (issues->list.items[i].fatal)
+			log_warn(STR_FMT, STR_ARG(issues->list.items[i].text));
+}
+
+/* In place where the program can; else this process ends with what it has begun, under
+ * the configuration it began with, and master starts others. */
+static void
+on_reload(uint32_t generation)
+{
+	struct conf_issues issues;
+	struct conf *fresh = NULL;
+
+	conf_issues_init(&issues);
+	if (worker.service->reload)
+		fresh = conf_load(conf_directory(NULL), str_c(worker.options.name),
+			&worker.options.overrides, &issues);
+	if (fresh) {
+		/* The old one stays: sessions of this moment hold pointers into it. */
+		worker.conf = fresh;
+		worker.spawn.generation = generation;
+		worker.service->reload(fresh);
+		control_tell(CONTROL_RELOADED, generation);
+	} else {
+		issues_log(&issues);
+		worker_drain();
+	}
+	conf_issues_free(&issues);
+}
+
+/* Sessions end with their next wait; then the process does, in hand or not. */
+static void
+stop_now(void *arg)
+{
+	(void)arg;
+	accept_cancel_all();
+	worker_drain();
+}
+
+static void
+on_stop(void)
+{
+	if (worker.stopping)
+		return;
+	worker.stopping = true;
+	accept_stop();
+	co_spawn(stop_now, NULL, CO_STACK_SMALL);
+}
+
+static void
+obey(const struct control *said, int passed)
+{
+	switch (said->kind) {
+	case CONTROL_RELOAD:
+		on_reload(said->value);
+		break;
+	case CONTROL_STOP:
+		on_stop();
+		break;
+	case CONTROL_LIMIT:
+		worker.spawn.limit = said->value;
+		accept_limit();
+		break;
+	case CONTROL_BROKER:
+		if (passed >= 0)
+			peers_replace(passed);
+		break;
+	}
+}
+
+/* The end of the socket is master's end (`postfix drain`, a crash): finish and leave. */
+static void
+on_event(struct io *io)
+{
+	struct control said;
+	int passed, got;
+
+	while ((got = control_receive(io->fd, &said, &passed)) > 0)
+		obey(&said, passed);
+	if (got == 0 || errno != EAGAIN)
+		worker_drain();
+	io->readable = false;
+}
+
+void
+control_start(void)
+{
+	control.io.on_event = on_event;
+	if (io_open(&control.io, worker.spawn.control) < 0)
+		log_fatal("the status socket: %m");
+	control_tell(CONTROL_READY, 0);
+	control_load_changed();
+}

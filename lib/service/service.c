@@ -1,0 +1,299 @@
+/* service.c -- the life of a worker: configuration, what needs root, the jail, work, end.
+ * See service.h. */
+#include "config.h"
+#include "service_impl.h"
+#include "sandbox_internal.h"
+#include "log.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long a worker that was told to stop may take to leave by itself. */
+#define STOP_PATIENCE ((msec_t)1500)
+
+struct worker worker;
+
+/* ---- what sessions ask for ---- */
+
+const struct conf *
+service_conf(void)
+{
+	return worker.conf;
+}
+
+const char *
+service_name(void)
+{
+	return worker.options.name;
+}
+
+struct strs
+service_args(void)
+{
+	return worker.options.args;
+}
+
+uint32_t
+service_worker(void)
+{
+	return worker.spawn.worker;
+}
+
+uint32_t
+service_limit(void)
+{
+	return worker.spawn.limit;
+}
+
+const struct spawn *
+service_spawn(void)
+{
+	return &worker.spawn;
+}
+
+/* Counts upwards like process ids do, in steps that keep workers apart. */
+uint32_t
+service_next_session(void)
+{
+	static uint32_t count;
+
+	if (!worker.conf->p.log_session_id)
+		return 0;
+	return ++count * 1024 + worker.spawn.worker % 1024;
+}
+
+bool
+service_draining(void)
+{
+	return worker.draining || worker.stopping;
+}
+
+void
+service_busy(int change)
+{
+	worker.busy += change;
+	control_load_changed();
+	if (change < 0)
+		worker_settle();
+}
+
+/* ---- the end ---- */
+
+void
+service_leave(void)
+{
+	if (worker.leaving)
+		return;
+	worker.leaving = true;
+	event_stop();
+}
+
+static void
+out_of_patience(void *arg)
+{
+	(void)arg;
+	service_leave();
+}
+
+static bool
+nothing_in_hand(void)
+{
+	return worker.sessions == 0 && worker.busy <= 0;
+}
+
+/* Those with a drain of their own say themselves when they are done. Links do not count:
+ * their other ends live as long as their callers, who make a new one when this one ends.
+ */
+void
+worker_settle(void)
+{
+	if (service_draining() && !worker.service->drain && nothing_in_hand())
+		service_leave();
+}
+
+void
+worker_drain(void)
+{
+	static struct timer patience;
+
+	if (worker.stopping && patience.place == 0)
+		timer_set(&patience, deadline_in(STOP_PATIENCE), out_of_patience, NULL);
+	if (!worker.draining) {
+		worker.draining = true;
+		accept_stop();
+		control_tell(CONTROL_DRAINING, 0);
+		if (worker.service->drain)
+			worker.service->drain();
+	}
+	worker_settle();
+}
+
+void
+service_retire(const char *why)
+{
+	if (!worker.draining)
+		log_info("%s: a fresh process takes over: %s", worker.service->name, why);
+	worker_drain();
+}
+
+/* ---- the beginning ---- */
+
+static void
+issues_tell(const struct conf_issues *issues, bool fatal)
+{
+	for (size_t i = 0; i < issues->list.n; i++) {
+		const struct conf_issue *issue = &issues->list.items[i];
+
+		/* Warnings were told by master, once for all. */
+		if (fatal && issue->fatal)
+			log_fatal(STR_FMT, STR_ARG(issue->text));
+	}
+	if (fatal)
+		log_fatal("main.cf cannot be read");
+}
+
+void
+worker_log_open(const struct conf *c)
+{
+	struct buf tag CLEANUP(buf_free) = BUF_INIT;
+	int facility = c ? log_facility(c->p.syslog_facility) : -1;
+	int fd = worker.spawn.log;
+
+	buf_add(&tag, c ? c->p.syslog_name : STR("postfix"));
+	buf_printf(&tag, "/%s", worker.service->name);
+	log_open(buf_cstr(&tag), fd >= 0 ? LOG_TO_FD : LOG_TO_SYSLOG, fd,
+		facility >= 0 ? facility : LOG_MAIL);
+}
+
+static void
+read_configuration(int argc, char **argv)
+{
+	const char *spawn = getenv(SPAWN_ENV);
+	struct conf_issues issues;
+	struct why why;
+
+	worker.arena = arena_new();
+	if (!spawn || spawn_parse(str_c(spawn), &worker.spawn) < 0)
+		log_fatal("this program is started by master(8)");
+	unsetenv(SPAWN_ENV);
+	worker_log_open(NULL);
+	if (options_parse(argc, argv, worker.arena, &worker.options, &why) < 0)
+		log_fatal("%s", why.text);
+	conf_issues_init(&issues);
+	worker.conf = conf_load(conf_directory(NULL), str_c(worker.options.name),
+		&worker.options.overrides, &issues);
+	issues_tell(&issues, !worker.conf);
+	conf_issues_free(&issues);
+	worker_log_open(worker.conf);
+}
+
+/* Files and directories that a table look-up may need to open again. */
+static void
+allow_tables(const struct conf *c)
+{
+	static const char types[][10] = { "hash:", "btree:", "lmdb:", "cdb:", "texthash:",
+		"pcre:", "regexp:", "cidr:", "dbm:", "sdbm:" };
+	size_t n;
+	const struct param_info *params = conf_params(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct arena *arena CLEANUP(arena_free_at) = arena_new();
+		struct strs items = conf_list(conf_value(c, params[i].name), arena);
+
+		for (size_t j = 0; j < items.n; j++)
+			for (size_t t = 0; t < COUNT(types); t++) {
+				ssize_t slash = str_rchr(items.items[j], '/');
+				struct str type = str_c(types[t]);
+
+				if (str_starts(items.items[j], type) && slash > 0)
+					service_allow_read(arena_cstr(arena,
+						str_sub(items.items[j], type.len,
+							(size_t)slash - type.len)));
+			}
+	}
+}
+
+static void
+enter_jail(void)
+{
+	const struct service *s = worker.service;
+	unsigned what = s->sandbox | (s->reload ? SANDBOX_TABLES : 0);
+	struct why why;
+	uid_t uid;
+	gid_t gid;
+
+	if (what & SANDBOX_TABLES)
+		allow_tables(worker.conf);
+	if (users_find(s, worker.conf, &uid, &gid, &why) < 0)
+		log_fatal("%s", why.text);
+	if (sandbox_enter(s->name, what, uid, gid, worker.conf, &why) < 0)
+		log_fatal(
+			"sandbox: %s; sandbox = no in main.cf would start without a jail",
+			why.text);
+}
+
+static void
+on_refused_call(struct io *io)
+{
+	seccomp_say_refused(worker.service->name);
+	io->readable = false;
+}
+
+static void
+begin_work(void *arg)
+{
+	static struct io refusals = { .on_event = on_refused_call };
+
+	(void)arg;
+	if (seccomp_refusals() >= 0 && io_open(&refusals, seccomp_refusals()) < 0)
+		log_warn("watching the jail: %m");
+	peers_start(worker.spawn.broker);
+	captured_start();
+	if (worker.service->start)
+		worker.service->start();
+	accept_start();
+	log_fatal_pause = false;
+	control_start();
+}
+
+/* Master decides about our end; a signal from elsewhere is taken the same way. */
+static void
+on_terminate(int signo, void *arg)
+{
+	(void)signo, (void)arg;
+	worker.stopping = true;
+	worker_drain();
+}
+
+int
+service_main(const struct service *s, int argc, char **argv)
+{
+	struct buf queue CLEANUP(buf_free) = BUF_INIT;
+
+	worker.service = s;
+	worker.spawn.log = -1;
+	log_fatal_pause = true;
+	log_open(s->name, LOG_TO_SYSLOG | LOG_TO_STDERR, -1, LOG_MAIL);
+	read_configuration(argc, argv);
+	umask(077);
+	tzset();
+	buf_add(&queue, worker.conf->p.queue_directory);
+	if (chdir(buf_cstr(&queue)) < 0)
+		log_fatal("chdir %s: %m", buf_cstr(&queue));
+	signal(SIGPIPE, SIG_IGN);
+	event_init();
+	worker.trusted = users_mail_owner(worker.conf);
+	if (s->before_jail)
+		s->before_jail();
+	captured_listen();
+	enter_jail();
+	event_on_signal(SIGTERM, on_terminate, NULL);
+	co_spawn(begin_work, NULL, CO_STACK_LARGE);
+	event_run();
+	log_flush();
+	return 0;
+}

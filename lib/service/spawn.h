@@ -1,0 +1,67 @@
+/* spawn.h -- what master and its workers say to each other: the one environment variable
+ * that a worker finds at its start, and the records of the status socket.
+ *
+ * The status socket is SOCK_SEQPACKET with records of one fixed size, so that master,
+ * which is root, reads no lengths and no text from a worker. */
+#ifndef SPAWN_H
+#define SPAWN_H
+
+#include "base.h"
+
+#define SPAWN_ENV       "POSTERN_SPAWN"
+#define SPAWN_LISTENERS 64
+
+/* Descriptors are those that the worker inherits; -1: none. */
+struct spawn {
+	uint32_t worker; /* 1 and up; unique among the living, the smallest free number */
+	uint32_t generation; /* of master's configuration; counts reloads */
+	uint32_t limit;      /* sessions or deliveries this worker may have in hand; 0: no
+				limit */
+	int control;         /* records to and from master */
+	int broker;          /* a link on which broker answers `connect` */
+	int identities; /* broker's own: new workers, one struct spawn_identity each */
+	int log;        /* maillog_file, opened by master */
+	bool stays;     /* never leaves for being idle */
+	bool restarted; /* its predecessor crashed */
+	int listeners[SPAWN_LISTENERS];
+	size_t n_listeners;
+};
+/* "worker=3 generation=1 ... listen=6,7" */
+void spawn_show(const struct spawn *s, struct buf *out);
+/* -1 on anything that spawn_show() would not have written. */
+int spawn_parse(struct str text, struct spawn *out) MUST_CHECK;
+
+/* ---- records of the status socket ---- */
+enum control_kind {
+	/* worker to master */
+	CONTROL_READY = 1, /* in the jail, accepting */
+	CONTROL_USED,      /* the first session came */
+	CONTROL_BUSY,      /* has enough to do that another worker would help */
+	CONTROL_FULL,      /* at its limit, stopped accepting */
+	CONTROL_ROOM,      /* below it again */
+	CONTROL_DRAINING,  /* accepts no more, will end: start another */
+	CONTROL_RELOADED,  /* runs with the configuration of generation `value` */
+	/* master to worker */
+	CONTROL_RELOAD = 32, /* value: the new generation */
+	CONTROL_STOP,        /* end now: cancel sessions */
+	CONTROL_BROKER,      /* a fresh link to a fresh broker comes along */
+	CONTROL_LIMIT,       /* value: the new limit */
+};
+struct control {
+	uint32_t kind, value;
+};
+/* Pass is a descriptor that goes along (duplicated, not taken), or -1. Never waits. */
+int control_send(int sock, enum control_kind kind, uint32_t value, int pass) MUST_CHECK;
+/* 1 and a record (*passed is a descriptor or -1), 0 at the end, -1 and errno (EAGAIN;
+ * EPROTO for what is no record). */
+int control_receive(int sock, struct control *out, int *passed) MUST_CHECK;
+
+/* Who a worker is, as master tells broker together with the worker's link. */
+struct spawn_identity {
+	char program[32], service[64];
+	uint32_t pid, uid;
+};
+int identity_send(int sock, const struct spawn_identity *who, int link) MUST_CHECK;
+int identity_receive(int sock, struct spawn_identity *who, int *link) MUST_CHECK;
+
+#endif
