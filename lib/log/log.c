@@ -1,6 +1,5 @@
 /* log.c -- log lines from all sides: declared ones, free text, the last words of fatal
  * and panic. Helper threads log too, hence the lock. */
-#include "config.h"
 #include "internal.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 bool log_fatal_pause;
+int log_fatal_exit = 1;
 uint32_t log_session_number;
 
 /* Recursive: an ensure() that fails in here still gets its last words out. */
@@ -127,7 +127,7 @@ log_fatal(const char *fmt, ...)
 	FREE_TEXT(LOG_FATAL_LEVEL);
 	if (log_fatal_pause)
 		sleep(1);
-	_exit(1);
+	_exit(log_fatal_exit);
 }
 
 void

@@ -52,6 +52,7 @@ void log_error(const char *fmt, ...) PRINTF(1, 2);
  * Postfix's do, so that a crash loop stays slow: lib/service sets log_fatal_pause until
  * it serves. */
 extern bool log_fatal_pause;
+extern int log_fatal_exit; /* the status of log_fatal(); 1. sendmail: 75 (EX_TEMPFAIL) */
 NORETURN void log_fatal(const char *fmt, ...) PRINTF(1, 2);
 NORETURN void log_panic(const char *fmt, ...) PRINTF(1, 2);
 

@@ -23,3 +23,15 @@ lib_mime_address_fuzz_SOURCES = lib/mime/address_fuzz.c
 lib_mime_address_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_address_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# address lists
+lib_mime_libmime_a_SOURCES += lib/mime/addrlist.h lib/mime/addrlist.c
+check_PROGRAMS += lib/mime/addrlist_test
+TESTS += lib/mime/addrlist_test
+lib_mime_addrlist_test_SOURCES = lib/mime/addrlist_test.c
+lib_mime_addrlist_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
+if FUZZ
+noinst_PROGRAMS += lib/mime/addrlist_fuzz
+lib_mime_addrlist_fuzz_SOURCES = lib/mime/addrlist_fuzz.c
+lib_mime_addrlist_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
+lib_mime_addrlist_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

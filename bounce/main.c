@@ -1,0 +1,197 @@
+/* bounce -- tells senders what became of their mail (RFC 3464). */
+#include "deliver.h"
+#include "log.h"
+#include "report.h"
+#include "service.h"
+#include "submit.h"
+#include <stdio.h>
+
+#define SUBMIT_PATIENCE ((msec_t)300 * 1000)
+
+/* Who gets the notice, as whose mail. */
+struct addressee {
+	struct str to, from;
+	const char *whom; /* in the log */
+	bool postmaster;
+};
+
+static struct str
+at_origin(const struct conf *c, struct arena *a, struct str user)
+{
+	if (str_chr(user, '@') >= 0)
+		return user;
+	return arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(c->p.myorigin));
+}
+
+static bool
+class_wanted(const struct conf *c, struct arena *a, const char *name)
+{
+	struct strs classes = conf_list(c->p.notify_classes, a);
+
+	for (size_t i = 0; i < classes.n; i++)
+		if (str_case_is(classes.items[i], name))
+			return true;
+	return false;
+}
+
+/* Notices come from the null sender, so that none is ever answered by another (RFC 5321
+ * section 6.1). What nobody sent goes to the postmaster, if he wants it, from the double
+ * bounce address; what cannot be delivered to him either ends there. False: no notice. */
+static bool
+find_addressee(const struct envelope *e, const struct notice_request *n,
+	const struct conf *c, struct arena *a, struct addressee *out)
+{
+	struct str last_resort = at_origin(c, a, c->p.double_bounce_sender);
+
+	if (str_case_eq(e->sender, last_resort)) {
+		log_line(BOUNCE_DISCARDED, e->queue_id);
+		return false;
+	}
+	if (e->sender.len > 0) {
+		*out = (struct addressee){
+			.to = e->sender, .from = STR(""), .whom = "sender"
+		};
+		return true;
+	}
+	if (n->kind != NOTICE_FAILURE || !class_wanted(c, a, "2bounce"))
+		return false;
+	*out = (struct addressee){
+		.to = at_origin(c, a, c->p.x_2bounce_notice_recipient),
+		.from = last_resort,
+		.whom = "postmaster",
+		.postmaster = true,
+	};
+	return true;
+}
+
+/* Writes the returned message, or its header, behind the head of the report. */
+static int
+write_returned(struct submission *s, const struct report *r, int fd, deadline_t patience)
+{
+	struct content_cursor c CLEANUP(content_close) = { .fd = -1 };
+	bool headers = report_headers_only(r);
+	struct str chunk;
+	int got;
+
+	if (headers) {
+		ssize_t end = str_find(r->notice->content, STR("\n\n"));
+
+		return submission_write(s,
+			end < 0 ? r->notice->content
+				: str_sub(r->notice->content, 0, (size_t)end + 1),
+			patience);
+	}
+	content_open(&c, r->notice->content, fd, r->notice->rest);
+	while ((got = content_next(&c, &chunk)) > 0)
+		if (submission_write(s, chunk, patience) < 0)
+			return -1;
+	return got;
+}
+
+static enum verdict
+send_report(struct report *r, const struct addressee *to, int fd, struct arena *a,
+	struct submit_reply *said)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT,
+			envelope CLEANUP(buf_free) = BUF_INIT;
+	struct buf received CLEANUP(buf_free) = BUF_INIT;
+	struct rcpt rcpt = { .address = to->to };
+	struct envelope e = {
+		.queue_id = str_c(r->queue_id),
+		.arrival_us = r->now_us,
+		.sender = to->from,
+		.flags = ENVELOPE_BOUNCE | ENVELOPE_LOCAL | ENVELOPE_REWRITE |
+			 (r->envelope->flags & (ENVELOPE_8BIT | ENVELOPE_SMTPUTF8)),
+		.rcpts = &rcpt,
+		.n_rcpts = 1,
+	};
+	struct submit_request ask = { .origin = STR("local") };
+	deadline_t patience = deadline_in(SUBMIT_PATIENCE);
+	struct submission *s;
+
+	buf_printf(&received, "Received: by %.*s (%.*s)\n\tid %s; ",
+		STR_ARG(r->conf->p.myhostname), STR_ARG(r->conf->p.mail_name),
+		r->queue_id);
+	report_date(r->now_us, &received);
+	buf_addc(&received, '\n');
+	envelope_put(&envelope, &e);
+	ask.envelope = buf_str(&envelope);
+	ask.received = buf_str(&received);
+	s = submission_new(&ask);
+	report_head(r, &text);
+	if (submission_write(s, buf_str(&text), patience) == 0 &&
+		write_returned(s, r, fd, patience) == 0) {
+		buf_clear(&text);
+		report_tail(r, &text);
+		(void)submission_write(s, buf_str(&text), patience);
+	}
+	return submission_end(s, a, said, patience);
+}
+
+static void
+notify(struct ipc_request *rq, const struct notice_request *n, const struct envelope *e,
+	struct notice_reply *say)
+{
+	const struct conf *c = service_conf();
+	struct addressee to;
+	struct submit_reply said;
+	char queue_id[32];
+	struct report r = { .conf = c,
+		.notice = n,
+		.envelope = e,
+		.queue_id = queue_id,
+		.now_us = (uint64_t)time_wall_us() };
+
+	say->verdict = ACCEPT;
+	if (!find_addressee(e, n, c, rq->arena, &to))
+		return;
+	service_queue_id(queue_id);
+	r.to = to.to;
+	r.postmaster = to.postmaster;
+	say->verdict = (uint8_t)send_report(&r, &to, rq->fd, rq->arena, &said);
+	if (say->verdict == ACCEPT) {
+		say->queue_id = arena_str(rq->arena, str_c(queue_id));
+		log_line(BOUNCE_NOTICE, e->queue_id, str_c(to.whom),
+			str_c(report_kind(n)), say->queue_id);
+		return;
+	}
+	say->text = said.text;
+	log_line(BOUNCE_FAILED, e->queue_id, to.to, said.text);
+	if (say->verdict == PERMFAIL) /* it will never be taken: do not ask for ever */
+		say->verdict = ACCEPT;
+}
+
+static void
+bounce_notice(struct ipc_request *rq)
+{
+	struct notice_request n;
+	struct envelope e;
+	struct notice_reply say = { .verdict = TEMPFAIL };
+
+	service_busy(+1);
+	if (notice_request_get(rq->payload, &n, rq->arena) < 0 ||
+		envelope_get(n.envelope, &e, rq->arena) < 0 || (n.rest > 0 && rq->fd < 0))
+		log_warn("malformed notice request from %s", rq->caller->program);
+	else
+		notify(rq, &n, &e, &say);
+	notice_answer(rq, &say);
+	service_busy(-1);
+}
+
+static const struct ipc_handler handlers[] = {
+	{ .type = notice_TYPE, .run = bounce_notice, .stack = CO_STACK_SMALL },
+	{ 0 },
+};
+
+static const struct service bounce = {
+	.name = "bounce",
+	.user = USER_MAIL_OWNER,
+	.peers = (const char *const[]){ "cleanup", "cleanup-suspect", NULL },
+	.handlers = handlers,
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&bounce, argc, argv);
+}

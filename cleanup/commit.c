@@ -1,0 +1,109 @@
+/* commit.c -- the finished message goes to spool; its answer is ours. */
+#include "message.h"
+#include "log.h"
+#include "service.h"
+#include <errno.h>
+
+/* How long the disk may take: longer than any flush, shorter than a client's patience
+ * after the end of data (RFC 5321 section 4.5.3.2.6 gives us ten minutes). */
+#define SPOOL_PATIENCE ((msec_t)300 * 1000)
+
+static void
+spool_request(struct message *m, struct buf *out, bool large)
+{
+	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
+	struct spool_put_request put = {
+		.queue_id = str_c(m->queue_id),
+		.arrival_us = m->envelope.arrival_us,
+		.recipients = (uint32_t)m->rcpts.n,
+		.hold = (m->envelope.flags & ENVELOPE_HOLD) != 0,
+		.large = large,
+	};
+
+	m->envelope.rcpts = m->rcpts.items;
+	m->envelope.n_rcpts = m->rcpts.n;
+	envelope_put(&envelope, &m->envelope);
+	put.envelope = buf_str(&envelope);
+	put.content = large ? STR_NONE : buf_str(&m->content);
+	put.corrupt = m->ask.crashes > 2;
+	spool_put_request_put(out, &put);
+}
+
+int
+commit_stream(struct message *m)
+{
+	deadline_t patience = deadline_in(SPOOL_PATIENCE);
+
+	if (!m->to_spool) {
+		struct buf out CLEANUP(buf_free) = BUF_INIT;
+
+		spool_request(m, &out, true);
+		m->to_spool = ipc_stream_begin(
+			service_peer("spool"), spool_put_TYPE, buf_str(&out), patience);
+	}
+	if (!m->to_spool ||
+		ipc_stream_write(m->to_spool, buf_str(&m->content), patience) < 0)
+		return -1;
+	buf_clear(&m->content);
+	return 0;
+}
+
+/* Sends the rest, or all of it, and waits until it is durable. */
+static int
+commit_finish(struct message *m, struct str *reply)
+{
+	deadline_t patience = deadline_in(SPOOL_PATIENCE);
+	struct buf out CLEANUP(buf_free) = BUF_INIT;
+	struct ipc_stream *stream = m->to_spool;
+
+	if (!stream) {
+		spool_request(m, &out, false);
+		return ipc_call(service_peer("spool"), spool_put_TYPE, buf_str(&out), -1,
+			m->arena, reply, patience);
+	}
+	if (commit_stream(m) < 0)
+		log_warn("%s: spool: %s", m->queue_id, strerror(errno));
+	m->to_spool = NULL;
+	return ipc_stream_finish(stream, m->arena, reply, patience);
+}
+
+void
+commit(struct message *m)
+{
+	struct spool_put_reply said = { .error = EIO };
+	struct str reply;
+
+	if (m->verdict != ACCEPT) {
+		if (m->to_spool)
+			ipc_stream_abort(m->to_spool);
+		m->to_spool = NULL;
+		return;
+	}
+	if (commit_finish(m, &reply) < 0)
+		said.error = (uint32_t)errno;
+	else if (spool_put_reply_get(reply, &said, m->arena) < 0)
+		said.error = EPROTO;
+	if (said.error == ENOSPC || said.error == EDQUOT)
+		message_fail(m, TEMPFAIL, 452, "4.3.1", "Insufficient system storage");
+	else if (said.error != 0) {
+		log_warn("%s: spool: %s", m->queue_id, strerror((int)said.error));
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "Error: queue file write error");
+	}
+}
+
+/* Nothing looks into it any more: the bytes as they came go where the admin finds them.
+ */
+void
+commit_aside(struct message *m)
+{
+	struct str chunk;
+
+	while (ipc_request_read(m->rq, &chunk, DEADLINE_NEVER) > 0)
+		buf_add(&m->content, chunk);
+	log_error("%s: this message from %.*s brought down cleanup %u times: kept in "
+		  "%.*s/corrupt, not delivered",
+		m->queue_id, STR_ARG(m->ask.origin), m->ask.crashes,
+		STR_ARG(m->conf->p.queue_directory));
+	commit(m);
+	message_fail(m, TEMPFAIL, 451, "4.3.0", "Error: this message cannot be handled");
+}

@@ -1,0 +1,128 @@
+/* headers.c -- the header section: fields that are counted, dropped, or missing. */
+#include "message.h"
+#include "log.h"
+#include "service.h"
+#include <time.h>
+
+/* RFC 5321 section 6.3: a message that has been received too often is in a loop. */
+enum field_fate
+header_limits(struct message *m, const struct field *f)
+{
+	if (!field_is(f, "Received"))
+		return FIELD_KEEP;
+	if (++m->received > (unsigned)m->conf->p.hopcount_limit && m->verdict == ACCEPT) {
+		log_line(CLEANUP_HOPS, str_c(m->queue_id));
+		message_fail(m, PERMFAIL, 554, "5.4.0", "Error: too many hops");
+	}
+	return FIELD_KEEP;
+}
+
+/* Fields that tell more than they should, or that were only meant for the submitter. */
+enum field_fate
+header_drop(struct message *m, const struct field *f)
+{
+	(void)m;
+	for (size_t i = 0; i < tables.drop.n; i++)
+		if (str_case_eq(f->name, tables.drop.items[i]))
+			return FIELD_DROP;
+	return FIELD_KEEP;
+}
+
+enum field_fate
+header_see(struct message *m, const struct field *f)
+{
+	static const struct {
+		const char *name;
+		size_t seen;
+	} watched[] = {
+		{ "From", offsetof(struct message, has_from) },
+		{ "Date", offsetof(struct message, has_date) },
+		{ "Message-Id", offsetof(struct message, has_message_id) },
+		{ "To", offsetof(struct message, has_recipient) },
+		{ "Cc", offsetof(struct message, has_recipient) },
+		{ "Bcc", offsetof(struct message, has_recipient) },
+		{ "Resent-From", offsetof(struct message, has_resent_from) },
+		{ "Resent-Date", offsetof(struct message, has_resent_date) },
+		{ "Resent-Message-Id", offsetof(struct message, has_resent_message_id) },
+	};
+
+	if (str_case_starts(f->name, STR("Resent-")))
+		m->resent = true;
+	for (size_t i = 0; i < COUNT(watched); i++)
+		if (field_is(f, watched[i].name))
+			*(bool *)((char *)m + watched[i].seen) = true;
+	if (field_is(f, "Message-Id"))
+		log_line(CLEANUP_MESSAGE_ID, str_c(m->queue_id),
+			field_unfold(f, m->arena));
+	else if (field_is(f, "Resent-Message-Id"))
+		log_line(CLEANUP_RESENT_MESSAGE_ID, str_c(m->queue_id),
+			field_unfold(f, m->arena));
+	return FIELD_KEEP;
+}
+
+static void
+add_field(struct message *m, const char *prefix, const char *name, struct str value)
+{
+	content_add(
+		m, arena_printf(m->arena, "%s%s: %.*s\n", prefix, name, STR_ARG(value)));
+}
+
+/* RFC 5322 section 3.3; the zone is the machine's. */
+static struct str
+date_text(struct message *m)
+{
+	time_t at = (time_t)(m->envelope.arrival_us / 1000000);
+	char text[64];
+	struct tm tm;
+
+	localtime_r(&at, &tm);
+	strftime(text, sizeof(text), "%a, %e %b %Y %H:%M:%S %z", &tm);
+	return arena_str(m->arena, str_c(text));
+}
+
+/* Unique by the queue id, which is never given twice, and the second. */
+static struct str
+message_id_text(struct message *m)
+{
+	time_t at = (time_t)(m->envelope.arrival_us / 1000000);
+	char text[32];
+	struct tm tm;
+
+	gmtime_r(&at, &tm);
+	strftime(text, sizeof(text), "%Y%m%d%H%M%S", &tm);
+	return arena_printf(m->arena, "<%s.%s@%.*s>", text, m->queue_id,
+		STR_ARG(m->conf->p.myhostname));
+}
+
+/* The fields that RFC 5322 section 3.6 wants and the submitter forgot: for mail of this
+ * host, or for everybody with always_add_missing_headers. A resent message gets the
+ * Resent- forms, as sendmail has always done. */
+void
+header_add_missing(struct message *m)
+{
+	const struct params *p = &m->conf->p;
+	const char *prefix = m->resent ? "Resent-" : "";
+	bool local = (m->envelope.flags & ENVELOPE_REWRITE) != 0;
+	bool has_id = m->resent ? m->has_resent_message_id : m->has_message_id;
+
+	if (local || p->always_add_missing_headers) {
+		if (!(m->resent ? m->has_resent_date : m->has_date))
+			add_field(m, prefix, "Date", date_text(m));
+		if (!has_id) {
+			struct str id = message_id_text(m);
+
+			add_field(m, prefix, "Message-Id", id);
+			log_line(CLEANUP_MESSAGE_ID, str_c(m->queue_id), id);
+		}
+		if (!(m->resent ? m->has_resent_from : m->has_from))
+			add_field(m, prefix, "From",
+				m->envelope.sender.len > 0 ? m->envelope.sender
+							   : STR("MAILER-DAEMON"));
+		if (!m->has_recipient && p->undisclosed_recipients_header.len > 0) {
+			content_add(m, p->undisclosed_recipients_header);
+			content_add(m, STR("\n"));
+		}
+	} else if (!has_id) {
+		log_line(CLEANUP_MESSAGE_ID, str_c(m->queue_id), STR("<>"));
+	}
+}

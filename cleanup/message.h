@@ -1,0 +1,88 @@
+/* message.h -- a message in cleanup's hands, and the steps it passes. */
+#ifndef MESSAGE_H
+#define MESSAGE_H
+
+#include "base.h"
+#include "dict.h"
+#include "fields.h"
+#include "ipc.h"
+#include "messages.h"
+#include "route.h"
+
+/* A content that outgrows this is streamed to spool, which gives it a file of its own. */
+#define CONTENT_KEPT ((size_t)1024 * 1024)
+/* All messages in hand together; when they need more, streaming begins earlier. */
+#define CONTENT_KEPT_TOGETHER ((size_t)128 * 1024 * 1024)
+
+struct message {
+	struct ipc_request *rq;
+	const struct conf *conf;
+	struct arena *arena;
+	struct submit_request ask;
+	struct envelope envelope; /* as submitted, but its recipients are in `rcpts` */
+	VEC(struct rcpt) rcpts;
+	struct fields fields;
+	struct buf content;          /* finished bytes that did not leave yet */
+	octets_t size;               /* of all finished bytes */
+	struct ipc_stream *to_spool; /* once the content outgrew what we keep */
+	char queue_id[32];
+	/* What the header steps saw. */
+	unsigned received;
+	bool has_from, has_date, has_message_id, has_recipient;
+	bool resent, has_resent_from, has_resent_date, has_resent_message_id;
+	/* The first thing that went wrong; the rest of the content is then only skipped.
+	 */
+	enum verdict verdict;
+	struct why why;
+	uint16_t smtp_code;
+};
+
+/* What a step says about a header field. */
+enum field_fate { FIELD_KEEP, FIELD_DROP };
+
+/* The steps between a message's arrival and its commit, in order. Each may be NULL. A
+ * step that fails sets verdict and why (message_fail); the later ones are not run. */
+struct step {
+	const char *name;
+	/* Before any content, when the envelope is known. */
+	SWITCHES void (*envelope)(struct message *m);
+	/* Each header field. */
+	SWITCHES enum field_fate (*field)(struct message *m, const struct field *f);
+	/* Behind the last field: may append fields to m->content. */
+	SWITCHES void (*fields_end)(struct message *m);
+	/* When all content is there, before the commit. */
+	SWITCHES void (*end)(struct message *m);
+};
+extern const struct step steps[];
+extern const size_t n_steps;
+
+void message_fail(struct message *m, enum verdict verdict, uint16_t smtp_code,
+	const char *code, const char *fmt, ...) PRINTF(5, 6);
+
+/* envelope.c */
+SWITCHES void envelope_rewrite(struct message *m);
+SWITCHES void envelope_virtual(struct message *m);
+void envelope_bcc(struct message *m);
+/* headers.c */
+enum field_fate header_limits(struct message *m, const struct field *f);
+enum field_fate header_drop(struct message *m, const struct field *f);
+enum field_fate header_see(struct message *m, const struct field *f);
+void header_add_missing(struct message *m);
+/* content.c */
+SWITCHES void content_read(struct message *m); /* all of it, from the submitter */
+void content_add(struct message *m, struct str bytes);
+/* commit.c */
+SWITCHES void commit(struct message *m);
+SWITCHES void commit_aside(
+	struct message *m); /* into corrupt/: it crashed us too often */
+SWITCHES int commit_stream(struct message *m); /* sends what content there is ahead */
+
+/* Tables, opened before the jail. */
+struct cleanup_tables {
+	struct maps *virtual_alias;
+	struct route *route;
+	struct strs drop; /* message_drop_headers */
+};
+extern struct cleanup_tables tables;
+
+#endif

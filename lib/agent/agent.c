@@ -1,0 +1,229 @@
+/* agent.c -- see agent.h. */
+#include "agent.h"
+#include "log.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+/* Between two tries to reach a qmgr that is not there. */
+#define QMGR_RETRY ((msec_t)1000)
+
+static struct {
+	SWITCHES void (*fn)(struct delivery *d);
+	uint32_t slots;
+	struct ipc_link *link; /* NULL: lost */
+	struct co_queue lost;
+} agent;
+
+/* ---- the link to qmgr ---- */
+
+static void
+agent_announce(uint32_t slots)
+{
+	struct agent_ready_note ready = { .transport = str_c(service_name()),
+		.slots = slots };
+
+	if (agent.link)
+		agent_ready_send(agent.link, &ready);
+}
+
+static void
+agent_link_closed(struct ipc_link *link, void *ctx)
+{
+	(void)link, (void)ctx;
+	agent.link = NULL;
+	co_wake_all(&agent.lost);
+}
+
+/* Keeps the registration alive until this process has to end. */
+static void
+agent_stay_registered(void *arg)
+{
+	(void)arg;
+	co_name("agent registration");
+	while (!service_draining()) {
+		int fd = service_connect_peer("qmgr", deadline_in(10 * QMGR_RETRY));
+
+		if (fd < 0) {
+			if (co_sleep(deadline_in(QMGR_RETRY)) < 0)
+				return;
+			continue;
+		}
+		agent.link = ipc_link_open(
+			fd, agent_handlers, NULL, agent_link_closed, "qmgr");
+		agent_announce(agent.slots);
+		while (agent.link)
+			if (co_wait(&agent.lost, DEADLINE_NEVER) < 0)
+				return;
+	}
+}
+
+void
+agent_run(SWITCHES void (*fn)(struct delivery *d), uint32_t slots)
+{
+	agent.fn = fn;
+	agent.slots = slots;
+	co_spawn(agent_stay_registered, NULL, CO_STACK_SMALL);
+}
+
+void
+agent_drain(void)
+{
+	agent_announce(0);
+}
+
+/* ---- the delivery record ---- */
+
+/* At most `decimals` of them, two significant digits, no zeros at the end: "0", "0.03",
+ * "1.2", "14". */
+static struct str
+delay_text(int64_t us, int decimals)
+{
+	double seconds = us > 0 ? (double)us / 1e6 : 0;
+	int places = seconds <= 0 ? 0 : 1 - (int)floor(log10(seconds));
+	char text[40];
+	char *end;
+
+	places = places < 0 ? 0 : MIN(places, decimals);
+	end = text + snprintf(text, sizeof(text), "%.*f", places, seconds);
+	if (places > 0) {
+		while (end[-1] == '0')
+			end--;
+		if (end[-1] == '.')
+			end--;
+	}
+	return log_fmt("%.*s", (int)(end - text), text);
+}
+
+/* a: before the queue manager took it up; b: until this agent began; c: connecting;
+ * d: transmission. */
+static struct str
+delays_text(const struct delivery *d, int64_t now, int decimals)
+{
+	int64_t arrival = (int64_t)d->envelope.arrival_us;
+	int64_t active = (int64_t)d->ask.active_us;
+	int64_t sending = d->connected_us ? d->connected_us : d->started_us;
+
+	return log_fmt("%.*s/%.*s/%.*s/%.*s",
+		STR_ARG(delay_text(active - arrival, decimals)),
+		STR_ARG(delay_text(d->started_us - active, decimals)),
+		STR_ARG(delay_text(sending - d->started_us, decimals)),
+		STR_ARG(delay_text(now - sending, decimals)));
+}
+
+static struct str
+status_text(enum verdict verdict, bool probe)
+{
+	if (probe)
+		return verdict == ACCEPT ? STR("deliverable") : STR("undeliverable");
+	return verdict == ACCEPT     ? STR("sent")
+	       : verdict == TEMPFAIL ? STR("deferred")
+				     : STR("bounced");
+}
+
+static void
+delivery_log(const struct delivery *d, size_t rcpt, struct str relay)
+{
+	const struct rcpt *r = &d->envelope.rcpts[rcpt];
+	const struct outcome *o = &d->outcomes[rcpt];
+	int decimals = d->conf->p.delay_logging_resolution_limit;
+	int64_t now = time_wall_us();
+	struct str total = delay_text(now - (int64_t)d->envelope.arrival_us, decimals);
+	bool rewritten = r->original.data && !str_case_eq(r->original, r->address);
+	struct str conn_use = d->conn_use > 1 ? log_num(d->conn_use) : STR_NONE;
+
+	log_line(DELIVERY, d->envelope.queue_id, r->address,
+		rewritten ? r->original : STR_NONE, relay, conn_use, total,
+		delays_text(d, now, decimals), STR_NONE, o->code,
+		status_text((enum verdict)o->verdict, d->ask.probe), o->text);
+}
+
+/* ---- outcomes ---- */
+
+bool
+delivery_decided(const struct delivery *d, size_t rcpt)
+{
+	return d->outcomes[rcpt].code.len > 0;
+}
+
+void
+delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
+	struct str relay, struct str text)
+{
+	struct outcome *o = &d->outcomes[rcpt];
+
+	ensure(!delivery_decided(d, rcpt));
+	o->verdict = (uint8_t)verdict;
+	o->code = arena_str(d->arena, str_c(code));
+	o->text = arena_str(d->arena, text);
+	delivery_log(d, rcpt, relay);
+}
+
+void
+delivery_all(struct delivery *d, enum verdict verdict, const char *code, struct str relay,
+	struct str text)
+{
+	for (size_t i = 0; i < d->envelope.n_rcpts; i++)
+		if (!delivery_decided(d, i))
+			delivery_done(d, i, verdict, code, relay, text);
+}
+
+void
+delivery_remote(struct delivery *d, size_t rcpt, struct str mta, struct str reply)
+{
+	struct dsn_detail detail = {
+		.remote_mta = mta,
+		.diagnostic = reply,
+		.diagnostic_is_smtp = 1,
+		.when_us = (uint64_t)time_wall_us(),
+	};
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+
+	dsn_detail_put(&bytes, &detail);
+	d->outcomes[rcpt].detail = arena_str(d->arena, buf_str(&bytes));
+}
+
+/* ---- one delivery ---- */
+
+static void
+delivery_reply(struct ipc_request *rq, struct delivery *d)
+{
+	struct deliver_reply say = {
+		.outcomes = d->outcomes,
+		.n_outcomes = d->envelope.n_rcpts,
+		.site_down = d->site_down,
+		.site_code = d->site_code,
+		.site_text = d->site_text,
+	};
+
+	deliver_answer(rq, &say);
+}
+
+static void
+agent_deliver(struct ipc_request *rq)
+{
+	struct delivery d = { .arena = rq->arena,
+		.conf = service_conf(),
+		.rest_fd = rq->fd,
+		.started_us = time_wall_us() };
+
+	if (deliver_request_get(rq->payload, &d.ask, rq->arena) < 0 ||
+		envelope_get(d.ask.envelope, &d.envelope, rq->arena) < 0 ||
+		d.envelope.n_rcpts == 0 || (d.ask.rest > 0 && rq->fd < 0)) {
+		log_warn("qmgr sent a malformed delivery request: dropping the link");
+		ipc_link_close(rq->link);
+		ipc_done(rq);
+		return;
+	}
+	service_busy(+1);
+	d.outcomes = arena_alloc(rq->arena, d.envelope.n_rcpts * sizeof(*d.outcomes));
+	agent.fn(&d);
+	delivery_all(&d, TEMPFAIL, "4.3.0", STR("none"), STR("delivery was interrupted"));
+	delivery_reply(rq, &d);
+	service_busy(-1);
+}
+
+const struct ipc_handler agent_handlers[] = {
+	{ .type = deliver_TYPE, .run = agent_deliver, .stack = CO_STACK_LARGE },
+	{ 0 },
+};

@@ -1,0 +1,45 @@
+/* agent.h -- what delivery agents share: the registration with qmgr, one delivery as a
+ * coroutine, the delivery record in the log. */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include "base.h"
+#include "deliver.h"
+#include "event.h"
+#include "messages.h"
+#include "service.h"
+
+/* One delivery request, decoded. */
+struct delivery {
+	struct deliver_request ask;
+	struct envelope envelope;
+	struct outcome *outcomes; /* one for each envelope.rcpts; fill in all */
+	bool site_down;
+	struct str site_code, site_text;
+	int rest_fd;         /* ask.rest bytes, or -1 */
+	struct arena *arena; /* the delivery's */
+	const struct conf *conf;
+	int64_t started_us;   /* when this agent took it up: delays=b ends there */
+	int64_t connected_us; /* when transmission began: delays=c ends; 0: no such */
+	unsigned conn_use;    /* how many deliveries used the connection, this included */
+};
+
+/* Registers this worker with qmgr (agent_ready), again whenever the link was lost, and
+ * runs fn for each delivery in a coroutine of its own, on a large stack. fn sets every
+ * outcome. Call from service.start. */
+void agent_run(SWITCHES void (*fn)(struct delivery *d), uint32_t slots);
+void agent_drain(void); /* asks qmgr for no more: service.drain */
+extern const struct ipc_handler agent_handlers[];
+
+/* Sets an outcome. relay is for the log ("none", "mx[192.0.2.1]:25", "virtual"). The line
+ *	qid: to=<>, [orig_to=<>,] relay=, delay=, delays=, dsn=, status= (text)
+ * is written now. */
+void delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict,
+	const char *code, struct str relay, struct str text);
+void delivery_all(struct delivery *d, enum verdict verdict, const char *code,
+	struct str relay, struct str text); /* each recipient without an outcome yet */
+/* The remote side of the last outcome set for rcpt, for the DSN. */
+void delivery_remote(struct delivery *d, size_t rcpt, struct str mta, struct str reply);
+bool delivery_decided(const struct delivery *d, size_t rcpt);
+
+#endif

@@ -1,0 +1,50 @@
+/* nexthop.c -- the next hop's forms. */
+#include "smtp.h"
+#include <netdb.h>
+
+/* A number, or a name of services(5). 0: neither. */
+static unsigned
+port_parse(struct str text)
+{
+	char name[64];
+	struct servent *entry;
+	long number;
+
+	if (str_to_long(text, &number) == 0)
+		return number > 0 && number < 65536 ? (unsigned)number : 0;
+	if (text.len == 0 || text.len >= sizeof(name))
+		return 0;
+	memcpy(name, text.data, text.len);
+	name[text.len] = '\0';
+	entry = getservbyname(name, "tcp");
+	return entry ? ntohs((uint16_t)entry->s_port) : 0;
+}
+
+enum verdict
+nexthop_parse(struct str text, unsigned port, struct nexthop *out, struct why *why)
+{
+	struct str rest = STR_NONE;
+	ssize_t at;
+
+	*out = (struct nexthop){ .port = port, .default_port = true };
+	if (str_starts(text, STR("["))) {
+		at = str_chr(text, ']');
+		out->literal = true;
+		out->host = at < 0 ? STR_NONE : str_sub(text, 1, (size_t)at - 1);
+		rest = at < 0 ? STR_NONE : str_from(text, (size_t)at + 1);
+	} else {
+		at = str_chr(text, ':');
+		out->host = at < 0 ? text : str_sub(text, 0, (size_t)at);
+		rest = at < 0 ? STR_NONE : str_from(text, (size_t)at);
+	}
+	if (rest.len > 0) {
+		unsigned given =
+			str_starts(rest, STR(":")) ? port_parse(str_from(rest, 1)) : 0;
+
+		out->default_port = given == port;
+		out->port = given;
+	}
+	if (out->host.len == 0 || out->host.len > 255 || out->port == 0)
+		return why_set(why, "5.1.3", "bad next hop \"%.*s\"", STR_ARG(text));
+	return ACCEPT;
+}

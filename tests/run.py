@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""Runs the tests: unit tests of the build, then the black-box tests of tests/*/*.py.
+
+usage: run.py BUILD [--quick | --long] [NAME ...]
+
+BUILD holds dev/ and (not with --quick) asan/. A NAME selects the tests whose names contain it.
+Each test prints what failed and, last, "N passed, N failed"; so does this. Tests see
+TOP_BUILDDIR, TOP_SRCDIR, POSTERN_SHARED, TEST_MODE (quick, default, long)."""
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COUNTS = re.compile(r'^(\d+) passed, (\d+) failed', re.M)
+BUDGET = {'quick': 60, 'default': 420, 'long': 7200}  # seconds for one test
+# Not part of --quick: these take minutes.
+SLOW = ('powercut', 'kill', 'import')
+
+
+def unit_tests(build):
+    """The programs of `make check`, built."""
+    log = os.path.join(build, 'check.log')
+    with open(log, 'w') as f:
+        p = subprocess.run(['make', '-s', f'-j{os.cpu_count()}', 'check', 'TESTS='], cwd=build,
+                           stdout=f, stderr=subprocess.STDOUT)
+    if p.returncode:
+        sys.exit(f'run.py: the unit tests do not build: see {log}\n' + open(log).read()[-3000:])
+    names = subprocess.run(['make', '-s', 'list-tests'], cwd=build, capture_output=True, text=True,
+                           check=True).stdout.split()
+    return [os.path.join(build, n) for n in names]
+
+
+def black_box_tests():
+    found = []
+    for folder in sorted(os.listdir(os.path.join(TOP, 'tests'))):
+        path = os.path.join(TOP, 'tests', folder)
+        if os.path.isdir(path):
+            found += [os.path.join(path, n) for n in sorted(os.listdir(path))
+                      if n.endswith('_test.py')]
+    return found
+
+
+def run_one(job):
+    """Runs one test; gives (name, passed, failed, seconds, output)."""
+    name, argv, build, mode = job
+    env = dict(os.environ, TOP_BUILDDIR=build, TOP_SRCDIR=TOP, TEST_MODE=mode,
+               ASAN_OPTIONS='abort_on_error=1:detect_stack_use_after_return=0',
+               UBSAN_OPTIONS='print_stacktrace=1')
+    began = time.monotonic()
+    try:
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=BUDGET[mode], env=env, cwd=build)
+        text, code = p.stdout.decode(errors='replace'), p.returncode
+    except subprocess.TimeoutExpired as e:
+        text = (e.stdout or b'').decode(errors='replace') + '\nran out of its time'
+        code = 1
+    counts = COUNTS.findall(text)
+    passed, failed = map(int, counts[-1]) if counts else (0, 1)
+    if code != 0 and failed == 0:
+        failed = 1
+    return name, passed, failed, time.monotonic() - began, text
+
+
+def main():
+    build, args = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    mode = 'quick' if '--quick' in args else 'long' if '--long' in args else 'default'
+    wanted = [a for a in args if not a.startswith('--')]
+    jobs = []
+    for flavour in ['dev'] if mode == 'quick' else ['dev', 'asan']:
+        where = os.path.join(build, flavour)
+        jobs += [(f'{flavour}:{os.path.relpath(t, where)}', [t], where, mode)
+                 for t in unit_tests(where)]
+    for t in black_box_tests():
+        name = os.path.relpath(t, os.path.join(TOP, 'tests'))
+        if mode == 'quick' and any(s in name for s in SLOW):
+            continue
+        jobs.append((name, ['/usr/bin/python3', t], os.path.join(build, 'dev'), mode))
+    if wanted:
+        jobs = [j for j in jobs if any(w in j[0] for w in wanted)]
+        if not jobs:
+            sys.exit('run.py: no test has a name like ' + ' '.join(wanted))
+    if not os.path.isdir(os.environ.get('POSTERN_SHARED', '')):
+        print('run.py: POSTERN_SHARED is absent: tests that read it will say what they leave out')
+    total = [0, 0]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, passed, failed, seconds, text in pool.map(run_one, jobs):
+            print(f'{"FAIL" if failed else "ok":5}{name}: {passed} passed, {failed} failed, '
+                  f'{seconds:.1f} s', flush=True)
+            if failed or wanted:
+                print('\n'.join('     ' + line for line in text.splitlines()[-60:]), flush=True)
+            total[0] += passed
+            total[1] += failed
+    print(f'{total[0]} passed, {total[1]} failed')
+    return 1 if total[1] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
