@@ -23,6 +23,8 @@ struct event_later {
 };
 void event_at_turn_end(struct event_later *later);
 void event_later_cancel(struct event_later *later);
+/* NULL, or called last in each turn: lib/service flushes the log here. */
+extern void (*event_turn_hook)(void);
 deadline_t event_now(void); /* the time at the start of this turn, milliseconds */
 
 /* ---- coroutines ---- */
@@ -36,6 +38,7 @@ enum co_stack {
 struct co *co_spawn(void (*fn)(void *), void *arg, enum co_stack stack);
 struct co *co_self(void); /* NULL outside coroutines */
 void co_name(const char *name); /* static text, for panics and the stack census */
+const char *co_name_of(const struct co *co); /* NULL: has none */
 /* Makes the pending wait of co, and each later one, fail with ECANCELED. */
 void co_cancel(struct co *co);
 bool co_cancelled(void); /* is the calling one cancelled? */
@@ -67,21 +70,29 @@ void co_wake_all(struct co_queue *q);
 /* Deepest use of any small / large stack so far, in bytes (test builds paint stacks;
  * others say 0). */
 size_t co_deepest(enum co_stack stack);
+/* The same by co_name(), the names that were met first. */
+void co_census(void (*each)(const char *name, size_t deepest, void *arg), void *arg);
 size_t co_count(void); /* coroutines alive */
 
 /* ---- descriptors: one persistent edge-triggered registration each ---- */
 struct io {
 	int fd;
 	bool readable, writable; /* set by the loop; clear them at EAGAIN (io_* do) */
-	bool hangup;
+	bool hangup; /* the peer sends no more, or the connection broke; data may be left */
 	struct co *reader, *writer; /* at most one coroutine waits in each direction */
-	/* Instead of coroutines: called in the loop on any event. */
+	/* Instead of coroutines: called in the loop on any event. Set after io_open(); may
+	 * close io, and free it. */
 	void (*on_event)(struct io *io);
 	void *arg;
+	bool stream; /* a short read has emptied it */
 };
-int io_open(struct io *io, int fd); /* sets O_NONBLOCK, registers; -1 errno */
-void io_close(struct io *io);	    /* unregisters and closes the descriptor */
-int io_detach(struct io *io);	    /* unregisters, gives the descriptor back */
+/* Sets O_NONBLOCK, registers and fills in all of *io; -1 errno. Both directions count as
+ * ready until tried. A plain file is always ready. */
+int io_open(struct io *io, int fd);
+/* Unregisters and closes the descriptor. Those who wait here get EBADF. Harmless when
+ * closed already. */
+void io_close(struct io *io);
+int io_detach(struct io *io); /* unregisters, gives the descriptor back */
 SWITCHES int io_wait_read(struct io *io, deadline_t patience);
 SWITCHES int io_wait_write(struct io *io, deadline_t patience);
 /* As read(2)/write(2) etc., waiting where those would block. Tries first. */
@@ -109,17 +120,18 @@ void timer_cancel(struct timer *t); /* harmless when not set */
 
 /* ---- signals and children, delivered in the loop (signalfd) ---- */
 void event_on_signal(int signo, void (*fn)(int signo, void *arg), void *arg);
-/* fn(pid, wait status, arg) when the child ends. */
+/* fn(pid, wait status, arg) when the child ends. Two may not wait for the same child. */
 void event_on_child(pid_t pid, void (*fn)(pid_t, int status, void *arg), void *arg);
 void event_forget_child(pid_t pid);
+/* 0; -1 ECANCELED or ETIMEDOUT: the child runs on, or waits to be asked for. */
 SWITCHES int co_wait_child(pid_t pid, int *status, deadline_t patience);
 /* In a child between fork and exec or its own event_init: unblocks signals, closes the
- * loop's own descriptors. */
+ * loop's own descriptors, forgets timers, coroutines, and what waits for children. */
 void event_after_fork(void);
 
 /* ---- blocking work in helper threads ---- */
-/* Runs fn(arg) in the pool and waits for it to end. Cancellation is held back until fn
- * ended. Threads start on first use, at most `event_offload_threads` (default 4). */
+/* Runs fn(arg) in the pool and waits for it to end; errno is what fn left there.
+ * Cancellation is held back until fn ended. Outside coroutines it simply runs fn. Threads start on first use, at most `event_offload_threads` (default 4). */
 SWITCHES void event_offload(void (*fn)(void *), void *arg);
 extern int event_offload_threads;
 /* For long-lived helper threads of one's own (the spool's flusher): posts fn(arg) from any
