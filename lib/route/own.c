@@ -125,6 +125,18 @@ own_addresses_new(const struct conf *c)
 	return o;
 }
 
+struct own_addresses *
+own_addresses_copy(const struct own_addresses *o)
+{
+	struct own_addresses *copy = mem_alloc(sizeof(*copy));
+
+	for (size_t i = 0; i < o->own.n; i++)
+		*vec_push(&copy->own) = o->own.items[i];
+	for (size_t i = 0; i < o->proxied.n; i++)
+		*vec_push(&copy->proxied) = o->proxied.items[i];
+	return copy;
+}
+
 void
 own_addresses_free(struct own_addresses *o)
 {

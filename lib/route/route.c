@@ -75,14 +75,14 @@ open_tables(struct route *r)
 	}
 }
 
-struct route *
-route_open(const struct conf *c, unsigned what)
+static struct route *
+open_with(const struct conf *c, unsigned what, struct own_addresses *own)
 {
 	struct route *r = mem_alloc(sizeof(*r));
 
 	r->conf = c;
 	r->what = what;
-	r->own = own_addresses_new(c);
+	r->own = own;
 	r->compared = map_new();
 	r->by_class[CLASS_LOCAL] = channel_parse(c->p.local_transport);
 	r->by_class[CLASS_VIRTUAL_MAILBOX] = channel_parse(c->p.virtual_transport);
@@ -90,6 +90,18 @@ route_open(const struct conf *c, unsigned what)
 	r->by_class[CLASS_DEFAULT] = channel_parse(c->p.default_transport);
 	open_tables(r);
 	return r;
+}
+
+struct route *
+route_open(const struct conf *c, unsigned what)
+{
+	return open_with(c, what, own_addresses_new(c));
+}
+
+struct route *
+route_renew(const struct route *old, const struct conf *fresh)
+{
+	return open_with(fresh, old->what, own_addresses_copy(old->own));
 }
 
 static void

@@ -22,6 +22,7 @@ struct own_addresses;
  * cannot be found is warned about. */
 struct own_addresses *own_addresses_new(const struct conf *c) MUST_CHECK;
 void own_addresses_free(struct own_addresses *o);
+struct own_addresses *own_addresses_copy(const struct own_addresses *o) MUST_CHECK;
 bool own_addresses_have(const struct own_addresses *o, const struct net_addr *a);
 bool own_addresses_proxied(const struct own_addresses *o, const struct net_addr *a);
 size_t own_addresses_count(const struct own_addresses *o);
@@ -40,6 +41,9 @@ struct route;
  * needs it. The conf must outlive it. */
 struct route *route_open(const struct conf *c, unsigned what) MUST_CHECK;
 void route_close(struct route *r);
+/* The same for a changed configuration, inside the jail: our addresses are taken from
+ * `old`, which stays as it is. */
+struct route *route_renew(const struct route *old, const struct conf *fresh) MUST_CHECK;
 /* Did a table change on disk? Costs a few stat(2): ask once a second, not once a message.
  * route_reopen: false when the jail forbids it (the worker then retires). */
 bool route_changed(const struct route *r);

@@ -83,7 +83,9 @@ plain_session(void *arg)
 static void
 link_closed(struct ipc_link *link, void *ctx)
 {
-	(void)link, (void)ctx;
+	(void)ctx;
+	if (worker.service->link_closed)
+		worker.service->link_closed(link);
 	worker.links--;
 	control_load_changed();
 	worker_settle();

@@ -1,0 +1,525 @@
+/* active.c -- see active.h. */
+#include "active.h"
+#include "agent.h"
+#include "backoff.h"
+#include "log.h"
+#include "outside.h"
+#include "store.h"
+#include "ticker.h"
+#include <stdlib.h>
+
+/* Agents that may die under a recipient in one attempt. */
+#define LOST_LIMIT 2
+
+struct index queue_index;
+
+static struct {
+	size_t messages, recipients;
+} count;
+
+/* ---- taking up ---- */
+
+bool
+active_has_room(void)
+{
+	return count.messages < (size_t)outside.conf->p.qmgr_message_active_limit &&
+	       count.recipients < (size_t)outside.conf->p.qmgr_message_recipient_limit;
+}
+
+size_t
+active_count(void)
+{
+	return count.messages;
+}
+
+static void
+active_free(struct active *a)
+{
+	struct arena *arena = a->arena;
+
+	a->message->active = NULL;
+	a->message->worked_on = false;
+	count.messages--;
+	count.recipients -= a->envelope.n_rcpts;
+	fd_close(&a->content_fd);
+	arena_free(arena);
+	outside.wake_loader();
+}
+
+/* The recipients that a state record is about; calls fn for each. */
+static void
+state_rcpts(struct active *a, const struct spool_state *s,
+	void (*fn)(struct active *, uint32_t, const struct spool_state *))
+{
+	if (s->rcpts.len == 0)
+		for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+			fn(a, i, s);
+	for (size_t at = 0; at + 4 <= s->rcpts.len; at += 4) {
+		uint32_t n = get_u32(s->rcpts.data + at);
+
+		if (n < a->envelope.n_rcpts)
+			fn(a, n, s);
+	}
+}
+
+static void
+apply_state(struct active *a, uint32_t n, const struct spool_state *s)
+{
+	struct rcpt_now *r = &a->now[n];
+
+	if (s->kind == SPOOL_DONE)
+		r->state = RCPT_DONE;
+	else if (s->kind == SPOOL_NOTIFIED)
+		r->state = RCPT_NOTIFIED;
+	else if (s->kind == SPOOL_FAILED && r->state != RCPT_NOTIFIED)
+		*r = (struct rcpt_now){ RCPT_FAILED, 0, s->status, s->reason, s->detail };
+}
+
+/* Those for which nothing is left to do but a notice, or not even that, are decided. */
+static void
+apply_states(struct active *a, const struct spool_state *states, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (states[i].kind == SPOOL_DONE || states[i].kind == SPOOL_FAILED ||
+			states[i].kind == SPOOL_NOTIFIED)
+			state_rcpts(a, &states[i], apply_state);
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		a->undecided += a->now[i].state == RCPT_TODO;
+}
+
+static void
+route_failed(struct active *a, uint32_t n, enum verdict verdict, const struct why *why)
+{
+	active_settle_here(a, n, verdict, why->code, str_c(why->text));
+}
+
+/* Finds the destination of one recipient and queues it there, or decides it at once. */
+static void
+route_one(struct active *a, uint32_t n)
+{
+	struct rcpt *r = &a->envelope.rcpts[n];
+	struct route_result to;
+	struct why why = { 0 };
+	enum verdict v;
+	struct transport *t;
+	struct destination *d;
+
+	v = route_resolve(
+		outside.route, a->envelope.sender, r->address, a->arena, &to, &why);
+	if (a->cancelled)
+		return; /* while a look-up waited */
+	if (v != ACCEPT) {
+		route_failed(a, n, v, &why);
+		return;
+	}
+	if (!str_eq(to.recipient, r->address)) {
+		if (!r->original.data)
+			r->original = r->address;
+		r->address = arena_str(a->arena, to.recipient);
+	}
+	t = transport_get(to.transport);
+	if (t->deferred && !a->message->flush) {
+		active_settle_here(a, n, TEMPFAIL, "4.3.2", STR("deferred transport"));
+		return;
+	}
+	if (transport_is_dead(t)) {
+		active_settle_here(
+			a, n, TEMPFAIL, "4.3.0", STR("mail transport unavailable"));
+		return;
+	}
+	d = destination_get(t, to.nexthop, r->address);
+	if (destination_is_dead(d))
+		active_settle_here(a, n, TEMPFAIL, d->why.code,
+			arena_printf(a->arena, "delivery temporarily suspended: %s",
+				d->why.text));
+	else
+		schedule_add(a, d, n);
+}
+
+static void attempt_ended(struct active *a);
+
+/* Settling the last recipient would end the attempt, and a, under our feet: `resolving`
+ * holds that back. */
+static void
+route_all(void *arg)
+{
+	struct active *a = arg;
+
+	for (uint32_t i = 0; i < a->envelope.n_rcpts && !a->cancelled; i++)
+		if (a->now[i].state == RCPT_TODO)
+			route_one(a, i);
+	a->resolving = false;
+	if (a->cancelled || a->undecided == 0)
+		attempt_ended(a);
+}
+
+/* The envelope in the log does not decode: never the mail's fault. */
+static void
+envelope_is_damaged(struct message *m, struct arena *arena)
+{
+	struct spool_state hold = { .mid = m->mid, .kind = SPOOL_HOLD };
+
+	log_error("%s: the envelope is damaged; the message is put on hold", m->queue_id);
+	m->worked_on = false;
+	index_set_queue(&queue_index, m, QUEUE_ON_HOLD);
+	store_state(m, &hold);
+	arena_free(arena);
+}
+
+void
+active_start(struct message *m, struct arena *arena, struct str envelope,
+	const struct spool_state *states, size_t n_states)
+{
+	struct active *a = arena_alloc(arena, sizeof(*a));
+
+	a->message = m;
+	a->arena = arena;
+	a->content_fd = -1;
+	if (envelope_get(envelope, &a->envelope, arena) < 0 || a->envelope.n_rcpts == 0 ||
+		a->envelope.n_rcpts > UINT32_MAX) {
+		envelope_is_damaged(m, arena);
+		return;
+	}
+	index_set_queue(&queue_index, m, QUEUE_ACTIVE);
+	m->active = a;
+	m->worked_on = true;
+	count.messages++;
+	count.recipients += a->envelope.n_rcpts;
+	a->now = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->now));
+	a->chain = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->chain));
+	a->taken_us = outside.now_us();
+	apply_states(a, states, n_states);
+	log_line(QMGR_ACTIVE, str_c(m->queue_id), a->envelope.sender,
+		log_num((int64_t)m->size), log_num((int64_t)a->envelope.n_rcpts));
+	a->resolving = true;
+	outside.where_tables_work(route_all, a);
+}
+
+/* ---- outcomes ---- */
+
+void
+active_settle(struct active *a, uint32_t n, const struct outcome *o)
+{
+	struct rcpt_now *r = &a->now[n];
+
+	ensure(r->state == RCPT_TODO && a->undecided > 0);
+	a->undecided--;
+	r->state = o->verdict == ACCEPT     ? RCPT_DONE
+		   : o->verdict == PERMFAIL ? RCPT_FAILED
+					    : RCPT_DEFERRED;
+	if (r->state == RCPT_DONE)
+		return;
+	r->code = arena_str(a->arena, o->code);
+	r->text = arena_str(a->arena, o->text);
+	r->detail = arena_str(a->arena, o->detail);
+}
+
+void
+active_settle_here(struct active *a, uint32_t n, enum verdict verdict, const char *code,
+	struct str text)
+{
+	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
+	struct outcome outcome = { 0 };
+	struct delivery d = {
+		.envelope = a->envelope,
+		.outcomes = &outcome,
+		.arena = scratch,
+		.conf = outside.conf,
+		.started_us = outside.now_us(),
+	};
+
+	d.envelope.rcpts = &a->envelope.rcpts[n];
+	d.envelope.n_rcpts = 1;
+	d.ask.active_us = (uint64_t)a->taken_us;
+	delivery_done(&d, 0, verdict, code, STR("none"), text);
+	active_settle(a, n, &outcome);
+	active_settled(a, &n, 1);
+	if (a->undecided == 0 && a->flights == 0)
+		attempt_ended(a);
+}
+
+static void
+write_state(struct active *a, enum spool_state_kind kind, const struct buf *rcpts,
+	const struct rcpt_now *like, uint64_t when_us)
+{
+	struct spool_state s = { .mid = a->message->mid,
+		.kind = (uint8_t)kind,
+		.when_us = when_us,
+		.rcpts = buf_str(rcpts) };
+
+	if (like) {
+		s.status = like->code;
+		s.reason = like->text;
+		s.detail = like->detail;
+	}
+	store_state(a->message, &s);
+}
+
+static bool
+all_over(const struct active *a)
+{
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		if (a->now[i].state != RCPT_DONE && a->now[i].state != RCPT_NOTIFIED)
+			return false;
+	return true;
+}
+
+static bool
+same_reason(const struct rcpt_now *x, const struct rcpt_now *y)
+{
+	return x->state == y->state && str_eq(x->code, y->code) &&
+	       str_eq(x->text, y->text) && str_eq(x->detail, y->detail);
+}
+
+static void
+add_rcpt(struct buf *rcpts, uint32_t n)
+{
+	char at[4];
+
+	put_u32(at, n);
+	buf_add(rcpts, str_of(at, 4));
+}
+
+/* One record for the recipients of `list` in this state that share a reason; `list` loses
+ * them (they become UINT32_MAX). */
+static void
+write_alike(struct active *a, uint32_t *list, size_t n, enum rcpt_state state,
+	enum spool_state_kind kind, uint64_t when_us)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct buf rcpts CLEANUP(buf_free) = BUF_INIT;
+		const struct rcpt_now *first;
+
+		if (list[i] == UINT32_MAX || a->now[list[i]].state != state)
+			continue;
+		first = &a->now[list[i]];
+		for (size_t j = i; j < n; j++) {
+			if (list[j] == UINT32_MAX ||
+				!same_reason(&a->now[list[j]], first))
+				continue;
+			add_rcpt(&rcpts, list[j]);
+			list[j] = UINT32_MAX;
+		}
+		write_state(a, kind, &rcpts, state == RCPT_DONE ? NULL : first, when_us);
+	}
+}
+
+void
+active_settled(struct active *a, const uint32_t *rcpts, size_t n)
+{
+	uint32_t *list;
+
+	/* Delivered to everybody: the end of the message says it all. */
+	if (a->message->queue == QUEUE_GONE || (a->undecided == 0 && all_over(a)))
+		return;
+	list = mem_alloc(n * sizeof(*list));
+	memcpy(list, rcpts, n * sizeof(*list));
+	write_alike(a, list, n, RCPT_DONE, SPOOL_DONE, 0);
+	write_alike(a, list, n, RCPT_FAILED, SPOOL_FAILED, 0);
+	mem_free(list);
+}
+
+void
+active_lost(struct active *a, struct destination *d, const uint32_t *rcpts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (a->cancelled || a->now[rcpts[i]].lost++ >= LOST_LIMIT)
+			active_settle_here(a, rcpts[i], TEMPFAIL, "4.3.0",
+				STR("unknown mail transport error"));
+		else
+			schedule_add(a, d, rcpts[i]);
+	}
+}
+
+void
+active_flight_ended(struct active *a)
+{
+	ensure(a->flights > 0);
+	a->flights--;
+	if (a->flights == 0 && (a->undecided == 0 || a->cancelled))
+		attempt_ended(a);
+}
+
+/* ---- the end of an attempt ---- */
+
+static struct backoff_rules
+backoff(void)
+{
+	const struct params *p = &outside.conf->p;
+
+	return (struct backoff_rules){ .least = p->minimal_backoff_time,
+		.most = p->maximal_backoff_time,
+		.run_delay = p->queue_run_delay,
+		.lifetime = p->maximal_queue_lifetime,
+		.bounce_lifetime = p->bounce_queue_lifetime };
+}
+
+static msec_t
+age_of(const struct active *a)
+{
+	int64_t age = (outside.now_us() - (int64_t)a->message->arrival_us) / 1000;
+
+	return MAX(age, 0); /* a clock that was set back */
+}
+
+/* All recipients in a state, for write_alike. The caller frees it. */
+static uint32_t *
+rcpts_in(const struct active *a, enum rcpt_state state, size_t *n)
+{
+	uint32_t *list = mem_alloc((a->envelope.n_rcpts + 1) * sizeof(*list));
+
+	*n = 0;
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		if (a->now[i].state == state)
+			list[(*n)++] = i;
+	return list;
+}
+
+/* What was deferred has been so for too long: it failed. */
+static void
+expire(struct active *a)
+{
+	size_t n;
+	uint32_t *list = rcpts_in(a, RCPT_DEFERRED, &n);
+	struct backoff_rules rules = backoff();
+
+	if (n && !a->soon &&
+		(a->message->expire || backoff_expired(&rules, age_of(a),
+					       a->envelope.sender.len == 0))) {
+		log_line(QMGR_EXPIRED, str_c(a->message->queue_id), a->envelope.sender,
+			a->message->expire ? STR("force-expired") : STR("expired"));
+		for (size_t i = 0; i < n; i++)
+			a->now[list[i]].state = RCPT_FAILED;
+		write_alike(a, list, n, RCPT_FAILED, SPOOL_FAILED, 0);
+	}
+	mem_free(list);
+}
+
+/* RFC 3461 section 4.1: no NOTIFY at all means that failures are reported. */
+bool
+active_notice_is_due(const struct active *a, uint32_t n)
+{
+	uint8_t notify = a->envelope.rcpts[n].notify;
+
+	return a->now[n].state == RCPT_FAILED &&
+	       (notify == 0 || (notify & NOTIFY_FAILURE));
+}
+
+static bool
+any_notice_is_due(const struct active *a)
+{
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		if (active_notice_is_due(a, i))
+			return true;
+	return false;
+}
+
+/* Failures that need no notice, or whose notice was accepted, are over. */
+static void
+failures_are_over(struct active *a, bool accepted)
+{
+	struct buf rcpts CLEANUP(buf_free) = BUF_INIT;
+
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++) {
+		if (a->now[i].state != RCPT_FAILED ||
+			(active_notice_is_due(a, i) && !accepted))
+			continue;
+		a->now[i].state = RCPT_NOTIFIED;
+		add_rcpt(&rcpts, i);
+	}
+	if (rcpts.len && !all_over(a))
+		write_state(a, SPOOL_NOTIFIED, &rcpts, NULL, 0);
+}
+
+static void
+sleep_until_next(struct active *a)
+{
+	struct backoff_rules rules = backoff();
+	msec_t delay = a->soon ? 1000 : backoff_delay(&rules, age_of(a));
+	uint64_t when_us = (uint64_t)outside.now_us() + (uint64_t)delay * 1000;
+	size_t n;
+	uint32_t *list = rcpts_in(a, RCPT_DEFERRED, &n);
+	struct message *m = a->message;
+
+	write_alike(a, list, n, RCPT_DEFERRED, SPOOL_DEFERRED, when_us);
+	mem_free(list);
+	m->flush = false;
+	active_free(a);
+	index_sleep(&queue_index, m, (uint32_t)((when_us + 999999) / 1000000));
+	ticker_touch();
+}
+
+static void
+message_ends(struct active *a)
+{
+	struct message *m = a->message;
+
+	active_free(a);
+	store_finish(m);
+}
+
+static void
+attempt_over(struct active *a)
+{
+	failures_are_over(a, false);
+	if (all_over(a))
+		message_ends(a);
+	else
+		sleep_until_next(a);
+}
+
+/* The message was deleted or put on hold while it was worked on. */
+static void
+cancelled(struct active *a)
+{
+	struct message *m = a->message;
+	enum queue_name queue = (enum queue_name)m->queue;
+
+	if (queue != QUEUE_GONE && a->undecided == 0 && all_over(a)) {
+		message_ends(a);
+		return;
+	}
+	active_free(a);
+	if (queue == QUEUE_GONE && m->confirmed)
+		index_remove(&queue_index, m);
+	else if (queue != QUEUE_GONE && queue != QUEUE_ON_HOLD) /* released again */
+		index_make_ready(&queue_index, m, false);
+}
+
+static void
+attempt_ended(struct active *a)
+{
+	if (a->resolving || a->noticing || a->flights > 0)
+		return;
+	if (a->cancelled) {
+		cancelled(a);
+		return;
+	}
+	expire(a);
+	if (any_notice_is_due(a)) {
+		a->noticing = true;
+		outside.send_notice(a);
+	} else {
+		attempt_over(a);
+	}
+}
+
+void
+active_notice_ended(struct active *a, bool accepted)
+{
+	a->noticing = false;
+	if (accepted)
+		failures_are_over(a, true);
+	if (a->cancelled)
+		cancelled(a);
+	else
+		attempt_over(a);
+}
+
+void
+active_cancel(struct active *a)
+{
+	a->cancelled = true;
+	schedule_cancel(a);
+	attempt_ended(a);
+}

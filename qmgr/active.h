@@ -1,0 +1,71 @@
+/* active.h -- a message while it is worked on: who is done, who failed, who has to wait.
+ */
+#ifndef ACTIVE_H
+#define ACTIVE_H
+
+#include "base.h"
+#include "index.h"
+#include "messages.h"
+#include "schedule.h"
+#include "spool.h"
+
+enum rcpt_state {
+	RCPT_TODO,     /* in a job or a delivery */
+	RCPT_DONE,     /* delivered */
+	RCPT_DEFERRED, /* this attempt is over for it */
+	RCPT_FAILED,   /* for good; its notice is due */
+	RCPT_NOTIFIED, /* for good; nothing is due any more */
+};
+struct rcpt_now {
+	uint8_t state;
+	uint8_t lost;                  /* agents that died under it in this attempt */
+	struct str code, text, detail; /* the last outcome; in the message's arena */
+};
+
+struct active {
+	struct message *message;
+	struct arena *arena;
+	struct envelope envelope;
+	struct rcpt_now *now; /* one for each envelope.rcpts */
+	uint32_t *chain;      /* links of jobs: next recipient */
+	struct job *jobs;
+	size_t undecided; /* recipients in RCPT_TODO */
+	size_t flights;
+	int64_t taken_us;
+	int content_fd; /* content too large for a frame: a memfd with all of it ... */
+	bool content_is_whole; /* ... or the file of its body; -1: in the frame */
+	bool cancelled;        /* deleted or put on hold meanwhile: no more deliveries */
+	bool noticing;         /* its notice is with bounce, or on the way there */
+	struct active *next_notice;
+	bool soon;      /* what failed is our own: try again in a second */
+	bool resolving; /* in look-ups that may switch */
+};
+
+extern struct index queue_index;
+
+/* Takes up a message whose envelope is at hand (encoded). Takes over the arena that holds
+ * it and the states. */
+void active_start(struct message *m, struct arena *arena, struct str envelope,
+	const struct spool_state *states, size_t n_states);
+/* Is there room for one more (qmgr_message_active_limit, qmgr_message_recipient_limit)?
+ */
+bool active_has_room(void);
+size_t active_count(void);
+/* An outcome for recipient n; ends the attempt with the last one. */
+void active_settle(struct active *a, uint32_t n, const struct outcome *o);
+/* The same, with the delivery record in the log: for what no agent ever saw. */
+void active_settle_here(struct active *a, uint32_t n, enum verdict verdict,
+	const char *code, struct str text);
+/* Writes down what the last outcomes of these recipients mean, and goes on. */
+void active_settled(struct active *a, const uint32_t *rcpts, size_t n);
+/* Recipients that lost their agent: once more, or deferred. */
+void active_lost(
+	struct active *a, struct destination *d, const uint32_t *rcpts, size_t n);
+void active_flight_ended(struct active *a);
+/* accepted: bounce has it, or none was due. */
+void active_notice_ended(struct active *a, bool accepted);
+/* Deleted, or put on hold: nothing more goes out. */
+void active_cancel(struct active *a);
+bool active_notice_is_due(const struct active *a, uint32_t n);
+
+#endif

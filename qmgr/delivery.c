@@ -1,0 +1,184 @@
+/* delivery.c -- see delivery.h. */
+#include "delivery.h"
+#include "active.h"
+#include "log.h"
+#include "outside.h"
+#include "store.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Content that travels in the frame. */
+#define IN_FRAME ((size_t)64 * 1024)
+
+/* ---- content ---- */
+
+/* A file that nobody can change any more. */
+static int
+sealed_memfd(struct str content)
+{
+	int fd CLEANUP(fd_close) =
+		memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int sealed;
+
+	if (fd < 0 || write_all(fd, content) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
+		fcntl(fd, F_ADD_SEALS,
+			F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -1;
+	sealed = fd;
+	fd = -1;
+	return sealed;
+}
+
+int
+delivery_content(struct active *a, struct arena *arena, struct content_carried *out)
+{
+	struct message *m = a->message;
+	struct spool_content got;
+
+	memset(out, 0, sizeof(*out));
+	out->size = m->size;
+	out->fd = a->content_fd;
+	/* A memfd has all of it; a body file comes behind a first part from the log. */
+	if (a->content_fd >= 0 && a->content_is_whole) {
+		out->rest = m->size;
+		return 0;
+	}
+	if (outside.read_content(m->mid, m->where, false, arena, &got) < 0)
+		return -1;
+	if (a->content_fd < 0)
+		a->content_fd = got.body_fd;
+	else
+		fd_close(&got.body_fd);
+	if (a->content_fd < 0 && got.content.len > IN_FRAME) {
+		a->content_fd = sealed_memfd(got.content);
+		if (a->content_fd < 0)
+			return -1;
+		a->content_is_whole = true;
+		got.content = STR("");
+	}
+	out->first = got.content;
+	out->size = got.size;
+	out->fd = a->content_fd;
+	out->rest = out->fd >= 0 ? got.size - got.content.len : 0;
+	return 0;
+}
+
+/* ---- the request ---- */
+
+static void
+encode_request(struct flight *f, const struct content_carried *content,
+	struct arena *arena, struct buf *out)
+{
+	struct active *a = f->message;
+	struct envelope e = a->envelope;
+	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
+	struct deliver_request ask = { .nexthop = f->to->nexthop,
+		.size = content->size,
+		.content = content->first,
+		.rest = content->rest,
+		.active_us = (uint64_t)a->taken_us,
+		.expired = a->message->expire };
+
+	e.n_rcpts = f->n;
+	e.rcpts = arena_alloc(arena, f->n * sizeof(*e.rcpts));
+	for (uint32_t i = 0; i < f->n; i++)
+		e.rcpts[i] = a->envelope.rcpts[f->rcpts[i]];
+	envelope_put(&envelope, &e);
+	ask.envelope = buf_str(&envelope);
+	deliver_request_put(out, &ask);
+}
+
+/* ---- the answer ---- */
+
+/* Ends a flight whose recipients have their outcomes. */
+static void
+flight_done(struct flight *f, enum flight_end how, const struct why *why)
+{
+	struct active *a = f->message;
+
+	flight_ended(f, how, why);
+	active_flight_ended(a);
+}
+
+static void
+settle_all(struct flight *f, const struct deliver_reply *said)
+{
+	struct why site = { 0 };
+
+	for (uint32_t i = 0; i < f->n; i++)
+		active_settle(f->message, f->rcpts[i], &said->outcomes[i]);
+	if (said->site_down)
+		why_set(&site, "4.4.1", STR_FMT, STR_ARG(said->site_text));
+	if (said->site_down && said->site_code.len &&
+		said->site_code.len < sizeof(site.code)) {
+		memset(site.code, 0, sizeof(site.code));
+		memcpy(site.code, said->site_code.data, said->site_code.len);
+	}
+	active_settled(f->message, f->rcpts, f->n);
+	flight_done(f, said->site_down ? FLIGHT_SITE_DOWN : FLIGHT_TALKED, &site);
+}
+
+/* The agent died, or said nonsense: nobody knows what became of the recipients. They are
+ * queued again before the flight ends, so that the destination stays. */
+static void
+lost(struct flight *f)
+{
+	active_lost(f->message, f->to, f->rcpts, f->n);
+	flight_done(f, FLIGHT_LOST, NULL);
+}
+
+static void
+answered(void *arg, int error, struct str bytes)
+{
+	struct flight *f = arg;
+	struct deliver_reply said;
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+
+	if (error) {
+		f->worker->slots = 0; /* its link is about to go */
+		lost(f);
+		return;
+	}
+	if (deliver_reply_get(bytes, &said, arena) < 0 || said.n_outcomes != f->n) {
+		log_warn("%s: malformed answer of a " STR_FMT " delivery agent",
+			f->message->message->queue_id, STR_ARG(f->to->transport->name));
+		lost(f);
+		return;
+	}
+	settle_all(f, &said);
+}
+
+/* The message cannot be read now. Either it is moving, or it is damaged. */
+static void
+unreadable(struct flight *f, int error)
+{
+	struct active *a = f->message;
+
+	if (error != ESTALE)
+		log_error("%s: cannot read the message: %s", a->message->queue_id,
+			strerror(error));
+	a->soon = error == ESTALE;
+	for (uint32_t i = 0; i < f->n; i++)
+		active_settle_here(
+			a, f->rcpts[i], TEMPFAIL, "4.3.0", STR("queue file read error"));
+	flight_done(f, FLIGHT_LOST, NULL);
+}
+
+void
+delivery_begin(struct flight *f)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct buf request CLEANUP(buf_free) = BUF_INIT;
+	struct content_carried content = { .size = f->message->message->size, .fd = -1 };
+
+	if (f->worker->reads_content &&
+		delivery_content(f->message, arena, &content) < 0) {
+		unreadable(f, errno);
+		return;
+	}
+	encode_request(f, &content, arena, &request);
+	ipc_link_call_then(f->worker->link, deliver_TYPE, buf_str(&request), content.fd,
+		answered, f);
+}

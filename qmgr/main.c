@@ -1,0 +1,195 @@
+/* qmgr -- the queue manager: decides what is delivered when, by whom and how many at a
+ * time, and tells spool what became of it (design section 7). */
+#include "active.h"
+#include "control.h"
+#include "event.h"
+#include "loader.h"
+#include "log.h"
+#include "notice.h"
+#include "outside.h"
+#include "resolver.h"
+#include "service.h"
+#include "store.h"
+#include "ticker.h"
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* How long deliveries under way may hold up our end. */
+#define DRAIN_PATIENCE ((msec_t)5000)
+
+struct outside outside;
+
+/* ---- the log on disk: a reader for each thread that needs one ---- */
+
+static struct spool_reader *
+reader(void)
+{
+	static _Thread_local struct spool_reader *mine;
+	struct why why = { 0 };
+	char path[4096];
+
+	if (mine)
+		return mine;
+	snprintf(path, sizeof(path), STR_FMT "/log",
+		STR_ARG(outside.conf->p.queue_directory));
+	mine = spool_reader_open(path, &why);
+	if (!mine)
+		log_warn("cannot read the queue: %s", why.text);
+	return mine;
+}
+
+static int
+read_content(uint64_t mid, struct spool_where at, bool envelope_only, struct arena *arena,
+	struct spool_content *out)
+{
+	struct spool_reader *r = reader();
+
+	return r ? spool_read(r, mid, at, envelope_only, arena, out) : -1;
+}
+
+static int
+read_states(uint64_t mid, struct spool_where at, struct arena *arena,
+	struct spool_state **states, size_t *n)
+{
+	struct spool_reader *r = reader();
+
+	return r ? spool_read_states(r, mid, at, arena, states, n) : -1;
+}
+
+/* ---- workers: master starts one on the first connection to its socket ---- */
+
+SWITCHES static void
+knock(void *arg)
+{
+	struct transport *t = arg;
+	char name[256];
+	int fd CLEANUP(fd_close) = -1;
+
+	co_name("knock");
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(t->name));
+	fd = service_connect_peer(name, deadline_in(10000));
+	transport_started(t, fd < 0 ? errno : 0);
+}
+
+static void
+start_worker(struct transport *t)
+{
+	co_spawn(knock, t, CO_STACK_SMALL);
+}
+
+/* What may register: agents that broker says run these programs. Anybody else who could
+ * reach our socket would get mail to read. */
+static bool
+is_delivery_agent(const struct ipc_caller *caller, struct str transport)
+{
+	static const char *const programs[] = { "smtp", "lmtp", "local", "virtual",
+		"pipe", "error", "discard" };
+
+	for (size_t i = 0; i < COUNT(programs); i++)
+		if (strcmp(caller->program, programs[i]) == 0)
+			return str_is(transport, caller->service);
+	return false;
+}
+
+static void
+agent_ready(struct ipc_request *rq)
+{
+	struct agent_ready_note note;
+
+	if (agent_ready_note_get(rq->payload, &note, rq->arena) < 0 ||
+		!is_delivery_agent(rq->caller, note.transport)) {
+		log_warn("%s of service %s may not deliver for " STR_FMT,
+			rq->caller->program, rq->caller->service,
+			STR_ARG(note.transport));
+		ipc_link_close(rq->link);
+	} else {
+		worker_ready(rq->link, rq->caller->program, note.transport, note.slots);
+	}
+	ipc_done(rq);
+}
+
+static const struct ipc_handler handlers[] = {
+	{ .type = agent_ready_TYPE, .run = agent_ready, .direct = true },
+	{ .type = queue_change_TYPE, .run = control_change, .direct = true },
+	{ .type = queue_list_TYPE, .run = control_list, .direct = true },
+	{ 0 },
+};
+
+/* ---- the life of the process ---- */
+
+static void
+before_jail(void)
+{
+	outside = (struct outside){
+		.conf = service_conf(),
+		.now_us = time_wall_us,
+		.read_content = read_content,
+		.read_states = read_states,
+		.start_worker = start_worker,
+		.send_notice = notice_send,
+		.where_tables_work = resolver_run,
+		.wake_loader = loader_wake,
+	};
+	outside.route = route_open(outside.conf, ROUTE_TRANSPORT);
+}
+
+static void
+start(void)
+{
+	index_init(&queue_index);
+	schedule_init();
+	loader_start();
+	store_start();
+}
+
+static void
+reload(const struct conf *fresh)
+{
+	struct route *old = outside.route;
+
+	outside.conf = fresh;
+	outside.route = route_renew(old, fresh);
+	resolver_retire(old);
+	schedule_reload();
+}
+
+static void
+finish_flights(void *arg)
+{
+	deadline_t patience = deadline_in(DRAIN_PATIENCE);
+
+	(void)arg;
+	co_name("drain");
+	schedule_pause(true);
+	while ((schedule_flights() > 0 || store_pending() > 0) &&
+		!deadline_passed(patience))
+		if (co_sleep(deadline_in(20)) < 0)
+			break;
+	service_leave();
+}
+
+static void
+drain(void)
+{
+	co_spawn(finish_flights, NULL, CO_STACK_SMALL);
+}
+
+static const struct service qmgr = {
+	.name = "qmgr",
+	.user = USER_MAIL_OWNER,
+	.sandbox = SANDBOX_SPOOL_READ | SANDBOX_TABLES | SANDBOX_PCRE,
+	.before_jail = before_jail,
+	.start = start,
+	.handlers = handlers,
+	.link_closed = worker_gone,
+	.plain = control_plain,
+	.reload = reload,
+	.drain = drain,
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&qmgr, argc, argv);
+}

@@ -1,0 +1,111 @@
+/* notice.c -- see notice.h. */
+#include "notice.h"
+#include "delivery.h"
+#include "event.h"
+#include "log.h"
+#include "outside.h"
+#include "service.h"
+#include <errno.h>
+
+#define AT_ONCE  20
+#define PATIENCE ((msec_t)300000) /* bounce waits for cleanup and the disk */
+
+static struct {
+	struct active *first, *last; /* waiting for their turn */
+	size_t running;
+} notices;
+
+static struct notice_rcpt
+failed_rcpt(const struct active *a, uint32_t n)
+{
+	const struct rcpt *r = &a->envelope.rcpts[n];
+	const struct rcpt_now *now = &a->now[n];
+
+	return (struct notice_rcpt){ .address = r->address,
+		.original = r->original,
+		.orcpt = r->orcpt,
+		.action = STR("failed"),
+		.code = now->code,
+		.text = now->text,
+		.detail = now->detail };
+}
+
+static void
+encode(const struct active *a, const struct content_carried *content, struct arena *arena,
+	struct buf *out)
+{
+	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
+	struct notice_request ask = { .kind = NOTICE_FAILURE,
+		.size = content->size,
+		.content = content->first,
+		.rest = content->rest };
+
+	envelope_put(&envelope, &a->envelope);
+	ask.envelope = buf_str(&envelope);
+	ask.rcpts = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*ask.rcpts));
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		if (active_notice_is_due(a, i))
+			ask.rcpts[ask.n_rcpts++] = failed_rcpt(a, i);
+	notice_request_put(out, &ask);
+}
+
+/* One notice. True: bounce has it, or says that none is due. */
+SWITCHES static bool
+hand_on(struct active *a)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct buf request CLEANUP(buf_free) = BUF_INIT;
+	struct content_carried content;
+	struct notice_reply said = { 0 };
+	struct str reply;
+
+	if (delivery_content(a, arena, &content) < 0) {
+		log_warn("%s: cannot read the message for its notice: %s",
+			a->message->queue_id, strerror(errno));
+		return false;
+	}
+	encode(a, &content, arena, &request);
+	if (ipc_call(service_peer("bounce"), notice_TYPE, buf_str(&request), content.fd,
+		    arena, &reply, deadline_in(PATIENCE)) < 0 ||
+		notice_reply_get(reply, &said, arena) < 0) {
+		log_warn(
+			"%s: bounce does not answer: %s; the notice is tried again later",
+			a->message->queue_id, strerror(errno));
+		return false;
+	}
+	if (said.verdict != ACCEPT)
+		log_warn("%s: the notice is tried again later: " STR_FMT,
+			a->message->queue_id, STR_ARG(said.text));
+	return said.verdict == ACCEPT;
+}
+
+static void
+notices_run(void *arg)
+{
+	(void)arg;
+	co_name("notice");
+	while (notices.first) {
+		struct active *a = notices.first;
+
+		notices.first = a->next_notice;
+		if (!notices.first)
+			notices.last = NULL;
+		active_notice_ended(a, hand_on(a));
+	}
+	notices.running--;
+}
+
+void
+notice_send(struct active *a)
+{
+	a->next_notice = NULL;
+	if (notices.last)
+		notices.last->next_notice = a;
+	else
+		notices.first = a;
+	notices.last = a;
+	if (notices.running >= AT_ONCE)
+		return;
+	notices.running++;
+	co_spawn(notices_run, NULL, CO_STACK_SMALL);
+}

@@ -1,0 +1,90 @@
+/* resolver.c -- see resolver.h. */
+#include "resolver.h"
+#include "event.h"
+#include "log.h"
+#include "outside.h"
+#include "service.h"
+
+#define AT_ONCE     50
+#define CHECK_EVERY ((msec_t)1000) /* between two looks at the tables' files */
+
+struct work {
+	void (*fn)(void *arg);
+	void *arg;
+	struct work *next;
+};
+
+static struct {
+	struct work *first, *last;
+	size_t running;
+	VEC(struct route *) retired;
+	deadline_t next_check;
+} resolver;
+
+static void
+close_retired(void)
+{
+	while (resolver.retired.n > 0)
+		route_close(resolver.retired.items[--resolver.retired.n]);
+}
+
+void
+resolver_retire(struct route *old)
+{
+	*vec_push(&resolver.retired) = old;
+	if (resolver.running == 0)
+		close_retired();
+}
+
+/* Contract 1.4: a changed table is used at once, not after the next reload. */
+static void
+check_tables(void)
+{
+	if (event_now() < resolver.next_check)
+		return;
+	resolver.next_check = event_now() + CHECK_EVERY;
+	if (resolver.running == 0 && route_changed(outside.route) &&
+		!route_reopen(outside.route))
+		service_retire("a table has changed");
+}
+
+static void
+work_run(void *arg)
+{
+	struct work *w;
+
+	(void)arg;
+	co_name("resolver");
+	while ((w = resolver.first)) {
+		resolver.first = w->next;
+		if (!resolver.first)
+			resolver.last = NULL;
+		w->fn(w->arg);
+		mem_free(w);
+	}
+	if (--resolver.running == 0)
+		close_retired();
+}
+
+void
+resolver_run(void (*fn)(void *arg), void *arg)
+{
+	struct work *w;
+
+	check_tables();
+	if (!route_may_switch(outside.route)) {
+		fn(arg);
+		return;
+	}
+	w = mem_alloc(sizeof(*w));
+	*w = (struct work){ .fn = fn, .arg = arg };
+	if (resolver.last)
+		resolver.last->next = w;
+	else
+		resolver.first = w;
+	resolver.last = w;
+	if (resolver.running >= AT_ONCE)
+		return;
+	resolver.running++;
+	co_spawn(work_run, NULL, CO_STACK_LARGE);
+}

@@ -1,0 +1,117 @@
+/* schedule.h -- which delivery is next: transports, their workers, destinations and jobs.
+ *
+ * A job is one message's recipients at one destination. Jobs of a destination take turns,
+ * so that a message to thousands does not keep a single letter waiting; destinations of a
+ * transport take turns as well, each within its window of concurrency; transports do not
+ * compete, for each has workers of its own. A dead destination costs the others nothing.
+ */
+#ifndef SCHEDULE_H
+#define SCHEDULE_H
+
+#include "base.h"
+#include "event.h"
+#include "feedback.h"
+#include "ipc.h"
+
+struct active;
+struct destination;
+struct job {
+	struct active *message;
+	struct destination *to;
+	struct job *sibling;     /* the message's next job */
+	struct job *prev, *next; /* ring of the destination; NULL: not in it */
+	uint32_t first, last, n; /* recipients, chained through message->chain */
+};
+
+struct worker {
+	struct ipc_link *link;
+	struct transport *transport;
+	uint32_t slots, busy;
+	bool reads_content; /* error(8) does not */
+};
+
+enum transport_state {
+	TRANSPORT_IDLE,     /* has workers, or nobody asked for one */
+	TRANSPORT_STARTING, /* a worker was asked for */
+	TRANSPORT_DEAD,     /* until dead_until */
+};
+struct transport {
+	struct str name;
+	enum transport_state state;
+	deadline_t dead_until, start_until;
+	bool deferred; /* defer_transports */
+	VEC(struct worker *) workers;
+	struct map *destinations;                     /* by key */
+	struct destination *ready_first, *ready_last; /* may deliver now */
+	size_t waiting;                               /* recipients in jobs */
+	/* <transport>_ parameters */
+	struct window_rules rules;
+	uint32_t recipient_limit;
+	msec_t rate_delay;
+};
+
+struct destination {
+	struct transport *transport;
+	struct str key, nexthop; /* behind the struct */
+	struct window window;
+	int busy;
+	struct job *jobs;                /* ring: whose turn is next */
+	size_t waiting;                  /* recipients in them */
+	bool listed;                     /* among transport->ready */
+	struct destination *prev, *next; /* of ready, or of the dead */
+	deadline_t dead_until;           /* window.size 0 */
+	struct why why;                  /* dead because of that */
+	struct timer rest;   /* set: <transport>_destination_rate_delay runs */
+	struct worker *last; /* went there before: may have a connection left */
+};
+
+void schedule_init(void);
+/* Reads the parameters of every transport again: a reload. */
+void schedule_reload(void);
+void schedule_free(void);
+struct transport *transport_get(struct str name);
+/* Because it does not answer: its mail waits for transport_retry_time. */
+bool transport_is_dead(const struct transport *t);
+/* The queue of a next hop. recipient: the key when deliveries are for one recipient. */
+struct destination *destination_get(
+	struct transport *t, struct str nexthop, struct str recipient);
+bool destination_is_dead(const struct destination *d);
+
+/* Queues recipient n of a; deliveries begin at the end of this turn of the loop. */
+void schedule_add(struct active *a, struct destination *d, uint32_t n);
+/* Takes all jobs of a message out; its recipients there are nobody's. */
+void schedule_cancel(struct active *a);
+/* Flush: the dead get another chance. */
+void schedule_revive(void);
+/* Stops and resumes deliveries (spool is away). */
+void schedule_pause(bool pause);
+/* Deliveries under way. */
+size_t schedule_flights(void);
+/* Time passed: the dead that may be tried again, agents that never came. When to be
+ * called again at the latest. */
+deadline_t schedule_tick(deadline_t now);
+
+/* ---- workers ---- */
+void worker_ready(
+	struct ipc_link *link, const char *program, struct str transport, uint32_t slots);
+void worker_gone(struct ipc_link *link);
+/* How start_worker went: error 0 or an errno. */
+void transport_started(struct transport *t, int error);
+
+/* ---- deliveries: made by schedule, carried out by delivery.c ---- */
+struct flight {
+	struct active *message;
+	struct destination *to;
+	struct worker *worker;
+	uint32_t n;
+	uint32_t rcpts[];
+};
+enum flight_end {
+	FLIGHT_TALKED,    /* whatever became of the mail */
+	FLIGHT_SITE_DOWN, /* no conversation with the destination: why */
+	FLIGHT_LOST,      /* the agent died under it, or it never began: says nothing */
+};
+/* Frees it. */
+void flight_ended(struct flight *f, enum flight_end how, const struct why *why);
+
+#endif
