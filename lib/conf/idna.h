@@ -1,0 +1,13 @@
+/* idna.h -- domains in their ASCII form (A-labels, RFC 5890 to 5892 and 3492). */
+#ifndef CONF_IDNA_H
+#define CONF_IDNA_H
+
+#include "base.h"
+
+/* Appends domain with each label that is not ASCII as xn--..., the rest in lower case. A
+ * domain has to come composed (NFC), as people's keyboards make it. Capital letters of
+ * the Latin, Greek and Cyrillic alphabets become small ones; other mappings of UTS 46 are
+ * not done. -1 when it is no UTF-8, or a label or the whole is too long for the DNS. */
+int idna_to_ascii(struct str domain, struct buf *out) MUST_CHECK;
+
+#endif
