@@ -1,1 +1,22 @@
 # lib/ipc
+noinst_LIBRARIES += lib/ipc/libipc.a
+lib_ipc_libipc_a_SOURCES = lib/ipc/ipc.h lib/ipc/messages.h lib/ipc/internal.h \
+	lib/ipc/call.c lib/ipc/encode.c lib/ipc/hello.c lib/ipc/link.c lib/ipc/out.c \
+	lib/ipc/peer.c lib/ipc/request.c
+IPC_TEST_LIBS = lib/ipc/libipc.a lib/event/libevent.a lib/log/liblog.a $(TEST_LIBS) \
+	lib/base/libbase.a -lpthread
+check_PROGRAMS += lib/ipc/ipc_test lib/ipc/messages_test
+TESTS += lib/ipc/ipc_test lib/ipc/messages_test
+lib_ipc_ipc_test_SOURCES = lib/ipc/ipc_test.c
+lib_ipc_ipc_test_LDADD = $(IPC_TEST_LIBS)
+lib_ipc_messages_test_SOURCES = lib/ipc/messages_test.c lib/ipc/all_messages.h
+lib_ipc_messages_test_LDADD = $(IPC_TEST_LIBS)
+noinst_PROGRAMS += lib/ipc/ipc_bench
+lib_ipc_ipc_bench_SOURCES = lib/ipc/ipc_bench.c
+lib_ipc_ipc_bench_LDADD = $(IPC_TEST_LIBS)
+if FUZZ
+noinst_PROGRAMS += lib/ipc/messages_fuzz
+lib_ipc_messages_fuzz_SOURCES = lib/ipc/messages_fuzz.c lib/ipc/all_messages.h
+lib_ipc_messages_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_ipc_messages_fuzz_LDADD = $(IPC_TEST_LIBS)
+endif

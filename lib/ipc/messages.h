@@ -29,6 +29,9 @@ enum {
 	FIELD(U8, notify)
 IPC_STRUCT(rcpt)
 
+/* envelope.attributes that cleanup adds: an address the message was delivered to before. */
+#define ATTRIBUTE_DELIVERED "delivered_to="
+
 #define envelope_FIELDS(FIELD, LIST)                                                       \
 	FIELD(STR, queue_id)                                                               \
 	FIELD(U64, arrival_us)	/* when the message began to arrive, since 1970 */         \
