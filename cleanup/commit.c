@@ -20,6 +20,9 @@ spool_request(struct message *m, struct buf *out, bool large)
 		.large = large,
 	};
 
+	for (size_t i = 0; i < m->envelope.attributes.n; i++)
+		*vec_push(&m->delivered) = m->envelope.attributes.items[i];
+	m->envelope.attributes = (struct strs){ m->delivered.items, m->delivered.n };
 	m->envelope.rcpts = m->rcpts.items;
 	m->envelope.n_rcpts = m->rcpts.n;
 	envelope_put(&envelope, &m->envelope);

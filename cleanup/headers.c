@@ -60,6 +60,17 @@ header_see(struct message *m, const struct field *f)
 	return FIELD_KEEP;
 }
 
+/* Where it has been delivered before: local stops loops by it, without reading content.
+ */
+enum field_fate
+header_delivered(struct message *m, const struct field *f)
+{
+	if (field_is(f, "Delivered-To") && m->delivered.n < DELIVERED_MOST)
+		*vec_push(&m->delivered) = arena_printf(m->arena,
+			ATTRIBUTE_DELIVERED "%.*s", STR_ARG(field_unfold(f, m->arena)));
+	return FIELD_KEEP;
+}
+
 static void
 add_field(struct message *m, const char *prefix, const char *name, struct str value)
 {

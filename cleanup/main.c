@@ -63,6 +63,7 @@ static void
 message_free(struct message *m)
 {
 	vec_free(&m->rcpts);
+	vec_free(&m->delivered);
 	fields_free(&m->fields);
 	buf_free(&m->content);
 }

@@ -27,6 +27,7 @@ struct message {
 	struct ipc_stream *to_spool; /* once the content outgrew what we keep */
 	char queue_id[32];
 	/* What the header steps saw. */
+	VEC(struct str) delivered; /* attributes of the envelope */
 	unsigned received;
 	bool has_from, has_date, has_message_id, has_recipient;
 	bool resent, has_resent_from, has_resent_date, has_resent_message_id;
@@ -36,6 +37,9 @@ struct message {
 	struct why why;
 	uint16_t smtp_code;
 };
+
+/* More Delivered-To: fields than this are not counted: hopcount_limit stops such mail. */
+#define DELIVERED_MOST 100
 
 /* What a step says about a header field. */
 enum field_fate { FIELD_KEEP, FIELD_DROP };
@@ -67,6 +71,7 @@ void envelope_bcc(struct message *m);
 enum field_fate header_limits(struct message *m, const struct field *f);
 enum field_fate header_drop(struct message *m, const struct field *f);
 enum field_fate header_see(struct message *m, const struct field *f);
+enum field_fate header_delivered(struct message *m, const struct field *f);
 void header_add_missing(struct message *m);
 /* content.c */
 SWITCHES void content_read(struct message *m); /* all of it, from the submitter */

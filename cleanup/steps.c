@@ -8,6 +8,7 @@ const struct step steps[] = {
 	{ .name = "bcc", .envelope = envelope_bcc },
 	{ .name = "limits", .field = header_limits },
 	{ .name = "drop", .field = header_drop },
+	{ .name = "delivered", .field = header_delivered },
 	{ .name = "missing", .field = header_see, .fields_end = header_add_missing },
 };
 const size_t n_steps = COUNT(steps);

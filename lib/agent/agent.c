@@ -121,21 +121,21 @@ status_text(enum verdict verdict, bool probe)
 				     : STR("bounced");
 }
 
-static void
-delivery_log(const struct delivery *d, size_t rcpt, struct str relay)
+void
+delivery_record(const struct delivery *d, size_t rcpt, struct str address,
+	enum verdict verdict, const char *code, struct str relay, struct str text)
 {
 	const struct rcpt *r = &d->envelope.rcpts[rcpt];
-	const struct outcome *o = &d->outcomes[rcpt];
 	int decimals = d->conf->p.delay_logging_resolution_limit;
 	int64_t now = time_wall_us();
 	struct str total = delay_text(now - (int64_t)d->envelope.arrival_us, decimals);
-	bool rewritten = r->original.data && !str_case_eq(r->original, r->address);
+	struct str before = r->original.data ? r->original : r->address;
 	struct str conn_use = d->conn_use > 1 ? log_num(d->conn_use) : STR_NONE;
 
-	log_line(DELIVERY, d->envelope.queue_id, r->address,
-		rewritten ? r->original : STR_NONE, relay, conn_use, total,
-		delays_text(d, now, decimals), STR_NONE, o->code,
-		status_text((enum verdict)o->verdict, d->ask.probe), o->text);
+	log_line(DELIVERY, d->envelope.queue_id, address,
+		str_case_eq(before, address) ? STR_NONE : before, relay, conn_use, total,
+		delays_text(d, now, decimals), STR_NONE, str_c(code),
+		status_text(verdict, d->ask.probe), text);
 }
 
 /* ---- outcomes ---- */
@@ -147,8 +147,8 @@ delivery_decided(const struct delivery *d, size_t rcpt)
 }
 
 void
-delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
-	struct str relay, struct str text)
+delivery_settle(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
+	struct str text)
 {
 	struct outcome *o = &d->outcomes[rcpt];
 
@@ -156,7 +156,15 @@ delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char 
 	o->verdict = (uint8_t)verdict;
 	o->code = arena_str(d->arena, str_c(code));
 	o->text = arena_str(d->arena, text);
-	delivery_log(d, rcpt, relay);
+}
+
+void
+delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
+	struct str relay, struct str text)
+{
+	delivery_settle(d, rcpt, verdict, code, text);
+	delivery_record(
+		d, rcpt, d->envelope.rcpts[rcpt].address, verdict, code, relay, text);
 }
 
 void

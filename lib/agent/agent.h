@@ -36,6 +36,12 @@ extern const struct ipc_handler agent_handlers[];
  * is written now. */
 void delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict,
 	const char *code, struct str relay, struct str text);
+/* The two halves of it, where one recipient became several (aliases): a record in the log
+ * for `address`, and the outcome of the whole. */
+void delivery_record(const struct delivery *d, size_t rcpt, struct str address,
+	enum verdict verdict, const char *code, struct str relay, struct str text);
+void delivery_settle(struct delivery *d, size_t rcpt, enum verdict verdict,
+	const char *code, struct str text);
 void delivery_all(struct delivery *d, enum verdict verdict, const char *code,
 	struct str relay, struct str text); /* each recipient without an outcome yet */
 /* The remote side of the last outcome set for rcpt, for the DSN. */

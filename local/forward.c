@@ -1,0 +1,100 @@
+/* forward.c -- what an alias sends elsewhere: new mail, with a mark of where it has been.
+ */
+#include "local.h"
+#include "log.h"
+#include "submit.h"
+#include <stdio.h>
+#include <time.h>
+
+#define SUBMIT_PATIENCE ((msec_t)300 * 1000)
+
+static void
+make_envelope(struct recipient *r, const char *queue_id, struct envelope *e)
+{
+	struct delivery *d = r->d;
+	const struct rcpt *rcpt = &d->envelope.rcpts[r->index];
+
+	*e = d->envelope;
+	e->queue_id = str_c(queue_id);
+	e->arrival_us = (uint64_t)time_wall_us();
+	e->flags |= ENVELOPE_FORWARDED;
+	e->attributes = (struct strs){ 0 };
+	if (r->owner.len > 0)
+		e->sender = r->owner; /* cleanup adds $myorigin */
+	e->n_rcpts = r->forward.n;
+	e->rcpts = arena_alloc(d->arena, r->forward.n * sizeof(*e->rcpts));
+	for (size_t i = 0; i < r->forward.n; i++)
+		e->rcpts[i] = (struct rcpt){
+			.address = r->forward.items[i],
+			.original = rcpt->original.data ? rcpt->original : rcpt->address,
+			.notify = rcpt->notify,
+		};
+}
+
+static struct str
+received(struct recipient *r, const char *queue_id)
+{
+	const struct params *p = &r->d->conf->p;
+	time_t now = time(NULL);
+	char date[64];
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	strftime(date, sizeof(date), "%a, %e %b %Y %H:%M:%S %z", &tm);
+	return arena_printf(r->d->arena, "Received: by %.*s (%.*s)\n\tid %s; %s\n",
+		STR_ARG(p->myhostname), STR_ARG(p->mail_name), queue_id, date);
+}
+
+/* The content, chunk by chunk and unread. -1: it could not be read. */
+static int
+pass_content(struct submission *s, struct delivery *d, deadline_t patience)
+{
+	struct content_cursor c CLEANUP(content_close) = { .fd = -1 };
+	struct str chunk;
+	int got;
+
+	content_open(&c, d->ask.content, d->rest_fd, d->ask.rest);
+	while ((got = content_next(&c, &chunk)) > 0)
+		(void)submission_write(s, chunk, patience); /* the answer tells */
+	return got;
+}
+
+void
+forward_send(struct recipient *r)
+{
+	struct delivery *d = r->d;
+	struct str mark = arena_printf(d->arena, "Delivered-To: %.*s",
+		STR_ARG(d->envelope.rcpts[r->index].address));
+	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
+	struct submit_request ask = { .origin = STR("local") };
+	deadline_t patience = deadline_in(SUBMIT_PATIENCE);
+	struct submit_reply said = { .code = STR("4.3.0"),
+		.text = STR("cannot read content") };
+	struct submission *s;
+	struct envelope e;
+	enum verdict v = TEMPFAIL;
+	char queue_id[32];
+
+	if (r->forward.n == 0 || r->verdict == TEMPFAIL)
+		return; /* the whole will be tried again */
+	service_queue_id(queue_id);
+	make_envelope(r, queue_id, &e);
+	envelope_put(&envelope, &e);
+	ask.envelope = buf_str(&envelope);
+	ask.received = received(r, queue_id);
+	ask.prepend = (struct strs){ &mark, 1 };
+	s = submission_new(&ask);
+	if (pass_content(s, d, patience) < 0)
+		submission_abort(s);
+	else
+		v = submission_end(s, d->arena, &said, patience);
+	for (size_t i = 0; i < r->forward.n; i++) {
+		if (v == ACCEPT)
+			recipient_ended(r, r->forward.items[i], ACCEPT, "2.0.0",
+				"forwarded as %s", queue_id);
+		else
+			recipient_ended(r, r->forward.items[i], v,
+				arena_cstr(d->arena, said.code), "%.*s",
+				STR_ARG(said.text));
+	}
+}
