@@ -1,0 +1,120 @@
+/* cmd_bdat.c -- BDAT (RFC 3030 section 2): content in counted chunks. The octets that
+ * follow the command are read whatever we think of it, or they would be taken for
+ * commands. */
+#include "message.h"
+#include "session.h"
+
+/* bdat-cmd = "BDAT" SP chunk-size [ SP "LAST" ] */
+static bool
+chunk_parse(struct str rest, octets_t *count, bool *last)
+{
+	struct str word;
+	uint64_t n;
+
+	if (!str_token(&rest, " \t", &word) || str_to_u64(word, &n) < 0 || n > INT64_MAX)
+		return false;
+	*count = n;
+	*last = str_token(&rest, " \t", &word);
+	return !*last || (str_case_is(word, "LAST") && !str_token(&rest, " \t", &word));
+}
+
+/* Reads the chunk and forgets it. */
+static bool
+discard_chunk(struct session *s, octets_t count)
+{
+	while (count > 0) {
+		struct str bytes;
+		enum conn_result got = conn_peek(s->conn, &bytes, session_patience(s));
+
+		if (got != CONN_OK) {
+			session_lost(s, got, log_num(0));
+			return false;
+		}
+		bytes = str_sub(bytes, 0, count < SIZE_MAX ? (size_t)count : SIZE_MAX);
+		conn_consume(s->conn, bytes.len);
+		count -= bytes.len;
+	}
+	return true;
+}
+
+static bool
+too_big(const struct session *s, octets_t count)
+{
+	octets_t limit = (octets_t)s->p->message_size_limit;
+
+	return limit > 0 && (count > limit || s->t.scan.size > limit - count);
+}
+
+/* The reply to a chunk that is not taken; NULL when it is. */
+static const char *
+objection(struct session *s, octets_t count, int *code)
+{
+	*code = 503;
+	if (!s->t.open)
+		return "5.5.1 Error: need RCPT command";
+	*code = 554;
+	if (s->t.rcpts.n == 0)
+		return "5.5.1 Error: no valid recipients";
+	*code = 552;
+	if (too_big(s, count))
+		return "5.3.4 Chunk exceeds message size limit";
+	return NULL;
+}
+
+static bool
+refuse_chunk(struct session *s, octets_t count, int code, const char *text)
+{
+	s->t.chunked = s->t.broken = s->t.open;
+	if (s->t.submission) {
+		submission_abort(s->t.submission);
+		s->t.submission = NULL;
+	}
+	return discard_chunk(s, count) && reply(s, code, "%s", text);
+}
+
+/* Takes one chunk in. */
+static bool
+accept_chunk(struct session *s, octets_t count, bool last)
+{
+	if (!s->t.chunked) {
+		if (!policy_data(s)) {
+			s->t.chunked = s->t.broken = true;
+			return discard_chunk(s, count) && reply_text(s, s->refusal);
+		}
+		message_begin(s, true);
+		s->t.chunked = true;
+	}
+	if (!message_receive(s, true, count))
+		return false;
+	if (last)
+		return message_end(s);
+	return reply(s, 250, "2.0.0 Ok: %llu bytes", (unsigned long long)count);
+}
+
+bool
+cmd_bdat(struct session *s, struct str rest)
+{
+	octets_t count;
+	bool last;
+	const char *text;
+	int code;
+
+	if (!chunk_parse(rest, &count, &last)) {
+		/* Nobody knows how much follows: what comes would be read as commands. */
+		reply(s, 521, "5.5.4 Syntax: BDAT count [LAST]");
+		return false;
+	}
+	if (s->t.broken) { /* RFC 3030 section 2: a failed chunk ends the transaction */
+		if (!discard_chunk(s, count))
+			return false;
+		reply(s, 551, "5.0.0 Discarded %llu bytes after earlier error",
+			(unsigned long long)count);
+		if (last)
+			session_reset_mail(s);
+		return false;
+	}
+	text = objection(s, count, &code);
+	if (text)
+		return refuse_chunk(s, count, code, text);
+	return accept_chunk(s, count, last);
+}

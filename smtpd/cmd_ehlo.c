@@ -1,0 +1,141 @@
+/* cmd_ehlo.c -- HELO and EHLO (RFC 5321 sections 4.1.1.1 and 4.1.4): the client's name,
+ * and what we can do for it. */
+#include "session.h"
+
+/* The name goes into the Received: header and log lines: printable, without what has a
+ * meaning there, and no longer than a domain may be. */
+static struct str
+clean_name(struct session *s, struct str rest)
+{
+	struct str name = str_sub(str_trim(rest), 0, HELO_MOST);
+	char *clean = arena_alloc(s->command, name.len + 1);
+
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.data[i];
+
+		clean[i] = c < ' ' || c == 0x7f || strchr("<>()\"\\;", c) ? '?' : (char)c;
+	}
+	return str_of(clean, name.len);
+}
+
+/* What both do: asks smtpd_helo_restrictions, ends a transaction (section 4.1.4). */
+static bool
+introduce(struct session *s, struct str rest, const char *syntax)
+{
+	struct str name = clean_name(s, rest);
+
+	if (name.len == 0)
+		return reply(s, 501, "%s", syntax);
+	if (!policy_helo(s, name))
+		return reply_text(s, s->refusal);
+	session_reset_mail(s);
+	memcpy(s->helo_text, name.data, name.len);
+	s->helo = str_of(s->helo_text, name.len);
+	s->extensions = 0;
+	return true;
+}
+
+bool
+cmd_helo(struct session *s, struct str rest)
+{
+	if (!introduce(s, rest, "Syntax: HELO hostname"))
+		return false;
+	s->protocol = STR("SMTP");
+	return reply(s, 250, "%.*s", STR_ARG(s->p->myhostname));
+}
+
+/* smtpd_discard_ehlo_keyword_address_maps comes before smtpd_discard_ehlo_keywords. */
+static unsigned
+discarded(struct session *s)
+{
+	struct str value;
+	struct why why;
+
+	if (maps_empty(s->site->discard_maps))
+		return s->site->discard;
+	switch (maps_find(s->site->discard_maps, s->address, s->command, &value, &why)) {
+	case DICT_FOUND:
+		return keywords_parse(value, "smtpd_discard_ehlo_keyword_address_maps");
+	case DICT_ERROR:
+		log_warn("smtpd_discard_ehlo_keyword_address_maps: %s", why.text);
+		/* fall through */
+	case DICT_NOTFOUND:
+		break;
+	}
+	return s->site->discard;
+}
+
+static bool
+offers_xclient(struct session *s)
+{
+	struct why why;
+
+	return match_client(s->site->xclient_hosts, s->name, &s->peer, &why) ==
+	       DICT_FOUND;
+}
+
+/* One row for each keyword that may be announced, in Postfix's order. */
+static const struct {
+	unsigned keyword;
+	unsigned extension; /* MAIL and RCPT parameters that come with it */
+	const char *text;
+} keywords[] = {
+	{ KEYWORD_PIPELINING, 0, "PIPELINING" },
+	{ KEYWORD_SIZE, ESMTP_SIZE, "SIZE" },
+	{ KEYWORD_VRFY, 0, "VRFY" },
+	{ KEYWORD_STARTTLS, 0, "STARTTLS" },
+	{ KEYWORD_XCLIENT, 0,
+		"XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR "
+		"DESTPORT" },
+	{ KEYWORD_ENHANCEDSTATUSCODES, 0, "ENHANCEDSTATUSCODES" },
+	{ KEYWORD_8BITMIME, ESMTP_8BITMIME, "8BITMIME" },
+	{ KEYWORD_DSN, ESMTP_DSN, "DSN" },
+	{ KEYWORD_SMTPUTF8, ESMTP_SMTPUTF8, "SMTPUTF8" },
+	{ KEYWORD_CHUNKING, 0, "CHUNKING" },
+};
+
+/* What this client is not offered for reasons of its own. */
+static unsigned
+withheld(struct session *s)
+{
+	unsigned not = discarded(s) & ~(unsigned)KEYWORD_SILENT;
+
+	if (s->p->disable_vrfy_command)
+		not |= KEYWORD_VRFY;
+	if (!s->site->tls || s->conn->tls)
+		not |= KEYWORD_STARTTLS;
+	if (!offers_xclient(s))
+		not |= KEYWORD_XCLIENT;
+	if (!s->p->smtputf8_enable)
+		not |= KEYWORD_SMTPUTF8;
+	return not ;
+}
+
+bool
+cmd_ehlo(struct session *s, struct str rest)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	unsigned not ;
+	size_t last = 0; /* where the last line begins */
+
+	if (!introduce(s, rest, "Syntax: EHLO hostname"))
+		return false;
+	s->protocol = STR("ESMTP");
+	not = withheld(s);
+	buf_need(&text, 512);
+	buf_printf(&text, "250-%.*s\r\n", STR_ARG(s->p->myhostname));
+	for (size_t i = 0; i < COUNT(keywords); i++) {
+		if (not &keywords[i].keyword)
+			continue;
+		s->extensions |= keywords[i].extension;
+		last = text.len;
+		buf_addz(&text, "250-");
+		buf_addz(&text, keywords[i].text);
+		if (keywords[i].keyword == KEYWORD_SIZE && s->p->message_size_limit > 0)
+			buf_printf(&text, " %lld", (long long)s->p->message_size_limit);
+		buf_addz(&text, "\r\n");
+	}
+	text.data[last + 3] = ' ';
+	conn_write(s->conn, buf_str(&text));
+	return true;
+}

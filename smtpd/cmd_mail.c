@@ -1,0 +1,95 @@
+/* cmd_mail.c -- MAIL (RFC 5321 section 4.1.1.2): who sends, and how. */
+#include "address.h"
+#include "message.h"
+#include "session.h"
+
+/* "FROM:" or "TO:" in front of the path. Blanks behind the colon are a common mistake. */
+bool
+take_keyword(struct session *s, struct str *rest, struct str keyword)
+{
+	if (!str_case_starts(*rest, keyword))
+		return false;
+	*rest = str_from(*rest, keyword.len);
+	return !s->p->strict_rfc821_envelopes || (rest->len && rest->data[0] == '<');
+}
+
+bool
+address_has_8bit(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.data[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/* What strict_rfc821_envelopes and SMTPUTF8 make of the grammar. */
+unsigned
+address_rules(const struct session *s)
+{
+	unsigned how = s->p->strict_rfc821_envelopes ? 0 : ADDRESS_LOOSE;
+
+	return how | (s->p->smtputf8_enable ? ADDRESS_UTF8 : 0);
+}
+
+bool
+illegal_address(struct session *s, int code, const struct why *why, struct str path)
+{
+	log_session(s->number);
+	log_warn("Illegal address syntax from %.*s in %s command: %.*s",
+		STR_ARG(s->client), s->where, STR_ARG(path));
+	return reply_why(s, code, why);
+}
+
+/* SIZE= beyond message_size_limit (RFC 1870 section 6.1), or nowhere to put it. */
+static bool
+has_room(struct session *s, octets_t size)
+{
+	int64_t limit = s->p->message_size_limit;
+
+	if (limit > 0 && size > (octets_t)limit)
+		return refuse(s, 552, "5.3.4", "Message size exceeds fixed limit") !=
+		       REFUSE;
+	if (message_storage_is_short())
+		return refuse(s, 452, "4.3.1", "Insufficient system storage") != REFUSE;
+	return true;
+}
+
+bool
+cmd_mail(struct session *s, struct str rest)
+{
+	struct mail_parameters parameters = { .size = 0 };
+	struct address address;
+	struct str path, sender;
+	struct why why;
+	int code;
+
+	if (s->p->smtpd_helo_required && !s->helo.data)
+		return reply(s, 503, "5.5.1 Error: send HELO/EHLO first");
+	if (s->t.open)
+		return reply(s, 503, "5.5.1 Error: nested MAIL command");
+	if (!take_keyword(s, &rest, STR("FROM:")))
+		return reply(s, 501, "5.5.4 Syntax: MAIL FROM:<address>");
+	path = address_path_token(&rest);
+	if (path.len == 0)
+		return reply(s, 501, "5.5.4 Syntax: MAIL FROM:<address>");
+	if (address_parse(path, address_rules(s) | ADDRESS_SENDER, &address, &why) !=
+		ACCEPT)
+		return illegal_address(s, 501, &why, path);
+	if (mail_parameters_parse(
+		    rest, s->extensions, s->mail, &parameters, &code, &why) != ACCEPT)
+		return reply_why(s, code, &why);
+	if (!parameters.smtputf8 && address_has_8bit(path))
+		return reply(
+			s, 553, "5.6.7 Must declare SMTPUTF8 to send unicode address");
+	sender = arena_str(s->mail, address_internal(&address, s->command));
+	s->asked_sender = sender;
+	if (!has_room(s, parameters.size) || !policy_mail(s, sender)) {
+		session_reset_mail(s);
+		return reply_text(s, s->refusal);
+	}
+	s->t.open = true;
+	s->t.sender = sender;
+	s->t.parameters = parameters;
+	s->t.arrival_us = time_wall_us();
+	return reply(s, 250, "2.1.0 Ok");
+}

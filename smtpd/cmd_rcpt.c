@@ -1,0 +1,74 @@
+/* cmd_rcpt.c -- RCPT (RFC 5321 section 4.1.1.3): one recipient; where nearly all mail
+ * that is not wanted is refused. */
+#include "address.h"
+#include "message.h"
+#include "service.h"
+#include "session.h"
+
+/* smtpd_recipient_limit; a few more are answered without counting them as errors, since
+ * section 4.5.3.1.10 lets a client try. */
+static bool
+too_many(struct session *s)
+{
+	reply(s, 452, "4.5.3 Error: too many recipients");
+	return s->t.overshoot++ < (size_t)s->p->smtpd_recipient_overshoot_limit;
+}
+
+/* The message gets its name, and the log the line that says whose it is. */
+static void
+open_message(struct session *s)
+{
+	service_queue_id(s->t.queue_id);
+	SAY(s, SMTPD_CLIENT, str_c(s->t.queue_id), s->client, STR_NONE, STR_NONE,
+		STR_NONE, STR_NONE, STR_NONE);
+}
+
+static void
+add_recipient(struct session *s, struct str address, const struct rcpt_parameters *given)
+{
+	struct rcpt *rcpt = vec_push(&s->t.rcpts);
+
+	rcpt->address = address;
+	rcpt->original = STR_NONE;
+	rcpt->orcpt = given->orcpt;
+	rcpt->notify = given->notify;
+}
+
+bool
+cmd_rcpt(struct session *s, struct str rest)
+{
+	struct rcpt_parameters parameters = { .notify = 0 };
+	struct address address;
+	struct str path, recipient;
+	struct why why;
+	int code;
+
+	if (!s->t.open)
+		return reply(s, 503, "5.5.1 Error: need MAIL command");
+	if (s->t.chunked)
+		return reply(s, 503, "5.5.1 Error: RCPT after BDAT");
+	if (s->t.rcpts.n >= (size_t)s->p->smtpd_recipient_limit)
+		return too_many(s);
+	if (!take_keyword(s, &rest, STR("TO:")))
+		return reply(s, 501, "5.5.4 Syntax: RCPT TO:<address>");
+	path = address_path_token(&rest);
+	if (path.len == 0)
+		return reply(s, 501, "5.5.4 Syntax: RCPT TO:<address>");
+	if (address_parse(path, address_rules(s), &address, &why) != ACCEPT)
+		return illegal_address(s, 501, &why, path);
+	if (address.local.len + address.domain.len == 0)
+		return reply(s, 501, "5.1.3 Bad recipient address syntax");
+	if (rcpt_parameters_parse(
+		    rest, s->extensions, s->mail, &parameters, &code, &why) != ACCEPT)
+		return reply_why(s, code, &why);
+	if (!s->t.parameters.smtputf8 && address_has_8bit(path))
+		return reply(
+			s, 553, "5.6.7 Must declare SMTPUTF8 to send unicode address");
+	recipient = arena_str(s->mail, address_internal(&address, s->command));
+	if (!policy_rcpt(s, recipient))
+		return reply_text(s, s->refusal);
+	if (!s->t.queue_id[0])
+		open_message(s);
+	add_recipient(s, recipient, &parameters);
+	return reply(s, 250, "2.1.5 Ok");
+}

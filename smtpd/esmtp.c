@@ -1,0 +1,237 @@
+/* esmtp.c -- see esmtp.h. */
+#include "esmtp.h"
+#include "address.h"
+#include "messages.h"
+
+#define ENVID_MOST 100 /* RFC 3461 section 4.4, as sent */
+#define ORCPT_MOST 500 /* RFC 3461 section 4.2, as sent */
+
+/* One parameter taken apart, and where its reader puts what is wrong. */
+struct parameter {
+	struct str name, value; /* value.data is NULL without a = */
+	struct arena *arena;
+	struct why *why;
+};
+
+static enum verdict
+syntax_error(const struct parameter *p, const char *text)
+{
+	return why_set(p->why, "5.5.4", "%s", text);
+}
+
+/* RFC 1870 section 3: size-value = 1*20DIGIT */
+static enum verdict
+read_size(const struct parameter *p, struct mail_parameters *out)
+{
+	uint64_t size;
+
+	if (p->value.len > 20 || str_to_u64(p->value, &size) < 0 || size > INT64_MAX)
+		return syntax_error(p, "Bad message size syntax");
+	out->size = size;
+	return ACCEPT;
+}
+
+static enum verdict
+read_body(const struct parameter *p, struct mail_parameters *out)
+{
+	if (str_case_is(p->value, "8BITMIME"))
+		out->eight_bit = true;
+	else if (!str_case_is(p->value, "7BIT"))
+		return why_set(p->why, "5.5.4", "Unsupported message body type: %.*s",
+			STR_ARG(p->value));
+	return ACCEPT;
+}
+
+static enum verdict
+read_ret(const struct parameter *p, struct mail_parameters *out)
+{
+	if (out->ret == RET_NONE && str_case_is(p->value, "FULL"))
+		out->ret = RET_FULL;
+	else if (out->ret == RET_NONE && str_case_is(p->value, "HDRS"))
+		out->ret = RET_HDRS;
+	else
+		return syntax_error(p, "Bad RET parameter syntax");
+	return ACCEPT;
+}
+
+/* Decodes xtext whose content must be printable: it goes into headers and log lines. */
+static bool
+read_xtext(struct str value, size_t most, struct arena *arena, struct str *out)
+{
+	struct buf decoded CLEANUP(buf_free) = BUF_INIT;
+
+	if (value.len == 0 || value.len > most || xtext_decode(value, &decoded) < 0)
+		return false;
+	for (size_t i = 0; i < decoded.len; i++)
+		if (!ascii_is_print(decoded.data[i]))
+			return false;
+	*out = arena_str(arena, buf_str(&decoded));
+	return true;
+}
+
+static enum verdict
+read_envid(const struct parameter *p, struct mail_parameters *out)
+{
+	if (out->envid.data || !read_xtext(p->value, ENVID_MOST, p->arena, &out->envid))
+		return syntax_error(p, "Bad ENVID parameter syntax");
+	return ACCEPT;
+}
+
+static enum verdict
+read_smtputf8(const struct parameter *p, struct mail_parameters *out)
+{
+	if (p->value.data)
+		return syntax_error(p, "Bad SMTPUTF8 parameter syntax");
+	out->smtputf8 = true;
+	return ACCEPT;
+}
+
+/* notify-esmtp-value = "NEVER" / 1#notify-list-element */
+static enum verdict
+read_notify(const struct parameter *p, struct rcpt_parameters *out)
+{
+	static const struct {
+		const char *word;
+		uint8_t bit;
+	} words[] = {
+		{ "NEVER", NOTIFY_NEVER },
+		{ "SUCCESS", NOTIFY_SUCCESS },
+		{ "FAILURE", NOTIFY_FAILURE },
+		{ "DELAY", NOTIFY_DELAY },
+	};
+	struct str rest = p->value, word;
+	uint8_t bits = 0;
+
+	while (str_split(&rest, ',', &word)) {
+		size_t i = 0;
+
+		while (i < COUNT(words) && !str_case_is(word, words[i].word))
+			i++;
+		if (i == COUNT(words))
+			return syntax_error(p, "Error: Bad NOTIFY parameter syntax");
+		bits |= words[i].bit;
+	}
+	if (!bits || out->notify || (bits & NOTIFY_NEVER && bits != NOTIFY_NEVER) ||
+		p->value.data[p->value.len - 1] == ',')
+		return syntax_error(p, "Error: Bad NOTIFY parameter syntax");
+	out->notify = bits;
+	return ACCEPT;
+}
+
+static bool
+is_atom(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_alnum(s.data[i]) && s.data[i] != '-')
+			return false;
+	return s.len > 0;
+}
+
+/* orcpt = addr-type ";" xtext; with SMTPUTF8 also utf-8;address as it is or with \x{...}
+ * (RFC 6533 section 3), which is kept as sent. */
+static enum verdict
+read_orcpt(const struct parameter *p, struct rcpt_parameters *out)
+{
+	struct str address = p->value, type, decoded;
+
+	if (out->orcpt.data || p->value.len > ORCPT_MOST || str_chr(p->value, ';') < 0 ||
+		!str_split(&address, ';', &type) || !is_atom(type))
+		return syntax_error(p, "Error: Bad ORCPT parameter syntax");
+	if (str_case_is(type, "utf-8") && address.len && address_utf8_is_valid(address))
+		decoded = address;
+	else if (!read_xtext(address, ORCPT_MOST, p->arena, &decoded))
+		return syntax_error(p, "Error: Bad ORCPT parameter syntax");
+	out->orcpt = arena_printf(p->arena, "%.*s;%.*s", STR_ARG(type), STR_ARG(decoded));
+	return ACCEPT;
+}
+
+static const struct {
+	const char *name;
+	unsigned extension;
+	enum verdict (*read)(const struct parameter *p, struct mail_parameters *out);
+} mail_words[] = {
+	{ "SIZE", ESMTP_SIZE, read_size },
+	{ "BODY", ESMTP_8BITMIME, read_body },
+	{ "SMTPUTF8", ESMTP_SMTPUTF8, read_smtputf8 },
+	{ "RET", ESMTP_DSN, read_ret },
+	{ "ENVID", ESMTP_DSN, read_envid },
+};
+static const struct {
+	const char *name;
+	unsigned extension;
+	enum verdict (*read)(const struct parameter *p, struct rcpt_parameters *out);
+} rcpt_words[] = {
+	{ "NOTIFY", ESMTP_DSN, read_notify },
+	{ "ORCPT", ESMTP_DSN, read_orcpt },
+};
+
+/* esmtp-param = esmtp-keyword ["=" esmtp-value] */
+static bool
+next_parameter(struct str *rest, struct parameter *p)
+{
+	struct str word;
+	ssize_t equals;
+
+	if (!str_token(rest, " \t", &word))
+		return false;
+	equals = str_chr(word, '=');
+	p->name = equals < 0 ? word : str_sub(word, 0, (size_t)equals);
+	p->value = equals < 0 ? STR_NONE : str_from(word, (size_t)equals + 1);
+	return true;
+}
+
+static enum verdict
+unsupported(const struct parameter *p, int *code)
+{
+	*code = 555; /* RFC 5321 section 4.1.1.11 */
+	return why_set(p->why, "5.5.4", "Unsupported option: %.*s%s%.*s",
+		STR_ARG(p->name), p->value.data ? "=" : "", STR_ARG(p->value));
+}
+
+enum verdict
+mail_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
+	struct mail_parameters *out, int *code, struct why *why)
+{
+	struct parameter p = { .arena = arena, .why = why };
+
+	*code = 501;
+	while (next_parameter(&text, &p)) {
+		enum verdict verdict;
+		size_t i = 0;
+
+		while (i < COUNT(mail_words) &&
+			(!(extensions & mail_words[i].extension) ||
+				!str_case_is(p.name, mail_words[i].name)))
+			i++;
+		if (i == COUNT(mail_words))
+			return unsupported(&p, code);
+		verdict = mail_words[i].read(&p, out);
+		if (verdict != ACCEPT)
+			return verdict;
+	}
+	return ACCEPT;
+}
+
+enum verdict
+rcpt_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
+	struct rcpt_parameters *out, int *code, struct why *why)
+{
+	struct parameter p = { .arena = arena, .why = why };
+
+	*code = 501;
+	while (next_parameter(&text, &p)) {
+		enum verdict verdict;
+		size_t i = 0;
+
+		while (i < COUNT(rcpt_words) &&
+			(!(extensions & rcpt_words[i].extension) ||
+				!str_case_is(p.name, rcpt_words[i].name)))
+			i++;
+		if (i == COUNT(rcpt_words))
+			return unsupported(&p, code);
+		verdict = rcpt_words[i].read(&p, out);
+		if (verdict != ACCEPT)
+			return verdict;
+	}
+	return ACCEPT;
+}

@@ -1,0 +1,39 @@
+/* esmtp.h -- the parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8
+ * (RFC 6531), RET, ENVID, NOTIFY and ORCPT (RFC 3461).
+ *
+ * Everything is bounded by the RFC's own limits. Strings point into the arena. */
+#ifndef ESMTP_H
+#define ESMTP_H
+
+#include "base.h"
+
+/* Extensions that were announced to this client; others are unknown parameters. */
+enum {
+	ESMTP_SIZE = 1,
+	ESMTP_8BITMIME = 2,
+	ESMTP_DSN = 4,
+	ESMTP_SMTPUTF8 = 8,
+};
+
+struct mail_parameters {
+	octets_t size;    /* 0: not given */
+	uint8_t ret;      /* RET_NONE, RET_FULL, RET_HDRS */
+	struct str envid; /* decoded, or none */
+	bool eight_bit;   /* BODY=8BITMIME */
+	bool smtputf8;
+};
+struct rcpt_parameters {
+	uint8_t notify;   /* bits of NOTIFY_*; 0: not given */
+	struct str orcpt; /* "type;address", the address decoded, or none */
+};
+
+/* Both read blank-separated parameters to the end of `text`. PERMFAIL: *why is the
+ * enhanced code and text of the reply, *code its number (501 or 555). */
+enum verdict mail_parameters_parse(struct str text, unsigned extensions,
+	struct arena *arena, struct mail_parameters *out, int *code, struct why *why)
+	MUST_CHECK;
+enum verdict rcpt_parameters_parse(struct str text, unsigned extensions,
+	struct arena *arena, struct rcpt_parameters *out, int *code, struct why *why)
+	MUST_CHECK;
+
+#endif

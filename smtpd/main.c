@@ -1,0 +1,29 @@
+/* smtpd -- receives mail by SMTP and hands it to cleanup (RFC 5321). */
+#include "service.h"
+#include "session.h"
+#include "site.h"
+
+/* Maps and certificates that only root can read. */
+static void
+smtpd_open(void)
+{
+	smtpd_site = site_open(service_conf());
+}
+
+static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",
+	NULL };
+
+static const struct service smtpd = {
+	.name = "smtpd",
+	.user = USER_NET,
+	.sandbox = SANDBOX_TABLES | SANDBOX_PCRE,
+	.peers = peers,
+	.before_jail = smtpd_open,
+	.session = smtpd_session, /* one coroutine for each client */
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&smtpd, argc, argv);
+}

@@ -1,0 +1,197 @@
+/* message.c -- takes content in and hands it to cleanup. A small message leaves in one
+ * write when it is complete; a large one streams, and cleanup's pace becomes the
+ * client's. */
+#include "message.h"
+#include "service.h"
+#include "session.h"
+
+#define CHUNK_MOST (64 * 1024) /* content gathered before it is handed on */
+#define SHORT_FOR  5000        /* how long a full spool is believed to stay full, ms */
+
+static deadline_t storage_short_until;
+
+bool
+message_storage_is_short(void)
+{
+	return storage_short_until && event_now() < storage_short_until;
+}
+
+static uint32_t
+envelope_flags(struct session *s)
+{
+	const struct mail_parameters *given = &s->t.parameters;
+
+	return (given->eight_bit ? ENVELOPE_8BIT : 0) |
+	       (given->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
+	       (s->site->no_mapping ? ENVELOPE_NO_MAPPING : 0) |
+	       (policy_client_is_local(s) ? ENVELOPE_REWRITE : 0);
+}
+
+static void
+envelope_encode(struct session *s, struct buf *out)
+{
+	struct envelope e = {
+		.queue_id = str_c(s->t.queue_id),
+		.arrival_us = (uint64_t)s->t.arrival_us,
+		.sender = s->t.sender,
+		.envid = s->t.parameters.envid,
+		.ret = s->t.parameters.ret,
+		.flags = envelope_flags(s),
+		.client_name = s->name,
+		.client_address = s->address,
+		.client_port = s->port,
+		.helo = s->helo,
+		.protocol = s->protocol,
+		.rcpts = s->t.rcpts.items,
+		.n_rcpts = s->t.rcpts.n,
+	};
+
+	envelope_put(out, &e);
+}
+
+static bool
+is_excluded(struct session *s)
+{
+	struct why why;
+
+	return match_client(s->site->bare_newline_exclusions, s->name, &s->peer, &why) ==
+	       DICT_FOUND;
+}
+
+static enum data_end
+end_of_data(struct session *s)
+{
+	if (s->site->bare_newline == BARE_NEWLINE_NO)
+		return DATA_END_ANY;
+	return s->conn->bare_lf && is_excluded(s) ? DATA_END_LF_ONLY : DATA_END_STRICT;
+}
+
+void
+message_begin(struct session *s, bool chunked)
+{
+	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
+	struct submit_request ask = { .origin = s->client };
+
+	envelope_encode(s, &envelope);
+	ask.envelope = buf_str(&envelope);
+	ask.received = received_header(s);
+	s->t.submission = submission_new(&ask);
+	data_scan_init(&s->t.scan, chunked, end_of_data(s), !s->conn->bare_lf);
+}
+
+/* Message too large, or cleanup lost: nothing more is handed on, but all of it is read.
+ */
+static bool
+is_over(const struct session *s)
+{
+	return s->p->message_size_limit > 0 &&
+	       s->t.scan.size > (octets_t)s->p->message_size_limit;
+}
+
+static void
+hand_on(struct session *s)
+{
+	if (s->content.len && !is_over(s))
+		/* What it cannot take any more shows when the answer is asked for. */
+		(void)submission_write(s->t.submission, buf_str(&s->content),
+			deadline_in(s->p->ipc_timeout));
+	buf_clear(&s->content);
+}
+
+bool
+message_receive(struct session *s, bool counted, octets_t count)
+{
+	octets_t before = s->t.scan.size;
+	/* smtpd_per_request_deadline: time for the whole, stretched by what arrives. */
+	deadline_t patience = session_patience(s);
+
+	while (counted ? count > 0 : !s->t.scan.ended) {
+		struct str bytes;
+		enum conn_result got = conn_peek(s->conn, &bytes, patience);
+		size_t used;
+
+		if (got != CONN_OK) {
+			session_lost(s, got, log_num((int64_t)(s->t.scan.size - before)));
+			return false;
+		}
+		if (counted)
+			bytes = str_sub(
+				bytes, 0, count < bytes.len ? (size_t)count : bytes.len);
+		used = data_scan(&s->t.scan, bytes, &s->content);
+		conn_consume(s->conn, used);
+		count -= counted ? used : 0;
+		if (s->content.len >= CHUNK_MOST)
+			hand_on(s);
+		if (!s->p->smtpd_per_request_deadline)
+			patience = session_patience(s);
+		else
+			patience += (msec_t)used * 1000 / s->p->smtpd_min_data_rate;
+	}
+	return true;
+}
+
+/* What cleanup said, as a reply. */
+static bool
+answer(struct session *s, const struct submit_reply *said)
+{
+	int code = said->smtp_code;
+
+	if (said->verdict == ACCEPT) {
+		s->errors = s->junk = 0;
+		return reply(s, 250, "2.0.0 Ok: queued as %s", s->t.queue_id);
+	}
+	if (code < 400 || code > 599)
+		code = said->verdict == PERMFAIL ? 554 : 451;
+	if (code == 452)
+		storage_short_until = deadline_in(SHORT_FOR);
+	return reply(
+		s, code, "%.*s Error: %.*s", STR_ARG(said->code), STR_ARG(said->text));
+}
+
+/* What speaks against the content itself. */
+static bool
+is_acceptable(struct session *s)
+{
+	if (is_over(s)) {
+		log_session(s->number);
+		log_warn("%s: queue file size limit exceeded", s->t.queue_id);
+		return reply(s, 552, "5.3.4 Error: message file too big");
+	}
+	if (s->t.scan.bare_lf && s->site->bare_newline >= BARE_NEWLINE_NOTE &&
+		!is_excluded(s)) {
+		log_session(s->number);
+		log_info("%s: bare <LF> received in the message from %.*s", s->t.queue_id,
+			STR_ARG(s->client));
+		if (s->site->bare_newline == BARE_NEWLINE_REJECT) {
+			s->closing = true;
+			return reply(s, s->p->smtpd_forbid_bare_newline_reject_code,
+				"5.5.2 Error: bare <LF> received");
+		}
+	}
+	if (!policy_end_of_data(s))
+		return reply_text(s, s->refusal);
+	return true;
+}
+
+bool
+message_end(struct session *s)
+{
+	struct submission *submission;
+	struct submit_reply said;
+	bool ok;
+
+	s->where = "END-OF-MESSAGE";
+	data_scan_finish(&s->t.scan, &s->content);
+	ok = is_acceptable(s);
+	if (ok) {
+		hand_on(s);
+		submission = s->t.submission;
+		s->t.submission = NULL; /* submission_end frees it, whatever happens */
+		submission_end(
+			submission, s->mail, &said, deadline_in(s->p->ipc_timeout));
+		ok = answer(s, &said);
+	}
+	buf_clear(&s->content);
+	session_reset_mail(s);
+	return ok;
+}

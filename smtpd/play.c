@@ -1,0 +1,333 @@
+/* play.c -- see play.h. Stands in for lib/service (no broker, no jail) and for cleanup.
+ */
+#include "play.h"
+#include "service.h"
+#include "session.h"
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define PATIENCE 20000
+
+struct play_mail play_mail;
+struct submit_reply play_verdict;
+bool play_cleanup_dies;
+struct buf play_said;
+
+static const struct conf *conf;
+static struct ipc_peer *cleanup;
+static struct ipc_link *cleanup_link;
+static struct buf logged;
+static uint32_t sessions;
+
+/* ---- what lib/service does elsewhere ---- */
+
+const struct conf *
+service_conf(void)
+{
+	return conf;
+}
+
+uint32_t
+service_next_session(void)
+{
+	return ++sessions;
+}
+
+bool
+service_draining(void)
+{
+	return false;
+}
+
+void
+service_retire(const char *why)
+{
+	log_info("retiring: %s", why);
+}
+
+void
+service_queue_id(char out[32])
+{
+	snprintf(out, 32, "TESTQ%zu", play_mail.count + 1);
+}
+
+/* Reads one message, answers, and goes. */
+static void
+answer_submit(struct ipc_request *rq)
+{
+	struct str chunk;
+	struct arena *arena = arena_new();
+	struct buf content = BUF_INIT;
+	int got;
+
+	while ((got = ipc_request_read(rq, &chunk, deadline_in(PATIENCE))) > 0)
+		buf_add(&content, chunk);
+	if (got < 0) {
+		buf_free(&content);
+		arena_free(arena);
+		ipc_done(rq);
+		return;
+	}
+	if (play_mail.arena)
+		arena_free(play_mail.arena);
+	buf_free(&play_mail.content);
+	play_mail.arena = arena;
+	play_mail.content = content;
+	play_mail.count++;
+	ensure(submit_request_get(
+		       arena_str(arena, rq->payload), &play_mail.request, arena) == 0);
+	ensure(envelope_get(play_mail.request.envelope, &play_mail.envelope, arena) == 0);
+	if (play_cleanup_dies) {
+		ipc_link_close(cleanup_link);
+		ipc_done(rq);
+		return;
+	}
+	submit_answer(rq, &play_verdict);
+}
+
+static const struct ipc_handler cleanup_handlers[] = {
+	{ .type = submit_TYPE, .run = answer_submit },
+	{ .type = 0 },
+};
+
+static void
+cleanup_lost(struct ipc_link *link, void *ctx)
+{
+	(void)link, (void)ctx;
+	cleanup_link = NULL;
+}
+
+static int
+connect_cleanup(const char *name, deadline_t patience)
+{
+	struct ipc_caller caller = {
+		.program = "smtpd", .pid = getpid(), .uid = getuid()
+	};
+	int pair[2];
+
+	(void)name, (void)patience;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	ensure(ipc_hello(pair[0], &caller) == 0);
+	cleanup_link =
+		ipc_link_accept(pair[1], cleanup_handlers, NULL, cleanup_lost, getuid());
+	return pair[0];
+}
+
+static int
+connect_nobody(const char *name, deadline_t patience)
+{
+	(void)name, (void)patience;
+	errno = ECONNREFUSED;
+	return -1;
+}
+
+struct ipc_peer *
+service_peer(const char *name)
+{
+	static struct ipc_peer *nobody;
+
+	if (!cleanup) {
+		cleanup = ipc_peer_new("cleanup", connect_cleanup, NULL, NULL);
+		nobody = ipc_peer_new("nobody", connect_nobody, NULL, NULL);
+	}
+	return strcmp(name, "cleanup") == 0 ? cleanup : nobody;
+}
+
+/* ---- the stage ---- */
+
+static void
+keep_line(enum log_level level, struct str line, void *arg)
+{
+	(void)level, (void)arg;
+	buf_add(&logged, line);
+	buf_addc(&logged, '\n');
+}
+
+const char *
+play_log(void)
+{
+	return buf_cstr(&logged);
+}
+
+bool
+play_logged(const char *part)
+{
+	return str_find(buf_str(&logged), str_c(part)) >= 0;
+}
+
+const char *
+play_file(const char *name, const char *text)
+{
+	static char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", test_dir(), name);
+	f = fopen(path, "w");
+	ensure(f && fputs(text, f) >= 0 && fclose(f) == 0);
+	return path;
+}
+
+static const char basis[] =
+	"compatibility_level = 3.6\n"
+	"myhostname = mx.test\n"
+	"mydomain = test\n"
+	"mail_name = Postern\n"
+	"smtpd_banner = $myhostname ESMTP $mail_name\n"
+	"mydestination = mx.test, here.test\n"
+	"inet_interfaces = 127.0.0.1\n"
+	"mynetworks = 127.0.0.0/8\n"
+	"smtpd_authorized_xclient_hosts = 127.0.0.1\n"
+	"local_recipient_maps = inline:{ user=x, root=x }\n"
+	"alias_maps =\n"
+	"relay_domains = relay.test\n"
+	"virtual_alias_maps = inline:{ { alias@valias.test = user@here.test } }\n"
+	"virtual_alias_domains = valias.test\n"
+	"virtual_mailbox_domains = vbox.test\n"
+	"virtual_mailbox_maps = inline:{ box@vbox.test=x }\n"
+	"smtpd_error_sleep_time = 0\n"
+	"smtpd_peername_lookup = no\n";
+
+void
+play_conf(const char *text)
+{
+	static bool started;
+	struct conf_issues issues;
+	struct buf file CLEANUP(buf_free) = BUF_INIT;
+
+	if (!started)
+		event_init();
+	started = true;
+	if (smtpd_site) {
+		site_close(smtpd_site);
+		conf_free((struct conf *)(uintptr_t)conf);
+	}
+	buf_addz(&file, basis);
+	buf_addz(&file, text);
+	play_file("main.cf", buf_cstr(&file));
+	conf_issues_init(&issues);
+	conf = conf_load(test_dir(), STR("smtp"), &(struct strs){ NULL, 0 }, &issues);
+	for (size_t i = 0; i < issues.list.n; i++)
+		fprintf(stderr, "play: %.*s\n", STR_ARG(issues.list.items[i].text));
+	conf_issues_free(&issues);
+	ensure(conf);
+	buf_clear(&logged);
+	log_capture(keep_line, NULL);
+	play_mail.count = 0;
+	play_cleanup_dies = false;
+	play_verdict = (struct submit_reply){ .verdict = ACCEPT, .code = STR("2.0.0") };
+	smtpd_site = site_open(conf);
+}
+
+/* ---- the dialogue ---- */
+
+struct stage {
+	int server, client;
+	const struct exchange *rows;
+	size_t n;
+	struct str bytes; /* play_bytes */
+	size_t ended, wrong;
+};
+
+static void
+stage_leave(struct stage *stage)
+{
+	if (++stage->ended == 2)
+		event_stop();
+}
+
+static void
+serve(void *arg)
+{
+	struct stage *stage = arg;
+	struct conn *conn = conn_open(stage->server);
+
+	ensure(conn);
+	smtpd_session(conn);
+	conn_close(conn);
+	stage_leave(stage);
+}
+
+/* One reply; first is good until the next. False: the connection ended. */
+static bool
+read_reply(struct conn *conn, struct buf *first)
+{
+	struct str line;
+
+	buf_clear(first);
+	do {
+		if (conn_read_line(conn, &line, deadline_in(PATIENCE)) != CONN_LINE)
+			return false;
+		if (first->len == 0)
+			buf_add(first, line);
+		buf_add(&play_said, line);
+		buf_addc(&play_said, '\n');
+	} while (line.len > 3 && line.data[3] == '-');
+	return true;
+}
+
+static void
+act(void *arg)
+{
+	struct stage *stage = arg;
+	struct conn *conn = conn_open(stage->client);
+	struct buf first CLEANUP(buf_free) = BUF_INIT;
+
+	ensure(conn);
+	for (size_t i = 0; i < stage->n; i++) {
+		const struct exchange *row = &stage->rows[i];
+
+		test_row(i);
+		if (row->send)
+			conn_write(conn, str_c(row->send));
+		if (!row->want)
+			continue;
+		if (!read_reply(conn, &first))
+			buf_clear(&first);
+		first.len = MIN(first.len, MAX(strlen(row->want), 1));
+		stage->wrong += !str_is(buf_str(&first), row->want);
+		CHECK_STR(buf_str(&first), row->want);
+	}
+	if (stage->bytes.data) {
+		conn_write(conn, stage->bytes);
+		while (read_reply(conn, &first))
+			;
+	}
+	(void)conn_flush(conn, deadline_in(PATIENCE));
+	conn_close(conn);
+	stage_leave(stage);
+}
+
+static void
+run(struct stage *stage)
+{
+	int pair[2];
+
+	buf_clear(&play_said);
+	ensure(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	stage->server = pair[0];
+	stage->client = pair[1];
+	co_spawn(serve, stage, CO_STACK_LARGE);
+	co_spawn(act, stage, CO_STACK_SMALL);
+	event_run();
+}
+
+bool
+play(const struct exchange *rows, size_t n)
+{
+	struct stage stage = { .rows = rows, .n = n };
+
+	run(&stage);
+	return stage.wrong == 0;
+}
+
+void
+play_bytes(struct str send, const char *want)
+{
+	struct exchange greeting = { NULL, "220 " };
+	struct stage stage = { .rows = &greeting, .n = 1, .bytes = send };
+
+	run(&stage);
+	CHECK_STR(buf_str(&play_said), want);
+}

@@ -1,0 +1,42 @@
+/* play.h -- the stage for smtpd's plays: a session on one end of a socket pair, the test
+ * on the other, a cleanup that keeps what it gets, and a log that can be asked. */
+#ifndef PLAY_H
+#define PLAY_H
+
+#include "messages.h"
+#include "test.h"
+
+/* What is sent (NULL: nothing), and how the answer begins. An answer of several lines is
+ * compared by its first; NULL: none is awaited; "": the connection is closed. */
+struct exchange {
+	const char *send, *want;
+};
+
+/* main.cf of the plays that follow: a few settings that make sense here, then `text`. */
+void play_conf(const char *text);
+/* Writes a file into the test's directory; returns its path. */
+const char *play_file(const char *name, const char *text);
+/* One session. Each row is a check; says whether all were as wanted. */
+bool play(const struct exchange *rows, size_t n);
+#define PLAY(rows) play((rows), COUNT(rows))
+/* The same bytes in one go, answered by exactly `want`. */
+void play_bytes(struct str send, const char *want);
+
+/* What cleanup got last, and what it answers. */
+extern struct play_mail {
+	size_t count; /* messages that came whole since play_conf */
+	struct envelope envelope;
+	struct submit_request request;
+	struct buf content;
+	struct arena *arena;
+} play_mail;
+extern struct submit_reply play_verdict;
+extern bool play_cleanup_dies; /* hangs up instead of an answer */
+
+/* Log lines since play_conf, each ending in a newline. */
+bool play_logged(const char *part);
+const char *play_log(void);
+/* Everything the server said in the last play. */
+extern struct buf play_said;
+
+#endif

@@ -1,0 +1,293 @@
+/* session.c -- one SMTP session from greeting to goodbye (RFC 5321 section 3). */
+#include "session.h"
+#include "service.h"
+#include <errno.h>
+
+/* Sessions that ended leave their memory to those that come. */
+#define POOL_MOST    64
+#define CONTENT_KEPT (128 * 1024)
+static struct session *pool;
+static size_t pool_size;
+
+static struct session *
+session_open(struct conn *conn)
+{
+	struct session *s = pool;
+
+	if (s) {
+		pool = s->next;
+		pool_size--;
+	} else {
+		s = mem_alloc(sizeof(*s));
+		s->arena = arena_new();
+		s->mail = arena_new();
+		s->command = arena_new();
+	}
+	s->conn = conn;
+	s->site = smtpd_site;
+	s->p = smtpd_site->p;
+	s->number = service_next_session();
+	s->where = "CONNECT";
+	s->protocol = STR("SMTP");
+	conn->line_limit = (size_t)s->p->line_length_limit;
+	return s;
+}
+
+/* Puts s back as it was when it was new, but for its memory. */
+static void
+session_close(struct session *s)
+{
+	struct session blank = {
+		.arena = s->arena,
+		.mail = s->mail,
+		.command = s->command,
+		.content = s->content,
+		.t.rcpts = s->t.rcpts,
+		.next = pool,
+	};
+
+	arena_reset(s->arena);
+	arena_reset(s->mail);
+	arena_reset(s->command);
+	if (blank.content.room > CONTENT_KEPT)
+		buf_free(&blank.content);
+	buf_clear(&blank.content);
+	blank.t.rcpts.n = 0;
+	*s = blank;
+	if (pool_size == POOL_MOST) {
+		arena_free(s->arena);
+		arena_free(s->mail);
+		arena_free(s->command);
+		buf_free(&s->content);
+		vec_free(&s->t.rcpts);
+		mem_free(s);
+		return;
+	}
+	pool = s;
+	pool_size++;
+}
+
+enum dict_result
+session_client_is_ours(struct session *s)
+{
+	struct why why;
+	enum dict_result found;
+
+	if (s->network != NETWORK_UNASKED)
+		return s->network == NETWORK_OURS ? DICT_FOUND : DICT_NOTFOUND;
+	found = match_client(s->site->mynetworks, s->name, &s->peer, &why);
+	if (found == DICT_ERROR)
+		log_warn("mynetworks: %s", why.text);
+	else
+		s->network = found == DICT_FOUND ? NETWORK_OURS : NETWORK_STRANGE;
+	return found;
+}
+
+void
+session_name_client(struct session *s)
+{
+	if (s->p->smtpd_client_port_logging)
+		s->client = arena_printf(s->arena, "%.*s[%.*s]:%.*s", STR_ARG(s->name),
+			STR_ARG(s->address), STR_ARG(s->port));
+	else
+		s->client = arena_printf(
+			s->arena, "%.*s[%.*s]", STR_ARG(s->name), STR_ARG(s->address));
+	s->network = NETWORK_UNASKED;
+}
+
+struct str
+session_queue_id(const struct session *s)
+{
+	return s->t.queue_id[0] ? str_c(s->t.queue_id) : STR("NOQUEUE");
+}
+
+deadline_t
+session_patience(const struct session *s)
+{
+	return deadline_in(s->p->smtpd_timeout);
+}
+
+void
+session_reset_mail(struct session *s)
+{
+	struct transaction blank = { .rcpts = s->t.rcpts };
+
+	if (s->t.submission)
+		submission_abort(s->t.submission);
+	blank.rcpts.n = 0;
+	s->t = blank;
+	s->asked_sender = s->asked_recipient = STR_NONE;
+	arena_reset(s->mail);
+}
+
+void
+session_restart(struct session *s)
+{
+	session_reset_mail(s);
+	s->helo = STR_NONE;
+	s->protocol = STR("SMTP");
+	s->extensions = 0;
+	s->denied = STR_NONE;
+}
+
+/* In front of "lost connection" and its like: only asked for by newer levels, since older
+ * fail2ban filters do not know it. */
+static struct str
+end_prefix(const struct session *s)
+{
+	return s->site->prefix_ends ? session_queue_id(s) : STR_NONE;
+}
+
+void
+session_lost(struct session *s, enum conn_result why, struct str bytes)
+{
+	s->closing = true;
+	switch (why) {
+	case CONN_TIMEOUT:
+		reply(s, 421, "4.4.2 %.*s Error: timeout exceeded",
+			STR_ARG(s->p->myhostname));
+		SAY(s, SMTPD_TIMEOUT, end_prefix(s), str_c(s->where), bytes, s->client);
+		break;
+	case CONN_CANCELED:
+		reply(s, 421, "4.3.2 %.*s Error: service shutting down",
+			STR_ARG(s->p->myhostname));
+		break;
+	default:
+		SAY(s, SMTPD_LOST, end_prefix(s), str_c(s->where), bytes, s->client);
+	}
+}
+
+/* Gives what has arrived without waiting for it. Under TLS only what was decrypted
+ * counts: raw bytes may be part of the handshake. */
+struct str
+session_early_bytes(struct session *s)
+{
+	static char peeked[128]; /* good until the next call: it is logged at once */
+	struct str pending = conn_pending(s->conn);
+	ssize_t n;
+
+	if (pending.len || s->conn->tls)
+		return pending;
+	n = recv(s->conn->io.fd, peeked, sizeof(peeked), MSG_PEEK | MSG_DONTWAIT);
+	return n > 0 ? str_of(peeked, (size_t)n) : STR_NONE;
+}
+
+/* As C would write it: "\r\n", "\026". */
+static struct str
+escaped(struct str s, struct arena *arena)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+
+	for (size_t i = 0; i < s.len && i < 100; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+
+		if (c == '\r' || c == '\n' || c == '\t')
+			buf_addz(&text, c == '\r' ? "\\r" : c == '\n' ? "\\n" : "\\t");
+		else if (c == '\\')
+			buf_addz(&text, "\\\\");
+		else if (c < ' ' || c >= 0x7f)
+			buf_printf(&text, "\\%03o", c);
+		else
+			buf_addc(&text, (char)c);
+	}
+	return arena_str(arena, buf_str(&text));
+}
+
+void
+session_early_talker(struct session *s, struct str bytes)
+{
+	s->ill_pipelining = true;
+	SAY(s, SMTPD_PIPELINING, str_c(s->where), s->client, escaped(bytes, s->command));
+	if (!s->p->smtpd_forbid_unauth_pipelining)
+		return;
+	reply(s, 554, "5.5.0 Error: SMTP protocol synchronization");
+	s->closing = true;
+}
+
+void
+session_greet(struct session *s)
+{
+	struct str early = session_early_bytes(s);
+
+	if (early.len)
+		session_early_talker(s, early);
+	if (s->closing)
+		return;
+	if (!policy_connect(s)) { /* smtpd_delay_reject = no */
+		s->denied = arena_str(s->arena, s->refusal);
+		reply_text(s, s->denied);
+		return;
+	}
+	reply(s, 220, "%.*s", STR_ARG(s->site->banner));
+}
+
+/* smtpd_forbid_bare_newline = reject, for a command. */
+static bool
+refuses_bare_newline(struct session *s)
+{
+	struct why why;
+
+	if (!s->conn->bare_lf || s->site->bare_newline != BARE_NEWLINE_REJECT ||
+		match_client(s->site->bare_newline_exclusions, s->name, &s->peer, &why) ==
+			DICT_FOUND)
+		return false;
+	reply(s, s->p->smtpd_forbid_bare_newline_reject_code,
+		"5.5.2 Error: bare <LF> received");
+	s->closing = true;
+	return true;
+}
+
+/* One turn: a line from the client, and what we say to it. */
+static void
+session_turn(struct session *s)
+{
+	struct str line;
+	enum conn_result got;
+
+	if (s->errors >= s->p->smtpd_hard_error_limit) {
+		reply(s, 421, "4.7.0 %.*s Error: too many errors",
+			STR_ARG(s->p->myhostname));
+		SAY(s, SMTPD_TOO_MANY_ERRORS, end_prefix(s), str_c(s->where), s->client);
+		s->closing = true;
+		return;
+	}
+	got = conn_read_line(s->conn, &line, session_patience(s));
+	if (got == CONN_TOO_LONG) {
+		log_session(s->number);
+		log_warn("%.*s: request longer than %d", STR_ARG(s->client),
+			s->p->line_length_limit);
+		s->errors++;
+		reply(s, 500, "5.5.2 Error: line too long");
+	} else if (got != CONN_LINE) {
+		session_lost(s, got, STR_NONE);
+	} else if (!refuses_bare_newline(s)) {
+		verbs_run(s, line);
+	}
+	arena_reset(s->command);
+	/* Nothing may be half done when this process is to end. */
+	if (service_draining() && !s->t.open && !s->closing)
+		session_lost(s, CONN_CANCELED, STR_NONE);
+}
+
+void
+smtpd_session(struct conn *conn)
+{
+	struct session *s;
+
+	co_name("smtpd session");
+	if (!site_refresh(smtpd_site))
+		service_retire("a table changed");
+	s = session_open(conn);
+	peer_identify(s);
+	SAY(s, SMTPD_CONNECT, s->client);
+	if (!s->site->tls_wrapper || starttls_handshake(s))
+		session_greet(s);
+	while (!s->closing)
+		session_turn(s);
+	/* The goodbye is worth a short wait, not smtpd_timeout. */
+	if (conn->error == 0)
+		(void)conn_flush(conn, deadline_in(MIN(s->p->smtpd_timeout, 10000)));
+	SAY(s, SMTPD_DISCONNECT, s->client, verbs_counts(s, s->command));
+	session_reset_mail(s);
+	session_close(s);
+}

@@ -1,0 +1,129 @@
+/* session.h -- one SMTP session: who the client is, where the dialogue stands, and the
+ * mail transaction in hand. Every file of this folder works on it.
+ *
+ * Memory: `arena` lives as long as the session, `mail` as long as a transaction,
+ * `command` as long as one command. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "base.h"
+#include "data.h"
+#include "esmtp.h"
+#include "log.h"
+#include "messages.h"
+#include "net.h"
+#include "site.h"
+#include "submit.h"
+#include "verbs.h"
+
+#define HELO_MOST 255 /* a domain: RFC 5321 section 4.5.3.1.2 */
+
+/* The mail transaction (RFC 5321 section 3.3): from MAIL to the end of data or RSET. */
+struct transaction {
+	bool open; /* MAIL was accepted */
+	int64_t arrival_us;
+	struct str sender; /* internal form, empty: <> */
+	struct mail_parameters parameters;
+	VEC(struct rcpt) rcpts; /* accepted ones; the memory stays with the session */
+	size_t overshoot;       /* RCPT commands beyond smtpd_recipient_limit */
+	char queue_id[32];      /* "" before the first accepted recipient */
+	/* BDAT: a message that comes in several commands. */
+	bool chunked, broken; /* the first chunk came; a chunk was refused */
+	struct submission *submission;
+	struct data_scan scan;
+};
+
+struct session {
+	struct conn *conn;
+	const struct site *site; /* outlives the session: a reload starts other workers */
+	const struct params *p;
+	uint32_t number; /* for the log */
+	struct arena *arena, *mail, *command;
+
+	/* The client. */
+	struct net_addr peer;
+	struct str name;         /* "unknown" unless its address and name agree */
+	struct str reverse_name; /* what its address claims, or "unknown" */
+	struct str address;      /* "192.0.2.1", "2001:db8::1" */
+	struct str port;
+	struct str client; /* "name[address]" as in log lines */
+	enum { NETWORK_UNASKED, NETWORK_OURS, NETWORK_STRANGE } network; /* $mynetworks */
+
+	/* The dialogue. */
+	const char *where;   /* the command in hand, for log lines: "RCPT" */
+	struct str protocol; /* "SMTP", "ESMTP" */
+	struct str helo;     /* none before HELO or EHLO */
+	char helo_text[HELO_MOST];
+	unsigned extensions; /* of ESMTP_*, announced */
+	bool ill_pipelining; /* spoke out of turn */
+	bool closing;        /* the last reply was given */
+	struct str denied;   /* smtpd_delay_reject = no: why nothing is served */
+	int errors, junk;
+	unsigned ok[VERBS], tried[VERBS];
+	struct buf content; /* what the data scanner hands on */
+
+	/* What is being decided on: see policy.c. */
+	struct str asked_sender, asked_recipient; /* data NULL: not known yet */
+	struct str refusal;                       /* reply to send: "554 5.7.1 ..." */
+	struct walk walk;
+
+	struct transaction t;
+	struct session *next; /* in the pool */
+};
+
+/* The whole of it, greeting to goodbye: struct service's session. */
+SWITCHES void smtpd_session(struct conn *conn);
+
+/* Is the client in $mynetworks? TEMPFAIL: the table failed. */
+SWITCHES enum dict_result session_client_is_ours(struct session *s);
+/* Composes s->client after name or address changed. */
+void session_name_client(struct session *s);
+/* "NOQUEUE" before there is a queue id. */
+struct str session_queue_id(const struct session *s);
+/* How long to wait for what comes next. */
+deadline_t session_patience(const struct session *s);
+/* Ends the transaction and forgets it (RSET, EHLO, the end of a message). */
+void session_reset_mail(struct session *s);
+/* Forgets everything but the connection: STARTTLS, XCLIENT. */
+void session_restart(struct session *s);
+/* The client hung up, or was too slow: logs it, and ends the session. `bytes`: content so
+ * far, when it was sending some. */
+void session_lost(struct session *s, enum conn_result why, struct str bytes);
+/* Greets: 220, or the refusal of smtpd_client_restrictions. */
+SWITCHES void session_greet(struct session *s);
+/* Bytes that the client sent though it had to wait for us. */
+struct str session_early_bytes(struct session *s);
+/* Logs them; with smtpd_forbid_unauth_pipelining replies 554 and closes. */
+SWITCHES void session_early_talker(struct session *s, struct str bytes);
+
+/* Log lines carry the session's number. */
+#define SAY(s, id, ...) \
+	do { \
+		log_session((s)->number); \
+		log_line(id, __VA_ARGS__); \
+	} while (0)
+
+/* ---- reply.c ---- */
+/* One line: "250 2.1.0 Ok". Slows down after smtpd_soft_error_limit errors; soft_bounce
+ * makes 5xx temporary; 421 and 521 close. Returns whether it was a positive reply. */
+SWITCHES bool reply(struct session *s, int code, const char *fmt, ...) PRINTF(3, 4);
+/* A reply that is text already, with its code in front. */
+SWITCHES bool reply_text(struct session *s, struct str text);
+SWITCHES bool reply_why(struct session *s, int code, const struct why *why);
+
+/* ---- peer.c ---- */
+/* Finds out name, address and port of the client. SWITCHES */
+SWITCHES void peer_identify(struct session *s);
+/* The name that belongs to s->address, checked forward (RFC 1912 section 2.1). */
+SWITCHES void peer_find_name(struct session *s);
+
+/* ---- received.c ---- */
+/* The Received: header of the message in hand (RFC 5321 section 4.4), ending in LF; in
+ * the arena of the transaction. */
+struct str received_header(const struct session *s);
+
+/* ---- cmd_starttls.c ---- */
+/* The handshake; false when it failed, and the session with it. */
+SWITCHES bool starttls_handshake(struct session *s);
+
+#endif

@@ -1,0 +1,74 @@
+/* site.h -- what a worker knows from its configuration: opened tables, parsed
+ * restrictions, certificates. Made once before the jail; a reload starts other workers.
+ */
+#ifndef SITE_H
+#define SITE_H
+
+#include "base.h"
+#include "conf.h"
+#include "dict.h"
+#include "net.h"
+#include "policy.h"
+#include "route.h"
+
+/* smtpd_forbid_bare_newline */
+enum bare_newline {
+	BARE_NEWLINE_NO,
+	BARE_NEWLINE_NORMALIZE,
+	BARE_NEWLINE_NOTE,
+	BARE_NEWLINE_REJECT
+};
+
+/* EHLO keywords that smtpd_discard_ehlo_keywords can take away. */
+enum {
+	KEYWORD_PIPELINING = 1,
+	KEYWORD_SIZE = 2,
+	KEYWORD_VRFY = 4,
+	KEYWORD_STARTTLS = 8,
+	KEYWORD_XCLIENT = 16,
+	KEYWORD_ENHANCEDSTATUSCODES = 32,
+	KEYWORD_8BITMIME = 64,
+	KEYWORD_DSN = 128,
+	KEYWORD_SMTPUTF8 = 256,
+	KEYWORD_CHUNKING = 512,
+	KEYWORD_SILENT = 1024, /* "silent-discard": do not log it */
+};
+/* Reads a list of keywords; unknown words are ignored with a warning. */
+unsigned keywords_parse(struct str list, const char *parameter);
+
+struct site {
+	const struct conf *conf;
+	const struct params *p;
+	struct route *route;
+	struct policy *policy;
+	struct match_list *mynetworks, *xclient_hosts, *bare_newline_exclusions;
+	struct match_list *noop_commands, *forbidden_commands; /* NULL: none */
+	/* Whose addresses are listed: contract 5.2. */
+	struct maps *canonical, *sender_canonical, *recipient_canonical, *virtual_alias;
+	struct maps *local_recipients, *relay_recipients, *virtual_mailboxes;
+	struct maps *discard_maps;
+	unsigned discard; /* keywords */
+	enum bare_newline bare_newline;
+	bool check_recipients;   /* not receive_override_options =
+				    no_unknown_recipient_checks */
+	bool no_mapping;         /* receive_override_options = no_address_mappings */
+	bool prefix_ends;        /* queue id in front of "lost connection" (3.10) */
+	struct tls_context *tls; /* NULL: none */
+	bool tls_required, tls_wrapper;
+	int tls_loglevel;
+	struct str banner;  /* "220 " is added */
+	deadline_t checked; /* when the tables were last looked at */
+};
+
+/* Opens everything; a mistake that would make an open relay, or lose mail, is fatal.
+ * BLOCKS */
+struct site *site_open(const struct conf *conf) MUST_CHECK;
+void site_close(struct site *site);
+/* Once a second: has a table changed on disk? False when one did and cannot be opened
+ * again from inside the jail. */
+bool site_refresh(struct site *site);
+
+/* The one of this worker. */
+extern struct site *smtpd_site;
+
+#endif

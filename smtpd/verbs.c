@@ -1,0 +1,166 @@
+/* verbs.c -- the table of commands, and what has to be right before one of them runs. */
+#include "verbs.h"
+#include "session.h"
+
+enum { VERB_UNKNOWN = VERBS - 1 };
+
+/* In the order of the disconnect line. */
+const struct verb verbs[VERBS] = {
+	{ "HELO", cmd_helo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ "EHLO", cmd_ehlo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ "XCLIENT", cmd_xclient, VERB_PRE_TLS },
+	{ "STARTTLS", cmd_starttls, VERB_PRE_TLS | VERB_LAST },
+	{ "MAIL", cmd_mail, 0 },
+	{ "RCPT", cmd_rcpt, 0 },
+	{ "DATA", cmd_data, VERB_LAST },
+	{ "BDAT", cmd_bdat, 0 },
+	{ "RSET", cmd_rset, VERB_JUNK },
+	{ "NOOP", cmd_noop, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ "VRFY", cmd_vrfy, VERB_LAST | VERB_JUNK },
+	{ "QUIT", cmd_quit, VERB_PRE_TLS },
+	{ "HELP", cmd_help, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ "UNKNOWN", NULL, 0 },
+};
+
+static size_t
+verb_find(struct str word)
+{
+	for (size_t i = 0; i < VERB_UNKNOWN; i++)
+		if (str_case_is(word, verbs[i].name))
+			return i;
+	return VERB_UNKNOWN;
+}
+
+/* "Subject: hello": content where commands belong, sent by something that lost its step
+ * or was tricked into speaking to us. */
+static bool
+looks_like_header(struct str line)
+{
+	ssize_t colon = str_chr(line, ':');
+
+	if (colon <= 0)
+		return false;
+	for (ssize_t i = 0; i < colon; i++)
+		if (!ascii_is_alnum(line.data[i]) && line.data[i] != '-')
+			return false;
+	return true;
+}
+
+static bool
+list_has(struct match_list *list, struct str word)
+{
+	struct why why;
+
+	return list && match_string(list, word, &why) == DICT_FOUND;
+}
+
+static bool
+unknown_command(struct session *s, struct str word, struct str line)
+{
+	if (!looks_like_header(line) && !list_has(s->site->forbidden_commands, word))
+		return reply(s, 500, "5.5.2 Error: command not recognized");
+	SAY(s, SMTPD_NON_SMTP, s->client, str_sub(line, 0, 100));
+	reply(s, 221, "2.7.0 Error: I can break rules, too. Goodbye.");
+	s->closing = true;
+	return false;
+}
+
+/* Whatever forbids the command before it is looked at more closely. */
+static bool
+is_served(struct session *s, const struct verb *verb)
+{
+	if (s->denied.data && verb->run != cmd_quit)
+		return reply(s, 503, "5.7.0 Error: access denied for %.*s",
+			STR_ARG(s->client));
+	if (s->site->tls_required && !s->conn->tls && !(verb->flags & VERB_PRE_TLS))
+		return reply(s, 530, "5.7.0 Must issue a STARTTLS command first");
+	return true;
+}
+
+/* RFC 2920 section 3.1: after these commands a client has to wait for the reply. */
+static bool
+spoke_out_of_turn(struct session *s, const struct verb *verb)
+{
+	struct str early;
+
+	if (!(verb->flags & VERB_LAST) || s->ill_pipelining)
+		return false;
+	early = session_early_bytes(s);
+	if (early.len == 0)
+		return false;
+	session_early_talker(s, early);
+	return s->closing;
+}
+
+static bool
+run(struct session *s, const struct verb *verb, struct str rest)
+{
+	if (!is_served(s, verb) || spoke_out_of_turn(s, verb))
+		return false;
+	if (verb->flags & VERB_JUNK && s->junk++ > s->p->smtpd_junk_command_limit)
+		s->errors++;
+	return verb->run(s, rest);
+}
+
+void
+verbs_run(struct session *s, struct str line)
+{
+	struct str rest = line, word;
+	size_t n;
+	bool ok;
+
+	if (str_chr(line, 0) >= 0 || s->conn->bare_cr ||
+		!str_token(&rest, " \t", &word)) {
+		s->errors++;
+		reply(s, 500, "5.5.2 Error: bad syntax");
+		return;
+	}
+	while (rest.len && ascii_is_blank(rest.data[0]))
+		rest = str_from(rest, 1);
+	if (list_has(s->site->noop_commands, word)) {
+		s->errors += s->junk++ > s->p->smtpd_junk_command_limit;
+		reply(s, 250, "2.0.0 Ok");
+		return;
+	}
+	n = verb_find(word);
+	s->where = verbs[n].name;
+	s->tried[n]++;
+	ok = n == VERB_UNKNOWN ? unknown_command(s, word, line) : run(s, &verbs[n], rest);
+	s->ok[n] += ok;
+	s->errors += !ok;
+}
+
+/* "=2", or "=1/2" when some failed. */
+static void
+count_show(struct buf *text, unsigned ok, unsigned all)
+{
+	if (ok == all && all)
+		buf_printf(text, "=%u", ok);
+	else
+		buf_printf(text, "=%u/%u", ok, all);
+}
+
+struct str
+verbs_counts(const struct session *s, struct arena *arena)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	unsigned ok = 0, all = 0;
+
+	for (size_t i = 0; i < VERBS; i++) {
+		char name[16];
+		size_t n = 0;
+
+		if (!s->tried[i])
+			continue;
+		for (; verbs[i].name[n]; n++)
+			name[n] = ascii_lower(verbs[i].name[n]);
+		buf_add(&text, str_of(name, n));
+		count_show(&text, s->ok[i], s->tried[i]);
+		buf_addc(&text, ' ');
+		ok += s->ok[i];
+		all += s->tried[i];
+	}
+	buf_addz(&text, "commands");
+	count_show(&text, ok, all);
+	return arena_str(arena, buf_str(&text));
+}
