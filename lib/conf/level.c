@@ -31,5 +31,5 @@ conf_level_at_least(const struct conf *c, const char *level)
 	int64_t is, least;
 
 	ensure(level_parse(str_c(level), &least) == 0);
-	return level_parse(c->p.compatibility_level, &is) == 0 && is >= least;
+	return level_parse(conf_value(c, "compatibility_level"), &is) == 0 && is >= least;
 }
