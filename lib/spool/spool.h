@@ -19,8 +19,10 @@ struct spool_options {
 	octets_t reserve;	   /* bytes below which mail is refused (queue_minfree) */
 	msec_t state_flush;	   /* 100 */
 	octets_t slack;		   /* 256 MB: disk use <= 2 x live + slack */
-	/* Tests of the tests: deliberately broken builds. */
+	/* Tests of the tests: deliberately broken builds. The second answers, and frees what
+	 * was copied, before the flush. */
 	bool broken_no_flush, broken_order;
+	int (*sync)(int fd);	   /* tests: instead of fdatasync() */
 };
 struct spool;
 /* Locks, recovers (scans headers; damage is copied to corrupt/ and logged, and never
@@ -41,6 +43,8 @@ struct spool_entry {
 };
 bool spool_each(struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), void *arg);
 size_t spool_count(const struct spool *s);
+/* One of them; states are good until the next call. False: it ended, or never was. */
+bool spool_find(struct spool *s, uint64_t mid, struct spool_entry *out);
 
 /* Appends a message to the batch being gathered. done is called in the loop when the batch
  * was flushed (error 0) or failed (an errno; nothing of it will ever be delivered). body:

@@ -1,0 +1,161 @@
+/* body.c -- large bodies: a file of their own from the start, complete and synced before
+ * the log says that there is such a message. */
+#include "private.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct spool_body {
+	struct spool *s;
+	uint64_t number;
+	octets_t size;
+	uint32_t crc;
+	int fd;
+};
+
+void
+body_name(char out[32], uint64_t number)
+{
+	snprintf(out, 32, "%016llx", (unsigned long long)number);
+}
+
+uint64_t
+body_number(const struct spool_body *b)
+{
+	return b->number;
+}
+
+octets_t
+body_size(const struct spool_body *b)
+{
+	return b->size;
+}
+
+uint32_t
+body_crc(const struct spool_body *b)
+{
+	return b->crc;
+}
+
+struct spool_body *
+spool_body_new(struct spool *s, int *error)
+{
+	struct spool_body *b;
+	char name[32];
+	uint64_t number = ++s->body;
+	int fd;
+
+	body_name(name, number);
+	*error = spool_full(s) ? ENOSPC : 0;
+	if (*error)
+		return NULL;
+	fd = openat(s->bodies, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		0600);
+	if (fd < 0) {
+		*error = errno;
+		return NULL;
+	}
+	b = mem_alloc(sizeof(*b));
+	*b = (struct spool_body){ .s = s, .number = number, .fd = fd };
+	return b;
+}
+
+int
+spool_body_write(struct spool_body *b, struct str bytes)
+{
+	if (write_at(b->fd, bytes, b->size) < 0)
+		return -1;
+	b->crc = crc32c(b->crc, bytes.data, bytes.len);
+	b->size += bytes.len;
+	return 0;
+}
+
+int
+spool_body_finish(struct spool_body *b)
+{
+	if (b->s->o.broken_no_flush)
+		return 0;
+	return fsync(b->fd) < 0 || fsync(b->s->bodies) < 0 ? -1 : 0;
+}
+
+void
+spool_body_abort(struct spool_body *b)
+{
+	char name[32];
+
+	body_name(name, b->number);
+	unlinkat(b->s->bodies, name, 0);
+	body_keep(b);
+}
+
+void
+body_keep(struct spool_body *b)
+{
+	fd_close(&b->fd);
+	mem_free(b);
+}
+
+/* ---- at start ---- */
+static int
+number_cmp(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool
+body_of_name(const char *name, uint64_t *number)
+{
+	char again[32];
+	char *end;
+
+	*number = strtoull(name, &end, 16);
+	body_name(again, *number);
+	return *end == 0 && strcmp(again, name) == 0;
+}
+
+/* Where records were damaged, the message of this body may be among them. */
+static void
+remove_orphan(struct spool *s, const char *name)
+{
+	char kept[64];
+
+	snprintf(kept, sizeof(kept), "log-body-%.16s", name);
+	if (!s->damaged || renameat(s->bodies, name, s->corrupt, kept) < 0)
+		unlinkat(s->bodies, name, 0);
+}
+
+void
+body_remove_orphans(struct spool *s)
+{
+	int fd = openat(s->bodies, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	VEC(uint64_t) used = { 0 };
+	struct dirent *item;
+	uint64_t number;
+
+	if (!d)
+		return;
+	for (size_t i = 0; i < s->index.room; i++) {
+		const struct entry *e = s->index.table[i];
+
+		if (e && !(e->flags & ENTRY_FINISHED) && e->body)
+			*vec_push(&used) = e->body;
+	}
+	if (used.n)
+		qsort(used.items, used.n, sizeof(*used.items), number_cmp);
+	while ((item = readdir(d))) {
+		if (!body_of_name(item->d_name, &number))
+			continue;
+		if (!used.n ||
+			!bsearch(&number, used.items, used.n, sizeof(number), number_cmp))
+			remove_orphan(s, item->d_name);
+		s->body = MAX(s->body, number);
+	}
+	closedir(d);
+	vec_free(&used);
+}

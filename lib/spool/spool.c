@@ -1,0 +1,243 @@
+/* spool.c -- opening, closing, and what happens at the end of a turn. */
+#include "private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* States first (somebody may wait to hear that they are written), then what they made
+ * superfluous, then the next flush. */
+static void
+turn_end(void *arg)
+{
+	struct spool *s = arg;
+
+	if (s->pending_written < s->pending.n || s->updates.n)
+		states_write(s);
+	if (s->plan_due && !s->closing) {
+		s->plan_due = false;
+		clean_plan(s);
+		keeper_plan(s);
+	}
+	flush_kick(s);
+}
+
+void
+spool_turn(struct spool *s)
+{
+	event_at_turn_end(&s->turn);
+}
+
+/* ---- opening ---- */
+static int
+open_directory(int at, const char *name, bool make)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 || errno != ENOENT || !make)
+		return fd;
+	if (mkdirat(at, name, 0700) < 0)
+		return -1;
+	return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int
+lock_log(struct spool *s, struct why *why)
+{
+	s->lock = openat(s->dir, "lock",
+		s->read_only ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock < 0 && s->read_only && errno == ENOENT)
+		return 0; /* nobody ever wrote here */
+	if (s->lock < 0) {
+		why_errno(why, "4.3.0", "log/lock");
+		return -1;
+	}
+	if (flock(s->lock, (s->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
+		return 0;
+	why_set(why, "4.3.0", "the log in %s is in use by %s; stop the mail system first",
+		s->o.directory,
+		s->read_only ? "the running spool service" : "another process");
+	return -1;
+}
+
+static int
+open_places(struct spool *s, struct why *why)
+{
+	struct statfs f;
+
+	s->dir = open(s->o.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0) {
+		why_set(why, "4.3.0", "log directory %s: %s; \"postern start\" makes it",
+			s->o.directory, strerror(errno));
+		return -1;
+	}
+	if (fstatfs(s->dir, &f) == 0 && f.f_type == NFS_SUPER_MAGIC) {
+		why_set(why, "4.3.0",
+			"%s is on NFS, which does not keep what fdatasync() "
+			"promises; queue_directory must be on a local disk",
+			s->o.directory);
+		return -1;
+	}
+	s->bodies = open_directory(s->dir, "body", !s->read_only);
+	if (s->bodies < 0 && !s->read_only) {
+		why_errno(why, "4.3.0", "log/body");
+		return -1;
+	}
+	if (!s->read_only)
+		s->corrupt = open_directory(s->dir, "../corrupt", true);
+	if (s->corrupt < 0 && !s->read_only)
+		log_warn("spool: corrupt/: %s; damaged bytes will not be kept there",
+			strerror(errno));
+	return lock_log(s, why);
+}
+
+struct spool *
+spool_make(const struct spool_options *o, bool read_only, struct why *why)
+{
+	struct spool *s = mem_alloc(sizeof(*s));
+
+	s->o = *o;
+	s->read_only = read_only;
+	s->dir = s->bodies = s->corrupt = s->lock = -1;
+	s->turn = (struct event_later){ .fn = turn_end, .arg = s };
+	for (size_t i = 0; i < STREAMS; i++)
+		s->streams[i].id = (uint8_t)i;
+	if (open_places(s, why) < 0) {
+		spool_unmake(s);
+		return NULL;
+	}
+	recover(s);
+	return s;
+}
+
+void
+spool_unmake(struct spool *s)
+{
+	for (size_t i = 0; i < s->segments.n; i++)
+		if (s->segments.items[i])
+			segment_forget(s, s->segments.items[i]);
+	vec_free(&s->segments);
+	index_free(&s->index);
+	vec_free(&s->pending);
+	vec_free(&s->updates);
+	vec_free(&s->barriers);
+	vec_free(&s->crowded);
+	vec_free(&s->dead_bodies);
+	buf_free(&s->pending_bytes);
+	buf_free(&s->exported);
+	build_free(&s->scratch);
+	fd_close(&s->lock);
+	fd_close(&s->corrupt);
+	fd_close(&s->bodies);
+	fd_close(&s->dir);
+	mem_free(s);
+}
+
+struct spool *
+spool_open(const struct spool_options *o, struct why *why)
+{
+	struct spool *s;
+
+	ensure(o->segment_size >= SEGMENT_LEAST && o->segment_size <= SEGMENT_MOST &&
+		o->segment_size % SPOOL_BLOCK == 0);
+	s = spool_make(o, false, why);
+	if (!s)
+		return NULL;
+	s->flusher = worker_start();
+	s->keeper = worker_start();
+	for (size_t i = 0; i < s->segments.n; i++)
+		if (s->segments.items[i])
+			segment_check(s, s->segments.items[i]);
+	s->plan_due = true;
+	spool_turn(s);
+	return s;
+}
+
+/* ---- closing ---- */
+
+/* Outside of the loop: turns of our own until nothing is left to do. */
+void
+spool_close(struct spool *s)
+{
+	bool busy = true;
+
+	s->closing = true;
+	while (busy || s->gather || s->pending_written < s->pending.n || s->updates.n) {
+		s->flush_due = s->flush_due || !flush_idle(s);
+		turn_end(s);
+		busy = worker_collect(s->flusher, s->flushing != NULL);
+		busy |= worker_collect(s->keeper, !busy);
+		busy |= s->flushing != NULL || !flush_idle(s) || s->barriers.n > 0;
+	}
+	timer_cancel(&s->state_timer);
+	timer_cancel(&s->retry_timer);
+	event_later_cancel(&s->turn);
+	clean_abandon(s);
+	worker_stop(s->flusher);
+	worker_stop(s->keeper);
+	spool_unmake(s);
+}
+
+/* ---- looking ---- */
+size_t
+spool_count(const struct spool *s)
+{
+	return s->index.live;
+}
+
+bool
+spool_each(struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), void *arg)
+{
+	struct buf states CLEANUP(buf_free) = BUF_INIT;
+
+	for (size_t i = 0; i < s->index.room; i++) {
+		const struct entry *e = s->index.table[i];
+		struct spool_entry out;
+
+		if (!e || (e->flags & (ENTRY_FINISHED | ENTRY_ENDING)))
+			continue;
+		entry_export(s, e, &out, &states);
+		if (!fn(&out, arg))
+			return false;
+	}
+	return true;
+}
+
+bool
+spool_find(struct spool *s, uint64_t mid, struct spool_entry *out)
+{
+	const struct entry *e = index_get(&s->index, mid);
+
+	if (!e || (e->flags & (ENTRY_FINISHED | ENTRY_ENDING)))
+		return false;
+	entry_export(s, e, out, &s->exported);
+	return true;
+}
+
+void
+spool_on_moved(
+	struct spool *s, void (*fn)(const struct spool_entry *e, void *arg), void *arg)
+{
+	s->moved = fn;
+	s->moved_arg = arg;
+}
+
+/* ---- with the system down ---- */
+int
+spool_scan(const char *directory, bool (*fn)(const struct spool_entry *e, void *arg),
+	void *arg, struct why *why)
+{
+	struct spool_options o = { .directory = directory,
+		.segment_size = SEGMENT_LEAST };
+	struct spool *s = spool_make(&o, true, why);
+
+	if (!s)
+		return -1;
+	(void)spool_each(s, fn, arg);
+	spool_unmake(s);
+	return 0;
+}
