@@ -1,5 +1,5 @@
 /* call.c -- calls that we made, and the streams that follow some of them. */
-#include "internal.h"
+#include "ipc_impl.h"
 #include <errno.h>
 
 enum {

@@ -3,7 +3,7 @@
  * broker connects for others and says for whom; the kernel (SO_PEERCRED) says that it is
  * broker: root, the mail owner, or the user that this whole instance runs as. A command
  * connects by path and calls itself "command"; who runs it is what the kernel says. */
-#include "internal.h"
+#include "ipc_impl.h"
 #include "log.h"
 #include <errno.h>
 #include <stdio.h>

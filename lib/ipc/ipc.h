@@ -134,6 +134,11 @@ struct ipc_reader {
 	const char *at, *end;
 	bool bad;
 };
+static inline struct ipc_reader
+ipc_reader_of(struct str s)
+{
+	return (struct ipc_reader){ s.data, s.data ? s.data + s.len : NULL, false };
+}
 void ipc_put_u8(struct buf *b, uint8_t v);
 void ipc_put_u16(struct buf *b, uint16_t v);
 void ipc_put_u32(struct buf *b, uint32_t v);
@@ -235,7 +240,7 @@ size_t ipc_list_count(struct ipc_reader *r); /* bounded by the bytes that are le
 	UNUSED static inline int name##_get( \
 		struct str bytes_, struct name *v_, struct arena *arena_) \
 	{ \
-		struct ipc_reader r_ = { bytes_.data, bytes_.data + bytes_.len, false }; \
+		struct ipc_reader r_ = ipc_reader_of(bytes_); \
 		(void)arena_, (void)v_; \
 		fields(IPC_GET, IPC_GET_LIST) return r_.bad ? -1 : 0; \
 	} \

@@ -2,7 +2,7 @@
  *fixed number of calls in flight.
  *
  *	ipc_bench [calls [bytes [in flight]]] */
-#include "internal.h"
+#include "ipc_impl.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 /* ipc_test.c -- links over socket pairs: calls, streams, descriptors, and peers that
  * break the rules. */
-#include "internal.h"
+#include "ipc_impl.h"
 #include "log.h"
 #include "test.h"
 #include <errno.h>

@@ -4,14 +4,14 @@
  * only a beginning that is not complete yet is kept with its link. A frame larger than
  * the buffer is read straight to where it is kept. Writing: everything queued leaves at
  * the end of the turn. */
-#include "internal.h"
+#include "ipc_impl.h"
 #include "log.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 enum {
-	INBOX = 128 * 1024,
+	INBOX = 256 * 1024,
 	READS_PER_EVENT = 16,        /* then others get their turn */
 	HELLO_PATIENCE = 10 * 1000,  /* from connect to HELLO */
 	FD_PATIENCE = 10,            /* when too many descriptors are in flight */

@@ -1,6 +1,6 @@
 # lib/ipc
 noinst_LIBRARIES += lib/ipc/libipc.a
-lib_ipc_libipc_a_SOURCES = lib/ipc/ipc.h lib/ipc/messages.h lib/ipc/internal.h \
+lib_ipc_libipc_a_SOURCES = lib/ipc/ipc.h lib/ipc/messages.h lib/ipc/ipc_impl.h \
 	lib/ipc/call.c lib/ipc/encode.c lib/ipc/hello.c lib/ipc/link.c lib/ipc/out.c \
 	lib/ipc/peer.c lib/ipc/request.c
 IPC_TEST_LIBS = lib/ipc/libipc.a lib/event/libevent.a lib/log/liblog.a $(TEST_LIBS) \

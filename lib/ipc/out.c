@@ -2,7 +2,7 @@
  *
  * What a caller may forget at once is copied into pieces of 64 KB; pieces are kept in a
  * small pool, for a busy link fills and empties one in each turn. */
-#include "internal.h"
+#include "ipc_impl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>

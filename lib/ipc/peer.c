@@ -3,7 +3,7 @@
  *
  * The link is made in a coroutine of its own, so that the one who needed it first may
  * give up without spoiling it for the others who wait. */
-#include "internal.h"
+#include "ipc_impl.h"
 #include <errno.h>
 #include <stdio.h>
 

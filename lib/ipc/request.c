@@ -3,7 +3,7 @@
  *
  * A request outlives its link: the handler finds link NULL, reads fail, the reply goes
  * nowhere. */
-#include "internal.h"
+#include "ipc_impl.h"
 #include <errno.h>
 
 enum {

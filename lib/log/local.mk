@@ -1,6 +1,6 @@
 # lib/log
 noinst_LIBRARIES += lib/log/liblog.a
-lib_log_liblog_a_SOURCES = lib/log/log.h lib/log/lines.def lib/log/internal.h lib/log/log.c \
+lib_log_liblog_a_SOURCES = lib/log/log.h lib/log/lines.def lib/log/log_impl.h lib/log/log.c \
 	lib/log/render.c lib/log/target.c
 check_PROGRAMS += lib/log/log_test
 TESTS += lib/log/log_test

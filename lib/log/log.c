@@ -1,6 +1,6 @@
 /* log.c -- log lines from all sides: declared ones, free text, the last words of fatal
  * and panic. Helper threads log too, hence the lock. */
-#include "internal.h"
+#include "log_impl.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

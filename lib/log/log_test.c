@@ -1,5 +1,5 @@
 /* log_test.c -- shapes, prefixes and where lines end up. */
-#include "internal.h"
+#include "log_impl.h"
 #include "test.h"
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  *
  * Shapes are read at each use: a hundred bytes of scanning cost less than a system call
  * by two orders of magnitude, and the table stays plain text that grep finds. */
-#include "internal.h"
+#include "log_impl.h"
 
 static const struct {
 	enum log_level level;

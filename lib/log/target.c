@@ -4,7 +4,7 @@
  * ten times as much). The socket is connected before the jail. When syslogd was replaced
  * the connection is dead, and a jailed process may not connect() again; but a datagram
  * with the address in it needs no connection, so the rest of a batch goes that way. */
-#include "internal.h"
+#include "log_impl.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

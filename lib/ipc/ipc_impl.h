@@ -1,12 +1,12 @@
-/* internal.h -- the parts of a link, shared by the files of lib/ipc.
+/* ipc_impl.h -- the parts of a link, shared by the files of lib/ipc.
  *
  *	out.c	    frames on their way out
  *	link.c	    the descriptor: reading, writing, the end of a link
  *	call.c	    calls that we made, and their streams
  *	request.c   calls that were made to us
  *	peer.c	    named peers; hello.c: the first frame */
-#ifndef IPC_INTERNAL_H
-#define IPC_INTERNAL_H
+#ifndef IPC_IMPL_H
+#define IPC_IMPL_H
 
 #include "ipc.h"
 

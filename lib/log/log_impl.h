@@ -1,6 +1,6 @@
-/* internal.h -- what the files of lib/log share: finished text on its way out. */
-#ifndef LOG_INTERNAL_H
-#define LOG_INTERNAL_H
+/* log_impl.h -- what the files of lib/log share: finished text on its way out. */
+#ifndef LOG_IMPL_H
+#define LOG_IMPL_H
 
 #include "log.h"
 
