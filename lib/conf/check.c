@@ -6,6 +6,9 @@ warn_unhonoured(const struct conf_setting *s, struct conf_issues *issues)
 {
 	const struct param_info *p = s->param;
 
+	/* What it would be anyway needs no support. */
+	if (p->preset && str_is(s->text, p->preset))
+		return;
 	if (p->tier == 4)
 		conf_issue(issues, false, s->file, s->line, s->name, "remove the setting",
 			"parameter " STR_FMT " is obsolete: it has no effect",
@@ -49,5 +52,27 @@ conf_warn_deprecated(const struct conf *c, struct conf_issues *issues)
 				: "support for parameter \"" STR_FMT
 				  "\" will be removed; instead, " STR_FMT,
 			STR_ARG(s->name), STR_ARG(buf_str(&advice)));
+	}
+}
+
+void
+master_conf_warn(
+	const struct master_conf *m, const char *directory, struct conf_issues *issues)
+{
+	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
+	struct str path = arena_printf(scratch, "%s/master.cf", directory);
+
+	for (size_t i = 0; i < m->services.n; i++) {
+		const struct service_line *line = &m->services.items[i];
+
+		for (size_t k = 0; k < line->overrides.n; k++) {
+			struct conf_setting s = { .file = path, .line = line->line };
+
+			s.text = line->overrides.items[k];
+			str_split(&s.text, '=', &s.name);
+			s.param = conf_param(s.name);
+			if (s.param)
+				warn_unhonoured(&s, issues);
+		}
 	}
 }

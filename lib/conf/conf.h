@@ -168,6 +168,9 @@ struct master_conf {
 struct master_conf *master_conf_load(const char *directory, const struct conf *c,
 	struct conf_issues *issues) MUST_CHECK;
 void master_conf_free(struct master_conf *m);
+/* As conf_warn_unhonoured, for the -o settings of the services. */
+void master_conf_warn(
+	const struct master_conf *m, const char *directory, struct conf_issues *issues);
 /* 3.6 -> level comparisons of compatibility_level. */
 bool conf_level_at_least(const struct conf *c, const char *level);
 
