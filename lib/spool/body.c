@@ -125,8 +125,12 @@ remove_orphan(struct spool *s, const char *name)
 	char kept[64];
 
 	snprintf(kept, sizeof(kept), "log-body-%.16s", name);
-	if (!s->damaged || renameat(s->bodies, name, s->corrupt, kept) < 0)
+	if (!s->damaged)
 		unlinkat(s->bodies, name, 0);
+	else if (renameat(s->bodies, name, s->corrupt, kept) < 0)
+		log_warn(
+			"spool: log/body/%s belongs to no message that is left; it stays",
+			name);
 }
 
 void

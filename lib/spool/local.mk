@@ -15,3 +15,16 @@ TESTS += lib/spool/spool_test
 lib_spool_spool_test_SOURCES = lib/spool/spool_test.h lib/spool/spool_test.c \
 	lib/spool/harness_test.c
 lib_spool_spool_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
+
+# What queue listings show: showq, postqueue, postcat
+lib_spool_libspool_a_SOURCES += lib/spool/listing.h lib/spool/listing.c
+check_PROGRAMS += lib/spool/listing_test
+TESTS += lib/spool/listing_test
+lib_spool_listing_test_SOURCES = lib/spool/listing_test.c
+lib_spool_listing_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
+if FUZZ
+noinst_PROGRAMS += lib/spool/listing_fuzz
+lib_spool_listing_fuzz_SOURCES = lib/spool/listing_fuzz.c
+lib_spool_listing_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_spool_listing_fuzz_LDADD = $(SPOOL_LIBS)
+endif

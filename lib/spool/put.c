@@ -178,6 +178,14 @@ flush_run(struct job *j)
 		}
 }
 
+static struct str
+envelope_of(const struct build *b, uint32_t at)
+{
+	const char *p = b->bytes.data + at;
+
+	return str_of(p + MESSAGE_HEAD, get_u32(p + RECORD_HEADER + 28));
+}
+
 /* The messages of a flushed batch are there from now on. */
 static void
 batch_stored(struct spool *s, struct put_batch *b)
@@ -191,6 +199,7 @@ batch_stored(struct spool *s, struct put_batch *b)
 		struct spool_entry e;
 
 		entry_export(s, p->e, &e, &states);
+		e.envelope = envelope_of(&b->build, p->at);
 		p->done(p->arg, 0, &e);
 	}
 }

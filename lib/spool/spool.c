@@ -226,6 +226,17 @@ spool_on_moved(
 	s->moved_arg = arg;
 }
 
+void
+spool_change(struct spool *s, const struct spool_options *o)
+{
+	s->o.reserve = o->reserve;
+	s->o.state_flush = o->state_flush;
+	s->o.slack = o->slack;
+	s->space_at = 0;
+	s->plan_due = true;
+	spool_turn(s);
+}
+
 /* ---- with the system down ---- */
 int
 spool_scan(const char *directory, bool (*fn)(const struct spool_entry *e, void *arg),

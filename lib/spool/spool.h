@@ -40,6 +40,7 @@ struct spool_entry {
 	char queue_id[32];
 	const struct spool_where *states; /* its live state records */
 	size_t n_states;
+	struct str envelope; /* given to the done of spool_put() only, during that call */
 };
 bool spool_each(struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), void *arg);
 size_t spool_count(const struct spool *s);
@@ -64,6 +65,8 @@ void spool_update(struct spool *s, const struct spool_state *states, size_t n,
 	void (*done)(void *arg, int error), void *arg);
 /* Below the reserve, or no spare segment: new mail is answered 452. */
 bool spool_full(const struct spool *s);
+/* Takes over reserve, state_flush and slack. */
+void spool_change(struct spool *s, const struct spool_options *o);
 /* Told when the cleaner moved a message. */
 void spool_on_moved(struct spool *s, void (*fn)(const struct spool_entry *e, void *arg), void *arg);
 
