@@ -78,9 +78,12 @@ listing_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	out->rcpts = arena_alloc(arena, (e.n_rcpts + 1) * sizeof(*out->rcpts));
 	for (size_t i = 0; i < e.n_rcpts; i++)
 		if (!pending[i].done)
-			out->rcpts[out->n_rcpts++] =
-				(struct listing_rcpt){ e.rcpts[i].address,
-					pending[i].reason };
+			out->rcpts[out->n_rcpts++] = (struct listing_rcpt){
+				.original = e.rcpts[i].original.len ? e.rcpts[i].original
+								    : e.rcpts[i].address,
+				.address = e.rcpts[i].address,
+				.reason = pending[i].reason,
+			};
 	return 0;
 }
 

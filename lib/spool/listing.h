@@ -2,10 +2,10 @@
  * postqueue with the system down), and the bytes in which showq tells it.
  *
  * Those bytes are Postfix's, so that what others wrote for public/showq goes on working:
- * NUL-terminated names and values. First "protocol" = "mail_queue_list_protocol" and an empty
- * name; for each message queue_name, queue_id, time, size, forced_expire, sender, then for
- * each recipient original_recipient (newer than 3.7), recipient and reason, and an empty
- * name; at the end one more. */
+ * NUL-terminated names and values. First "protocol" = "mail_queue_list_protocol" and an
+ * empty name; for each message queue_name, queue_id, time, size, forced_expire, sender,
+ * then for each recipient original_recipient (newer than 3.7), recipient and reason, and
+ * an empty name; at the end one more. */
 #ifndef LISTING_H
 #define LISTING_H
 
@@ -45,6 +45,7 @@ enum listing_result {
 	LISTING_MALFORMED,
 };
 enum listing_result listing_get_greeting(struct str *rest); /* LISTING_MESSAGE: it was */
-enum listing_result listing_get(struct str *rest, struct arena *arena, struct listing *out);
+enum listing_result listing_get(
+	struct str *rest, struct arena *arena, struct listing *out);
 
 #endif

@@ -11,8 +11,10 @@ static const struct listing full = {
 	.sender = STR_INIT("user@example.com"),
 	.rcpts =
 		(struct listing_rcpt[]){
-			{ STR_INIT("a"), STR_INIT("a@example.org"), STR_INIT("no route") },
-			{ STR_INIT("b@example.org"), STR_INIT("b@example.org"), STR_INIT("") },
+			{ STR_INIT("a"), STR_INIT("a@example.org"),
+				STR_INIT("no route") },
+			{ STR_INIT("b@example.org"), STR_INIT("b@example.org"),
+				STR_INIT("") },
 			{ STR_INIT("c"), STR_INIT("c@example.org"), STR_INIT("busy") },
 		},
 	.n_rcpts = 3,
@@ -68,9 +70,10 @@ TEST(listings_survive_the_socket)
 
 TEST(listings_as_postfix_writes_them)
 {
-	static const char bytes[] = "queue_name\0hold\0queue_id\0ABC\0time\0001\0size\0002\0"
-				    "forced_expire\0000\0sender\0\0recipient\0r@x\0reason\0\0"
-				    "recipient\0s@x\0reason\0no\0";
+	static const char bytes[] =
+		"queue_name\0hold\0queue_id\0ABC\0time\0001\0size\0002\0"
+		"forced_expire\0000\0sender\0\0recipient\0r@x\0reason\0\0"
+		"recipient\0s@x\0reason\0no\0";
 	struct arena *arena = arena_new();
 	struct str rest = str_of(bytes, sizeof(bytes));
 	struct listing l;
