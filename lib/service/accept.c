@@ -117,13 +117,6 @@ take_trigger(int fd)
 		worker.service->wakeup();
 }
 
-/* The first byte of an IPC frame is the highest of a length below 16 MB. */
-static bool
-is_frame(char first)
-{
-	return first == 0;
-}
-
 /* Waits for the first byte, unread; -1 when there was none in time, 0 at the end. */
 SWITCHES static ssize_t
 first_byte(struct io *io, char *out)
@@ -158,7 +151,7 @@ sort_connection(void *arg)
 	}
 	got = first_byte(&io, &first);
 	fd = io_detach(&io);
-	if (got == 1 && is_frame(first) && s->handlers)
+	if (got == 1 && ipc_is_hello(str_of(&first, 1)) && s->handlers)
 		take_link(fd);
 	else if (got == 1 && s->wakeup)
 		take_trigger(fd);

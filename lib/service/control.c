@@ -130,6 +130,9 @@ obey(const struct control *said, int passed)
 	case CONTROL_STOP:
 		on_stop();
 		break;
+	case CONTROL_DRAIN:
+		worker_drain();
+		break;
 	case CONTROL_LIMIT:
 		worker.spawn.limit = said->value;
 		accept_limit();
@@ -158,9 +161,9 @@ on_event(struct io *io)
 void
 control_start(void)
 {
-	control.io.on_event = on_event;
 	if (io_open(&control.io, worker.spawn.control) < 0)
 		log_fatal("the status socket: %m");
+	control.io.on_event = on_event;
 	control_tell(CONTROL_READY, 0);
 	control_load_changed();
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* How long a worker that was told to stop may take to leave by itself. */
-#define STOP_PATIENCE ((msec_t)1500)
+#define STOP_PATIENCE ((msec_t)800)
 
 struct worker worker;
 
@@ -244,13 +244,22 @@ on_refused_call(struct io *io)
 }
 
 static void
+watch_refusals(void)
+{
+	static struct io refusals;
+
+	if (seccomp_refusals() < 0)
+		return;
+	if (io_open(&refusals, seccomp_refusals()) < 0)
+		log_warn("watching the jail: %m");
+	refusals.on_event = on_refused_call;
+}
+
+static void
 begin_work(void *arg)
 {
-	static struct io refusals = { .on_event = on_refused_call };
-
 	(void)arg;
-	if (seccomp_refusals() >= 0 && io_open(&refusals, seccomp_refusals()) < 0)
-		log_warn("watching the jail: %m");
+	watch_refusals();
 	peers_start(worker.spawn.broker);
 	captured_start();
 	if (worker.service->start)
@@ -286,6 +295,7 @@ service_main(const struct service *s, int argc, char **argv)
 		log_fatal("chdir %s: %m", buf_cstr(&queue));
 	signal(SIGPIPE, SIG_IGN);
 	event_init();
+	event_turn_hook = log_flush;
 	worker.trusted = users_mail_owner(worker.conf);
 	if (s->before_jail)
 		s->before_jail();

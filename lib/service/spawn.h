@@ -45,6 +45,7 @@ enum control_kind {
 	CONTROL_RELOAD = 32, /* value: the new generation */
 	CONTROL_STOP,        /* end now: cancel sessions */
 	CONTROL_BROKER,      /* a fresh link to a fresh broker comes along */
+	CONTROL_DRAIN,       /* the line is gone: finish and leave */
 	CONTROL_LIMIT,       /* value: the new limit */
 };
 struct control {

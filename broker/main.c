@@ -1,0 +1,182 @@
+/* main.c -- broker: connects for those who may not. See README. */
+#include "config.h"
+#include "broker.h"
+#include "log.h"
+#include "messages.h"
+#include "service.h"
+#include "spawn.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A listener whose queue is full is asked again; there is no event to wait for. */
+#define FULL_PAUSE    ((msec_t)20)
+#define FULL_PATIENCE ((msec_t)5000)
+
+static struct directory *directory;
+
+/* ---- connecting ---- */
+
+/* A connected descriptor, or -1 and errno. */
+SWITCHES static int
+connect_to(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	deadline_t patience = deadline_in(FULL_PATIENCE);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || (size_t)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path) >=
+			      sizeof(sun.sun_path)) {
+		fd_close(&fd);
+		return -1;
+	}
+	while (connect(fd, (void *)&sun, sizeof(sun)) < 0) {
+		if (errno == EAGAIN && !deadline_passed(patience) &&
+			co_sleep(deadline_in(FULL_PAUSE)) == 0)
+			continue;
+		fd_close(&fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* -1 and errno: ENOENT no such service, EPERM not for this caller, ECONNREFUSED there is
+ * no program to answer. */
+SWITCHES static int
+open_peer(const struct ipc_caller *caller, struct str service)
+{
+	const struct destination *to = directory_find(directory, service);
+	int fd;
+
+	errno = ENOENT;
+	if (!to)
+		return -1;
+	errno = EPERM;
+	if (!permits(caller->program, to->program)) {
+		log_warn("%s (service %s, process %d) may not reach " STR_FMT,
+			caller->program, caller->service, (int)caller->pid,
+			STR_ARG(service));
+		errno = EPERM;
+		return -1;
+	}
+	errno = ECONNREFUSED;
+	if (to->missing)
+		return -1;
+	fd = connect_to(to->socket);
+	if (fd >= 0 && ipc_hello(fd, caller) < 0)
+		fd_close(&fd);
+	return fd;
+}
+
+/* ---- one worker ---- */
+
+struct client {
+	struct ipc_caller who;
+};
+
+static void
+answer(struct ipc_request *rq)
+{
+	struct buf reply CLEANUP(buf_free) = BUF_INIT;
+	struct connect_reply say = { 0 };
+	struct connect_request ask;
+	struct ipc_caller caller = { .pid = 0 };
+	int fd CLEANUP(fd_close) = -1;
+
+	/* The worker may be gone now, and its ctx with it, or be gone when we connected.
+	 */
+	if (rq->link)
+		caller = ((const struct client *)rq->ctx)->who;
+	errno = EPROTO;
+	if (rq->link && connect_request_get(rq->payload, &ask, rq->arena) == 0)
+		fd = open_peer(&caller, ask.peer);
+	say.error = fd < 0 ? (uint32_t)errno : 0;
+	connect_reply_put(&reply, &say);
+	ipc_reply(rq, buf_str(&reply), fd);
+}
+
+static const struct ipc_handler handlers[] = {
+	{ .type = connect_TYPE, .run = answer },
+	{ 0 },
+};
+
+static void
+client_gone(struct ipc_link *link, void *ctx)
+{
+	(void)link;
+	mem_free(ctx);
+}
+
+static void
+client_add(const struct spawn_identity *who, int link)
+{
+	struct client *client = mem_alloc(sizeof(*client));
+
+	memcpy(client->who.program, who->program, sizeof(client->who.program));
+	memcpy(client->who.service, who->service, sizeof(client->who.service));
+	client->who.pid = (pid_t)who->pid;
+	client->who.uid = who->uid;
+	ipc_link_open(link, handlers, client, client_gone, client->who.program);
+}
+
+/* ---- what master tells ---- */
+
+static void
+on_identity(struct io *io)
+{
+	struct spawn_identity who;
+	int link, got;
+
+	while ((got = identity_receive(io->fd, &who, &link)) > 0)
+		if (link >= 0)
+			client_add(&who, link);
+	if (got == 0)
+		io_close(io); /* master is gone: those who are here go on */
+	io->readable = false;
+}
+
+static void
+start(void)
+{
+	static struct io io;
+
+	if (io_open(&io, service_spawn()->identities) < 0)
+		log_fatal("the socket to master: %m");
+	io.on_event = on_identity;
+}
+
+static void
+before_jail(void)
+{
+	directory = directory_read(service_conf());
+	if (!directory)
+		log_fatal("broker needs master.cf");
+}
+
+static void
+reload(const struct conf *fresh)
+{
+	struct directory *next = directory_read(fresh);
+
+	if (!next)
+		return;
+	directory_free(directory);
+	directory = next;
+}
+
+static const struct service broker = {
+	.name = "broker",
+	.user = USER_MAIL_OWNER,
+	.sandbox = SANDBOX_CONNECT_LOCAL | SANDBOX_TABLES,
+	.before_jail = before_jail,
+	.start = start,
+	.reload = reload,
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&broker, argc, argv);
+}

@@ -1,0 +1,45 @@
+/* permits.c -- the one table of who may reach whom, by program: services of master.cf are
+ * found by name, but what stands behind the name decides. Deliberately small: a captured
+ * smtpd can submit mail, which it could before, and ask the helpers of its session. */
+#include "broker.h"
+
+#define AGENTS "smtp", "lmtp", "local", "virtual", "pipe", "error", "discard"
+#define MOST   16
+
+static const struct {
+	const char *program;
+	const char *peers[MOST];
+} table[] = {
+	{ "smtpd",
+		{ "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush" } },
+	{ "postscreen", { "dns", "tlsmgr", "anvil" } },
+	{ "pickup", { "cleanup", "bounce" } },
+	{ "cleanup", { "spool", "dns", "proxymap", "mailauth", "dkimsign" } },
+	{ "mailauth", { "dns" } },
+	/* Its transports only to have them started: agents answer over their own link. */
+	{ "qmgr", { "spool", "bounce", "dns", "proxymap", "flush", AGENTS } },
+	{ "bounce", { "cleanup" } },
+	{ "verify", { "cleanup", "proxymap" } },
+	{ "flush", { "qmgr" } },
+	{ "showq", { "qmgr" } },
+	{ "smtp", { "qmgr", "dns", "tlsmgr", "proxymap", "dkimsign" } },
+	{ "lmtp", { "qmgr", "dns", "tlsmgr", "proxymap", "dkimsign" } },
+	{ "local", { "qmgr", "cleanup", "proxymap" } },
+	{ "virtual", { "qmgr", "proxymap" } },
+	{ "pipe", { "qmgr" } },
+	{ "error", { "qmgr" } },
+	{ "discard", { "qmgr" } },
+};
+
+bool
+permits(const char *program, struct str peer_program)
+{
+	for (size_t i = 0; i < COUNT(table); i++) {
+		if (strcmp(table[i].program, program) != 0)
+			continue;
+		for (size_t j = 0; j < MOST && table[i].peers[j]; j++)
+			if (str_is(peer_program, table[i].peers[j]))
+				return true;
+	}
+	return false;
+}

@@ -1,0 +1,46 @@
+/* instance.h -- one Postern on a machine: its directories, and whether its master runs.
+ * For master and for the `postern` command. */
+#ifndef INSTANCE_H
+#define INSTANCE_H
+
+#include "base.h"
+#include "conf.h"
+
+/* A directory below queue_directory or data_directory (contract 3.8) and its rights. */
+struct instance_directory {
+	const char *name; /* below queue_directory; "" itself; NULL: data_directory */
+	bool root;        /* owned by root, otherwise by mail_owner */
+	bool setgid;      /* its group is setgid_group */
+	mode_t mode;
+};
+extern const struct instance_directory instance_directories[];
+extern const size_t instance_directories_count;
+
+/* Who owns what; as an ordinary user everything is that user's. -1 and *why when
+ * mail_owner or setgid_group does not exist. */
+struct instance_owners {
+	bool root; /* we are root */
+	uid_t mail_owner;
+	gid_t mail_group, setgid_group;
+};
+int instance_owners(const struct conf *c, struct instance_owners *out, struct why *why)
+	MUST_CHECK;
+
+/* Makes what is missing, and logs each directory that it made. -1 and *why. BLOCKS */
+int instance_make_directories(const struct conf *c, const struct instance_owners *owners,
+	struct why *why) MUST_CHECK;
+/* Logs a warning for each directory whose owner or mode is wrong; gives their number. */
+size_t instance_check_directories(
+	const struct conf *c, const struct instance_owners *owners);
+
+/* queue_directory/pid/master.pid: locked as long as master lives, its process id inside,
+ * blank-padded as other programs expect it. */
+/* The pid of the running master; 0: none runs; -1 and errno. */
+pid_t instance_master(const struct conf *c);
+/* Takes the lock and data_directory/master.lock; both stay open for good. -1 and *why,
+ * also when another holds it. */
+int instance_lock(const struct conf *c, const struct instance_owners *owners,
+	struct why *why) MUST_CHECK;
+int instance_write_pid(struct why *why) MUST_CHECK; /* once the final process runs */
+
+#endif

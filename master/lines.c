@@ -1,0 +1,240 @@
+/* lines.c -- the lines of master.cf and those that we add: which program, how many. */
+#include "master.h"
+#include "log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- services that Postfix does not have: there without a line of their own ---- */
+
+static const char *const built_in[] = { "broker", "spool", "dns" };
+
+static bool
+program_exists(const struct conf *c, struct str program)
+{
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+
+	buf_add(&path, c->p.daemon_directory);
+	buf_addc(&path, '/');
+	buf_add(&path, program);
+	return access(buf_cstr(&path), X_OK) == 0;
+}
+
+static bool
+has_service(const struct master_conf *m, const char *name)
+{
+	for (size_t i = 0; i < m->services.n; i++)
+		if (m->services.items[i].type != SERVICE_INET &&
+			str_is(m->services.items[i].name, name))
+			return true;
+	return false;
+}
+
+static void
+add_built_in(struct master_conf *m, const struct conf *c)
+{
+	for (size_t i = 0; i < COUNT(built_in); i++) {
+		struct service_line *s;
+
+		if (has_service(m, built_in[i]) || !program_exists(c, str_c(built_in[i])))
+			continue;
+		s = vec_push(&m->services);
+		s->name = s->command = str_c(built_in[i]);
+		s->type = SERVICE_UNIX;
+		s->private_ = s->unprivileged = s->built_in = true;
+		s->maxproc = 1;
+	}
+}
+
+/* ---- reading ---- */
+
+static void
+log_issues(const struct conf_issues *issues)
+{
+	for (size_t i = 0; i < issues->list.n; i++) {
+		const struct conf_issue *issue = &issues->list.items[i];
+
+		if (issue->fatal)
+			log_error(STR_FMT, STR_ARG(issue->text));
+		else
+			log_warn(STR_FMT, STR_ARG(issue->text));
+	}
+}
+
+struct conf *
+lines_read(struct master_conf **services)
+{
+	struct conf_issues issues;
+	struct conf *c;
+
+	conf_issues_init(&issues);
+	*services = NULL;
+	c = conf_load(master.directory, STR_NONE, NULL, &issues);
+	if (c && (*services = master_conf_load(master.directory, c, &issues))) {
+		conf_warn_unhonoured(c, &issues);
+		conf_warn_deprecated(c, &issues);
+		add_built_in(*services, c);
+	}
+	log_issues(&issues);
+	conf_issues_free(&issues);
+	if (*services)
+		return c;
+	conf_free(c);
+	return NULL;
+}
+
+const char *
+line_key(const struct service_line *s)
+{
+	static char key[300];
+	static const char *const types[] = { "inet", "unix", "unix-dgram", "fifo",
+		"pass" };
+
+	snprintf(key, sizeof(key), "%s:%s" STR_FMT, types[s->type],
+		s->type == SERVICE_INET ? ""
+		: s->private_           ? "private/"
+					: "public/",
+		STR_ARG(s->name));
+	return key;
+}
+
+struct line *
+lines_find(const char *key)
+{
+	for (size_t i = 0; i < master.lines.n; i++)
+		if (!master.lines.items[i]->removed &&
+			strcmp(master.lines.items[i]->key, key) == 0)
+			return master.lines.items[i];
+	return NULL;
+}
+
+/* ---- how many processes, how many sessions (design section 4) ---- */
+
+/* By their nature one process for everybody, whatever its number of sessions. */
+static bool
+serves_all_alone(struct str program)
+{
+	static const char *const programs[] = { "broker", "spool", "dns", "qmgr", "oqmgr",
+		"pickup", "tlsmgr", "verify", "anvil", "scache", "postlogd", "postscreen",
+		"flush", "metrics" };
+
+	for (size_t i = 0; i < COUNT(programs); i++)
+		if (str_is(program, programs[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_set(const struct conf *c, const char *name)
+{
+	const struct conf_setting *s;
+	size_t at = 0;
+
+	while ((s = conf_next_setting(c, &at)))
+		if (str_is(s->name, name))
+			return true;
+	return false;
+}
+
+/* "-" means many sessions for those who hold a client's connection, and Postfix's number
+ * of deliveries for the others; default_process_limit, once set, means what it says for
+ * both. */
+static uint32_t
+default_bound(const struct line *l, const struct conf *c)
+{
+	if (str_is(l->conf.command, "smtpd") && !is_set(c, "default_process_limit"))
+		return (uint32_t)c->p.smtpd_sessions_per_process * l->most;
+	return (uint32_t)c->p.default_process_limit;
+}
+
+static void
+set_numbers(struct line *l, const struct conf *c)
+{
+	int maxproc = l->conf.maxproc;
+
+	l->alone = serves_all_alone(l->conf.command);
+	l->most = l->alone       ? 1
+		  : maxproc <= 0 ? master.processors
+				 : MIN(master.processors, (unsigned)maxproc);
+	l->sessions = l->alone || maxproc == 0 ? 0
+		      : maxproc > 0            ? (uint32_t)maxproc
+					       : default_bound(l, c);
+	l->alone = l->alone || maxproc == 1;
+	l->stays = str_is(l->conf.command, "broker") ||
+		   str_is(l->conf.command, "spool") || str_is(l->conf.command, "qmgr");
+}
+
+/* ---- one line ---- */
+
+static char *
+joined(struct str directory, struct str name)
+{
+	char *out = mem_alloc(directory.len + name.len + 2);
+
+	memcpy(out, directory.data, directory.len);
+	out[directory.len] = '/';
+	memcpy(out + directory.len + 1, name.data, name.len);
+	return out;
+}
+
+/* How log lines name it: the endpoint of an inet service, the socket of others. */
+static void
+set_places(struct line *l, const struct conf *c)
+{
+	struct str directory = l->conf.private_ ? STR("private") : STR("public");
+
+	mem_free(l->path);
+	mem_free(l->endpoint);
+	mem_free(l->socket);
+	l->socket = NULL;
+	l->path = joined(c->p.daemon_directory, l->conf.command);
+	if (l->conf.type == SERVICE_INET) {
+		l->endpoint = strndup(l->conf.name.data, l->conf.name.len);
+	} else {
+		l->endpoint = joined(directory, l->conf.name);
+		l->socket = joined(c->p.queue_directory, str_c(l->endpoint));
+	}
+}
+
+void
+line_configure(struct line *l, const struct service_line *s, struct master_conf *file)
+{
+	bool was_missing = l->missing;
+
+	l->conf = *s;
+	l->file = file;
+	set_places(l, master.conf);
+	set_numbers(l, master.conf);
+	l->missing = access(l->path, X_OK) < 0;
+	if (l->missing && !was_missing)
+		log_warn("%.*s/master.cf, line %d: service %s: no program %s in "
+			 "this version: connections are turned away",
+			STR_ARG(master.conf->directory), s->line, l->key, l->path);
+}
+
+struct line *
+line_new(const struct service_line *s, struct master_conf *file)
+{
+	struct line *l = mem_alloc(sizeof(*l));
+
+	l->key = strdup(line_key(s));
+	line_configure(l, s, file);
+	return l;
+}
+
+void
+line_free(struct line *l)
+{
+	timer_cancel(&l->retry);
+	timer_cancel(&l->wakeup);
+	sockets_close(l);
+	vec_free(&l->listeners);
+	vec_free(&l->workers);
+	mem_free(l->key);
+	mem_free(l->path);
+	mem_free(l->endpoint);
+	mem_free(l->socket);
+	mem_free(l);
+}

@@ -1,0 +1,308 @@
+/* workers.c -- making processes, and the sockets between them, us and broker. */
+#include "master.h"
+#include "log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FIRST_FD 3    /* of those that a worker inherits besides the standard ones */
+#define ASIDE_FD 1024 /* where they are kept while they change places */
+
+struct worker *
+workers_broker(void)
+{
+	for (size_t i = 0; i < master.lines.n; i++) {
+		struct line *l = master.lines.items[i];
+
+		if (str_is(l->conf.command, "broker") && l->workers.n > 0)
+			return l->workers.items[0];
+	}
+	return NULL;
+}
+
+unsigned
+workers_accepting(const struct line *l)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < l->workers.n; i++)
+		if (!l->workers.items[i]->leaving)
+			n++;
+	return n;
+}
+
+/* The bound of a line in as many parts as there will be workers. While old workers
+ * finish, their parts are still in use: the whole stays within the bound. */
+uint32_t
+workers_share(const struct line *l)
+{
+	uint32_t taken = 0, part;
+
+	if (l->sessions == 0)
+		return 0;
+	for (size_t i = 0; i < l->workers.n; i++)
+		taken += l->workers.items[i]->limit;
+	part = (l->sessions + l->most - 1) / l->most;
+	return taken >= l->sessions ? 0 : MIN(part, l->sessions - taken);
+}
+
+static bool
+number_taken(uint32_t number)
+{
+	for (size_t i = 0; i < master.lines.n; i++)
+		for (size_t j = 0; j < master.lines.items[i]->workers.n; j++)
+			if (master.lines.items[i]->workers.items[j]->number == number)
+				return true;
+	return false;
+}
+
+static uint32_t
+free_number(void)
+{
+	uint32_t number = 1;
+
+	while (number_taken(number))
+		number++;
+	return number;
+}
+
+/* ---- the link between a worker and broker, made here, introduced here ---- */
+
+static int identities = -1; /* our end of the socket to the broker that runs */
+
+static void
+copy(char *out, size_t room, struct str text)
+{
+	size_t len = MIN(text.len, room - 1);
+
+	memset(out, 0, room);
+	memcpy(out, text.data, len);
+}
+
+static void
+introduce(const struct line *l, pid_t pid, int link)
+{
+	struct spawn_identity who = { .pid = (uint32_t)pid,
+		.uid = l->conf.unprivileged ? master.owners.mail_owner : geteuid() };
+
+	copy(who.program, sizeof(who.program), l->conf.command);
+	copy(who.service, sizeof(who.service), l->conf.name);
+	if (identity_send(identities, &who, link) < 0)
+		log_warn("introducing %s to broker: %m", l->key);
+}
+
+static bool
+link_pair(int ends[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0)
+		return true;
+	log_warn("socketpair: %m");
+	return false;
+}
+
+/* A fresh broker knows nobody. */
+static void
+introduce_all(const struct worker *broker)
+{
+	for (size_t i = 0; i < master.lines.n; i++)
+		for (size_t j = 0; j < master.lines.items[i]->workers.n; j++) {
+			struct worker *w = master.lines.items[i]->workers.items[j];
+			int ends[2];
+
+			if (w == broker || !link_pair(ends))
+				continue;
+			introduce(w->line, w->pid, ends[1]);
+			if (control_send(w->control.fd, CONTROL_BROKER, 0, ends[0]) < 0)
+				log_warn("%s: a new link to broker: %m", w->line->key);
+			close(ends[0]);
+			close(ends[1]);
+		}
+}
+
+/* ---- the child's side ---- */
+
+struct birth {
+	struct line *line;
+	struct spawn spawn;
+	int *fds[SPAWN_LISTENERS + 4];
+	size_t n;
+};
+
+static void
+inherits(struct birth *b, int *fd)
+{
+	if (*fd >= 0)
+		b->fds[b->n++] = fd;
+}
+
+/* The descriptors move to 3 and up in two steps, so that none is overwritten on its way.
+ */
+static int
+place_descriptors(struct birth *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if ((*b->fds[i] = fcntl(*b->fds[i], F_DUPFD, ASIDE_FD)) < 0)
+			return -1;
+	for (size_t i = 0; i < b->n; i++)
+		if (dup2(*b->fds[i], FIRST_FD + (int)i) < 0)
+			return -1;
+		else
+			*b->fds[i] = FIRST_FD + (int)i;
+	return close_range(FIRST_FD + (unsigned)b->n, ~0U, 0);
+}
+
+/* Postfix's order: -n, -t, -u, -c, then the line's own arguments (contract 2.1). */
+static char **
+arguments_for(const struct line *l, struct arena *arena)
+{
+	static const char *const types[] = { "inet", "unix", "unix-dgram", "fifo",
+		"pass" };
+	char **argv = arena_alloc(arena, (l->conf.args.n + 10) * sizeof(*argv));
+	size_t n = 0;
+
+	argv[n++] = arena_cstr(arena, l->conf.command);
+	argv[n++] = arena_cstr(arena, STR("-n"));
+	argv[n++] = arena_cstr(arena, l->conf.name);
+	argv[n++] = arena_cstr(arena, STR("-t"));
+	argv[n++] = arena_cstr(arena, str_c(types[l->conf.type]));
+	if (l->conf.unprivileged)
+		argv[n++] = arena_cstr(arena, STR("-u"));
+	if (l->conf.chroot)
+		argv[n++] = arena_cstr(arena, STR("-c"));
+	for (size_t i = 0; i < l->conf.args.n; i++)
+		argv[n++] = arena_cstr(arena, l->conf.args.items[i]);
+	return argv;
+}
+
+NORETURN static void
+become(struct birth *b)
+{
+	struct arena *arena = arena_new();
+	char **argv = arguments_for(b->line, arena);
+
+	event_after_fork();
+	signal(SIGPIPE, SIG_DFL);
+	if (place_descriptors(b) == 0)
+		execve(b->line->path, argv, environment_for(&b->spawn, arena));
+	_exit(127);
+}
+
+/* ---- ours ---- */
+
+static void
+on_record(struct io *io)
+{
+	struct worker *w = io->arg;
+	struct control said;
+	int passed;
+
+	while (control_receive(io->fd, &said, &passed) > 0) {
+		fd_close(&passed); /* no worker has anything to pass */
+		supervise_record(w, &said);
+	}
+}
+
+static void
+on_end(pid_t pid, int status, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)pid;
+	on_record(&w->control); /* its last words may still wait */
+	supervise_worker_ended(w, status);
+}
+
+static struct worker *
+enlist(struct line *l, pid_t pid, const struct spawn *spawn, int control)
+{
+	struct worker *w = mem_alloc(sizeof(*w));
+
+	w->line = l;
+	w->pid = pid;
+	w->number = spawn->worker;
+	w->limit = spawn->limit;
+	w->started = time_monotonic();
+	if (io_open(&w->control, control) < 0)
+		log_fatal("epoll: %m");
+	w->control.on_event = on_record;
+	w->control.arg = w;
+	*vec_push(&l->workers) = w;
+	event_on_child(pid, on_end, w);
+	return w;
+}
+
+/* The pairs: [0] is the worker's end, [1] ours or broker's. */
+static void
+close_pair(int pair[2])
+{
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+}
+
+struct worker *
+worker_start(struct line *l)
+{
+	bool is_broker = str_is(l->conf.command, "broker");
+	int control[2] = { -1, -1 }, link[2] = { -1, -1 };
+	struct birth b = { .line = l };
+	struct worker *w;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
+		(is_broker ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link)
+			   : workers_broker() && !link_pair(link))) {
+		log_warn("%s: socketpair: %m", l->key);
+		close_pair(control);
+		return NULL;
+	}
+	b.spawn = (struct spawn){ .worker = free_number(),
+		.generation = master.generation,
+		.limit = workers_share(l),
+		.control = control[0],
+		.broker = is_broker ? -1 : link[0],
+		.identities = is_broker ? link[0] : -1,
+		.log = master.log,
+		.stays = l->stays,
+		.restarted = l->crashed };
+	inherits(&b, &b.spawn.control);
+	inherits(&b, &b.spawn.broker);
+	inherits(&b, &b.spawn.identities);
+	inherits(&b, &b.spawn.log);
+	for (size_t i = 0; i < l->listeners.n && i < SPAWN_LISTENERS; i++) {
+		b.spawn.listeners[b.spawn.n_listeners] = l->listeners.items[i]->fd;
+		inherits(&b, &b.spawn.listeners[b.spawn.n_listeners++]);
+	}
+	log_flush();
+	pid = fork();
+	if (pid == 0)
+		become(&b);
+	if (pid < 0) {
+		log_warn("%s: fork: %m", l->key);
+		close_pair(control);
+		close_pair(link);
+		return NULL;
+	}
+	fd_close(&control[0]);
+	w = enlist(l, pid, &b.spawn, control[1]);
+	if (is_broker) {
+		fd_close(&identities);
+		identities = link[1];
+		fd_close(&link[0]);
+		introduce_all(w);
+	} else if (link[1] >= 0) {
+		introduce(l, pid, link[1]);
+		close_pair(link);
+	}
+	return w;
+}
+
+void
+worker_order(struct worker *w, enum control_kind kind, uint32_t value)
+{
+	if (control_send(w->control.fd, kind, value, -1) < 0 && errno != EPIPE &&
+		errno != ECONNRESET)
+		log_warn("%s: telling process %d: %m", w->line->key, (int)w->pid);
+}
