@@ -47,11 +47,8 @@ access_defer(const struct answer *a)
 static enum decision
 access_defer_if_permit(const struct answer *a)
 {
-	if (!a->s->walk.defer_if_permit)
-		a->s->walk.defer_text =
-			arena_str(a->s->command, text_or(a->text, "Service unavailable"));
-	a->s->walk.defer_if_permit = true;
-	return DUNNO;
+	return defer_unless_refused(
+		a->s, a->check->row->subject, text_or(a->text, "Service unavailable"));
 }
 
 static enum decision
@@ -206,7 +203,7 @@ static enum dict_result
 find(struct session *s, const struct check *c, struct str *value, struct why *why)
 {
 	enum subject subject = c->row->subject;
-	struct str name = subject_name(s, subject), local, domain;
+	struct str name = subject_name(s, subject), local, domain, extension;
 	enum dict_result found;
 
 	if (subject == SUBJECT_CLIENT) {
@@ -228,7 +225,7 @@ find(struct session *s, const struct check *c, struct str *value, struct why *wh
 			s->command, "%.*s@%.*s", STR_ARG(name), STR_ARG(s->p->myorigin));
 	return maps_find_address(c->table, name, s->p->recipient_delimiter,
 		FIND_FULL | FIND_BARE_DOMAIN | FIND_USER_AT, false, s->command, value,
-		NULL, why);
+		&extension, why);
 }
 
 enum decision

@@ -27,11 +27,7 @@ defer(struct session *s, const struct check *c)
 static enum decision
 defer_if_permit(struct session *s, const struct check *c)
 {
-	(void)c;
-	if (!s->walk.defer_if_permit)
-		s->walk.defer_text = STR("Service unavailable");
-	s->walk.defer_if_permit = true;
-	return DUNNO;
+	return defer_unless_refused(s, c->list, STR("defer_if_permit requested"));
 }
 
 static enum decision

@@ -34,7 +34,6 @@ address_rules(const struct session *s)
 bool
 illegal_address(struct session *s, int code, const struct why *why, struct str path)
 {
-	log_session(s->number);
 	log_warn("Illegal address syntax from %.*s in %s command: %.*s",
 		STR_ARG(s->client), s->where, STR_ARG(path));
 	return reply_why(s, code, why);

@@ -19,7 +19,7 @@ static void
 open_message(struct session *s)
 {
 	service_queue_id(s->t.queue_id);
-	SAY(s, SMTPD_CLIENT, str_c(s->t.queue_id), s->client, STR_NONE, STR_NONE,
+	log_line(SMTPD_CLIENT, str_c(s->t.queue_id), s->client, STR_NONE, STR_NONE,
 		STR_NONE, STR_NONE, STR_NONE);
 }
 

@@ -30,7 +30,7 @@ log_handshake(struct session *s)
 
 	if (s->site->tls_loglevel < 1)
 		return;
-	SAY(s, SMTPD_TLS, str_c(trust), str_c(tls->reused ? "reused" : "established"),
+	log_line(SMTPD_TLS, str_c(trust), str_c(tls->reused ? "reused" : "established"),
 		s->client, parameters_text(tls, s->command),
 		tls->server_name.len ? tls->server_name : STR_NONE);
 }
@@ -41,7 +41,7 @@ starttls_handshake(struct session *s)
 	enum conn_result got;
 
 	if (s->site->tls_loglevel >= 2)
-		SAY(s, SMTPD_TLS_SETUP, s->client);
+		log_line(SMTPD_TLS_SETUP, s->client);
 	got = conn_accept_tls(
 		s->conn, s->site->tls, deadline_in(s->p->smtpd_starttls_timeout));
 	if (got == CONN_OK) {
@@ -49,7 +49,7 @@ starttls_handshake(struct session *s)
 		return true;
 	}
 	if (s->conn->tls_error.len)
-		SAY(s, SMTPD_SSL_ACCEPT, s->client, s->conn->tls_error);
+		log_line(SMTPD_SSL_ACCEPT, s->client, s->conn->tls_error);
 	session_lost(s, got == CONN_TIMEOUT ? got : CONN_CLOSED, STR_NONE);
 	return false;
 }

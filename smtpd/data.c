@@ -65,6 +65,7 @@ scan_after_dot(struct data_scan *d, const char *at, char **to)
 	if ((cr && d->last_crlf) || d->end == DATA_END_ANY ||
 		(d->end == DATA_END_LF_ONLY && !cr)) {
 		d->ended = true;
+		d->place = DATA_START;
 		return at + 1;
 	}
 	/* A line with only a dot, but one of its line ends is not CRLF: content. The dot

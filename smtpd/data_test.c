@@ -74,6 +74,9 @@ TEST(rows_in_every_split)
 			CHECK_STR(buf_str(&out), rows[i].want);
 			CHECK(d.ended == rows[i].ended);
 			CHECK(d.bare_lf == rows[i].bare_lf);
+			if (d.ended) /* nothing is left over */
+				data_scan_finish(&d, &out);
+			CHECK(!d.ended || str_is(buf_str(&out), rows[i].want));
 			CHECK_STR(str_from(rows[i].in, used), rows[i].rest);
 		}
 }

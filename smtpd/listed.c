@@ -34,17 +34,16 @@ static enum dict_result
 find(struct session *s, struct maps *maps, const struct route_class *class,
 	bool bare_user)
 {
-	struct str value;
+	struct str value, extension;
 	struct why why;
 	enum dict_result found;
 
 	if (maps_empty(maps))
 		return DICT_NOTFOUND;
 	found = maps_find_address(maps, class->address, s->p->recipient_delimiter,
-		FIND_FULL | FIND_USER | FIND_DOMAIN, bare_user, s->command, &value, NULL,
-		&why);
+		FIND_FULL | FIND_USER | FIND_DOMAIN, bare_user, s->command, &value,
+		&extension, &why);
 	if (found == DICT_ERROR) {
-		log_session(s->number);
 		log_warn("%s", why.text);
 	}
 	return found;

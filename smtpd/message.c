@@ -153,13 +153,11 @@ static bool
 is_acceptable(struct session *s)
 {
 	if (is_over(s)) {
-		log_session(s->number);
 		log_warn("%s: queue file size limit exceeded", s->t.queue_id);
 		return reply(s, 552, "5.3.4 Error: message file too big");
 	}
 	if (s->t.scan.bare_lf && s->site->bare_newline >= BARE_NEWLINE_NOTE &&
 		!is_excluded(s)) {
-		log_session(s->number);
 		log_info("%s: bare <LF> received in the message from %.*s", s->t.queue_id,
 			STR_ARG(s->client));
 		if (s->site->bare_newline == BARE_NEWLINE_REJECT) {

@@ -140,7 +140,7 @@ peer_find_name(struct session *s)
 	if (resolves_back(s, s->reverse_name, &reason))
 		s->name = s->reverse_name;
 	else
-		SAY(s, SMTPD_HOSTNAME, s->reverse_name, s->address, reason);
+		log_line(SMTPD_HOSTNAME, s->reverse_name, s->address, reason);
 	remember(s);
 }
 

@@ -66,7 +66,7 @@ answer_submit(struct ipc_request *rq)
 	if (got < 0) {
 		buf_free(&content);
 		arena_free(arena);
-		ipc_done(rq);
+		submit_answer(rq, &play_verdict); /* to nobody */
 		return;
 	}
 	if (play_mail.arena)
@@ -78,11 +78,8 @@ answer_submit(struct ipc_request *rq)
 	ensure(submit_request_get(
 		       arena_str(arena, rq->payload), &play_mail.request, arena) == 0);
 	ensure(envelope_get(play_mail.request.envelope, &play_mail.envelope, arena) == 0);
-	if (play_cleanup_dies) {
+	if (play_cleanup_dies)
 		ipc_link_close(cleanup_link);
-		ipc_done(rq);
-		return;
-	}
 	submit_answer(rq, &play_verdict);
 }
 
@@ -209,7 +206,9 @@ play_conf(const char *text)
 	conf_issues_init(&issues);
 	conf = conf_load(test_dir(), STR("smtp"), &(struct strs){ NULL, 0 }, &issues);
 	for (size_t i = 0; i < issues.list.n; i++)
-		fprintf(stderr, "play: %.*s\n", STR_ARG(issues.list.items[i].text));
+		if (issues.list.items[i].fatal)
+			fprintf(stderr, "play: %.*s\n",
+				STR_ARG(issues.list.items[i].text));
 	conf_issues_free(&issues);
 	ensure(conf);
 	buf_clear(&logged);

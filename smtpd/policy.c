@@ -271,7 +271,7 @@ logged(struct session *s, struct str address)
 void
 policy_log(struct session *s, const char *action, struct str text)
 {
-	SAY(s, SMTPD_ACTION, session_queue_id(s), str_c(action), str_c(s->where),
+	log_line(SMTPD_ACTION, session_queue_id(s), str_c(action), str_c(s->where),
 		s->client, text, logged(s, s->asked_sender),
 		logged(s, s->asked_recipient), s->protocol, s->helo, STR_NONE, STR_NONE,
 		STR_NONE);
@@ -310,16 +310,30 @@ refuse(struct session *s, int code, const char *dsn, const char *fmt, ...)
 	return REFUSE;
 }
 
-enum decision
-refuse_subject(struct session *s, int code, const char *dsn, enum subject subject,
-	struct str text)
+static struct str
+subject_text(struct session *s, enum subject subject, struct str text)
 {
 	struct str name = subject_name(s, subject);
 
 	if (subject == SUBJECT_SENDER || subject == SUBJECT_RECIPIENT)
 		name = logged(s, name);
-	return refuse(s, code, dsn, "<%.*s>: %s rejected: %.*s", STR_ARG(name),
+	return arena_printf(s->command, "<%.*s>: %s rejected: %.*s", STR_ARG(name),
 		subject_class(subject), STR_ARG(text));
+}
+
+enum decision
+refuse_subject(struct session *s, int code, const char *dsn, enum subject subject,
+	struct str text)
+{
+	return refuse(s, code, dsn, "%.*s", STR_ARG(subject_text(s, subject, text)));
+}
+
+enum decision
+defer_unless_refused(struct session *s, enum subject subject, struct str text)
+{
+	if (!s->walk.defer_text.data)
+		s->walk.defer_text = subject_text(s, subject, text);
+	return DUNNO;
 }
 
 enum decision
@@ -331,7 +345,6 @@ refuse_for_mistake(struct session *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	log_session(s->number);
 	log_warn("%.*s", STR_ARG(buf_str(&text)));
 	return refuse(s, 451, "4.3.5", "Server configuration error");
 }
@@ -410,7 +423,7 @@ conclude(struct session *s, enum decision decision)
 {
 	if (decision == REFUSE)
 		return false;
-	if (!s->walk.defer_if_permit)
+	if (!s->walk.defer_text.data)
 		return true;
 	s->walk.warn_only = false;
 	return refuse(s, 450, "4.7.1", "%.*s", STR_ARG(s->walk.defer_text)) != REFUSE;

@@ -55,6 +55,9 @@ enum decision refuse(struct session *s, int code, const char *dsn, const char *f
 /* The same as "<name>: Client host rejected: text". */
 enum decision refuse_subject(struct session *s, int code, const char *dsn,
 	enum subject subject, struct str text);
+/* Refuses for a while, with the same text, unless something else refuses for good. */
+enum decision defer_unless_refused(
+	struct session *s, enum subject subject, struct str text);
 /* A mistake in main.cf: warns, and refuses with 451 4.3.5. */
 enum decision refuse_for_mistake(struct session *s, const char *fmt, ...) PRINTF(2, 3);
 /* "<qid>: action: RCPT from ...: text; from=..." */
@@ -95,9 +98,8 @@ const struct restriction *restriction_access(enum subject subject);
 /* What policy.c keeps per list walk; checks set these. */
 struct walk {
 	enum subject list;
-	bool warn_only; /* warn_if_reject stands in front */
-	bool defer_if_permit, defer_if_reject;
-	struct str defer_text; /* for the first of them */
+	bool warn_only;        /* warn_if_reject stands in front */
+	struct str defer_text; /* of the first defer_if_permit, or none */
 	int depth;
 };
 

@@ -144,7 +144,9 @@ static const struct {
 	{ "smtpd_client_restrictions = warn_if_reject, reject\n", "192.0.2.1", "h", "",
 		"user@here.test", "250 2.1.5" },
 	{ "smtpd_client_restrictions = defer_if_permit\n", "192.0.2.1", "h", "",
-		"user@here.test", "450 4.7.1 Service unavailable" },
+		"user@here.test",
+		"450 4.7.1 <unknown[192.0.2.1]>: Client host rejected: defer_if_permit "
+		"requested" },
 	{ "smtpd_client_restrictions = defer_if_permit\n", "192.0.2.1", "h", "",
 		"no@here.test", "550 5.1.1" },
 	/* restriction classes, also those that name each other */

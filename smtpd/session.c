@@ -1,7 +1,6 @@
 /* session.c -- one SMTP session from greeting to goodbye (RFC 5321 section 3). */
 #include "session.h"
 #include "service.h"
-#include <errno.h>
 
 /* Sessions that ended leave their memory to those that come. */
 #define POOL_MOST    64
@@ -26,7 +25,8 @@ session_open(struct conn *conn)
 	s->conn = conn;
 	s->site = smtpd_site;
 	s->p = smtpd_site->p;
-	s->number = service_next_session();
+	/* Belongs to the coroutine: each log line of this session carries it. */
+	log_session(service_next_session());
 	s->where = "CONNECT";
 	s->protocol = STR("SMTP");
 	conn->line_limit = (size_t)s->p->line_length_limit;
@@ -146,14 +146,14 @@ session_lost(struct session *s, enum conn_result why, struct str bytes)
 	case CONN_TIMEOUT:
 		reply(s, 421, "4.4.2 %.*s Error: timeout exceeded",
 			STR_ARG(s->p->myhostname));
-		SAY(s, SMTPD_TIMEOUT, end_prefix(s), str_c(s->where), bytes, s->client);
+		log_line(SMTPD_TIMEOUT, end_prefix(s), str_c(s->where), bytes, s->client);
 		break;
 	case CONN_CANCELED:
 		reply(s, 421, "4.3.2 %.*s Error: service shutting down",
 			STR_ARG(s->p->myhostname));
 		break;
 	default:
-		SAY(s, SMTPD_LOST, end_prefix(s), str_c(s->where), bytes, s->client);
+		log_line(SMTPD_LOST, end_prefix(s), str_c(s->where), bytes, s->client);
 	}
 }
 
@@ -197,7 +197,8 @@ void
 session_early_talker(struct session *s, struct str bytes)
 {
 	s->ill_pipelining = true;
-	SAY(s, SMTPD_PIPELINING, str_c(s->where), s->client, escaped(bytes, s->command));
+	log_line(
+		SMTPD_PIPELINING, str_c(s->where), s->client, escaped(bytes, s->command));
 	if (!s->p->smtpd_forbid_unauth_pipelining)
 		return;
 	reply(s, 554, "5.5.0 Error: SMTP protocol synchronization");
@@ -247,13 +248,13 @@ session_turn(struct session *s)
 	if (s->errors >= s->p->smtpd_hard_error_limit) {
 		reply(s, 421, "4.7.0 %.*s Error: too many errors",
 			STR_ARG(s->p->myhostname));
-		SAY(s, SMTPD_TOO_MANY_ERRORS, end_prefix(s), str_c(s->where), s->client);
+		log_line(
+			SMTPD_TOO_MANY_ERRORS, end_prefix(s), str_c(s->where), s->client);
 		s->closing = true;
 		return;
 	}
 	got = conn_read_line(s->conn, &line, session_patience(s));
 	if (got == CONN_TOO_LONG) {
-		log_session(s->number);
 		log_warn("%.*s: request longer than %d", STR_ARG(s->client),
 			s->p->line_length_limit);
 		s->errors++;
@@ -279,7 +280,7 @@ smtpd_session(struct conn *conn)
 		service_retire("a table changed");
 	s = session_open(conn);
 	peer_identify(s);
-	SAY(s, SMTPD_CONNECT, s->client);
+	log_line(SMTPD_CONNECT, s->client);
 	if (!s->site->tls_wrapper || starttls_handshake(s))
 		session_greet(s);
 	while (!s->closing)
@@ -287,7 +288,7 @@ smtpd_session(struct conn *conn)
 	/* The goodbye is worth a short wait, not smtpd_timeout. */
 	if (conn->error == 0)
 		(void)conn_flush(conn, deadline_in(MIN(s->p->smtpd_timeout, 10000)));
-	SAY(s, SMTPD_DISCONNECT, s->client, verbs_counts(s, s->command));
+	log_line(SMTPD_DISCONNECT, s->client, verbs_counts(s, s->command));
 	session_reset_mail(s);
 	session_close(s);
 }

@@ -37,7 +37,6 @@ struct session {
 	struct conn *conn;
 	const struct site *site; /* outlives the session: a reload starts other workers */
 	const struct params *p;
-	uint32_t number; /* for the log */
 	struct arena *arena, *mail, *command;
 
 	/* The client. */
@@ -95,13 +94,6 @@ SWITCHES void session_greet(struct session *s);
 struct str session_early_bytes(struct session *s);
 /* Logs them; with smtpd_forbid_unauth_pipelining replies 554 and closes. */
 SWITCHES void session_early_talker(struct session *s, struct str bytes);
-
-/* Log lines carry the session's number. */
-#define SAY(s, id, ...) \
-	do { \
-		log_session((s)->number); \
-		log_line(id, __VA_ARGS__); \
-	} while (0)
 
 /* ---- reply.c ---- */
 /* One line: "250 2.1.0 Ok". Slows down after smtpd_soft_error_limit errors; soft_bounce

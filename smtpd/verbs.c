@@ -59,7 +59,7 @@ unknown_command(struct session *s, struct str word, struct str line)
 {
 	if (!looks_like_header(line) && !list_has(s->site->forbidden_commands, word))
 		return reply(s, 500, "5.5.2 Error: command not recognized");
-	SAY(s, SMTPD_NON_SMTP, s->client, str_sub(line, 0, 100));
+	log_line(SMTPD_NON_SMTP, s->client, str_sub(line, 0, 100));
 	reply(s, 221, "2.7.0 Error: I can break rules, too. Goodbye.");
 	s->closing = true;
 	return false;
