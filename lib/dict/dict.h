@@ -12,29 +12,34 @@
 
 enum dict_result { DICT_FOUND, DICT_NOTFOUND, DICT_ERROR };
 enum dict_flags {
-	DICT_FOLD = 1,	      /* fold keys to lower case (fixed-key tables) */
-	DICT_NO_REGSUB = 2,   /* no $1 in results */
-	DICT_NO_PROXY = 4,    /* ignore proxy: (local's alias_maps) */
-	DICT_PARENT_DOT = 8,  /* parent domains with a leading dot */
+	DICT_FOLD = 1,       /* fold keys to lower case (fixed-key tables) */
+	DICT_NO_REGSUB = 2,  /* no $1 in results */
+	DICT_NO_PROXY = 4,   /* ignore proxy: (local's alias_maps) */
+	DICT_PARENT_DOT = 8, /* parent domains with a leading dot */
+	DICT_BYTES = 16, /* patterns see bytes, not UTF-8 text: header and body checks */
 };
 struct dict;
 /* spec: "hash:/etc/aliases". Opens now (before the jail). A table that cannot be opened
- * gives a dict whose look-ups fail with DICT_ERROR and its own reason, as in Postfix; NULL
- * only for an unknown type or syntax. *why tells in both cases (why->code empty: all well). */
-struct dict *dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why);
+ * gives a dict whose look-ups fail with DICT_ERROR and its own reason, as in Postfix;
+ * NULL only for an unknown type or syntax. *why tells in both cases (why->code empty: all
+ * well). */
+struct dict *dict_open(
+	struct str spec, unsigned flags, const struct conf *c, struct why *why);
 void dict_close(struct dict *d);
 struct str dict_spec(const struct dict *d);
 /* The value is in arena. *why is filled in with DICT_ERROR. */
 SWITCHES enum dict_result dict_lookup(struct dict *d, struct str key, struct arena *arena,
 	struct str *value, struct why *why);
-/* Is the type keyed by patterns (pcre, regexp, cidr, tcp): asked with the whole key only? */
+/* Is the type keyed by patterns (pcre, regexp, cidr, tcp): asked with the whole key only?
+ */
 bool dict_is_pattern(const struct dict *d);
-/* True when a file below was replaced or changed since it was opened. dict_reopen opens it
- * again; false when the jail forbids that (the worker then retires). */
+/* True when a file below was replaced or changed since it was opened. dict_reopen opens
+ * it again; false when the jail forbids that (the worker then retires). */
 bool dict_changed(const struct dict *d);
 bool dict_reopen(struct dict *d);
 /* Walks a table's entries (postmap -s): fn returns false to stop. -1: type cannot. */
-int dict_each(struct dict *d, bool (*fn)(struct str key, struct str value, void *arg), void *arg);
+int dict_each(struct dict *d, bool (*fn)(struct str key, struct str value, void *arg),
+	void *arg);
 
 struct dict_type {
 	const char *name;
@@ -45,25 +50,32 @@ const struct dict_type *dict_type_list(size_t *n); /* sorted; postconf -m */
 /* Calls fn with each file or directory that the tables in `spec` read: Landlock rules. */
 void dict_paths(struct str spec, void (*fn)(const char *path, void *arg), void *arg);
 
-/* How proxy: asks: set by the service (proxymap is a peer), NULL elsewhere (commands: then
- * proxy:type:name is opened as type:name). */
+/* How proxy: asks: set by the service (proxymap is a peer), NULL elsewhere (commands:
+ * then proxy:type:name is opened as type:name). */
 extern SWITCHES enum dict_result (*dict_proxy_ask)(struct str table, struct str key,
 	unsigned flags, struct arena *arena, struct str *value, struct why *why);
 
 /* ---- building (postmap, postalias) ---- */
 struct dict_builder;
 struct dict_builder *dict_build(struct str spec, mode_t mode, struct why *why);
+/* A NUL behind keys and values, or none: postmap -N and -n. Otherwise what Postfix does
+ * for the type. Before the first entry. */
+void dict_build_nul(struct dict_builder *b, bool nul);
 /* 0 stored, 1 duplicate key (not stored), -1 *why. */
 int dict_build_add(struct dict_builder *b, struct str key, struct str value, bool replace,
 	struct why *why);
+/* Changes a table that is there: entries are added and removed, the rest stays. */
+struct dict_builder *dict_build_change(struct str spec, struct why *why);
+/* 0 removed, 1 not there, -1 *why. Only after dict_build_change(). */
+int dict_build_remove(struct dict_builder *b, struct str key, struct why *why);
 int dict_build_finish(struct dict_builder *b, struct why *why); /* renames into place */
 void dict_build_abort(struct dict_builder *b);
 
 /* ---- maps: an ordered list of tables, as most parameters hold ---- */
 struct maps;
 /* Never NULL; tables that cannot be opened log a warning and fail their look-ups. */
-struct maps *maps_open(const char *parameter, struct str value, unsigned flags,
-	const struct conf *c);
+struct maps *maps_open(
+	const char *parameter, struct str value, unsigned flags, const struct conf *c);
 void maps_close(struct maps *m);
 bool maps_empty(const struct maps *m);
 bool maps_changed(const struct maps *m);
@@ -72,29 +84,36 @@ SWITCHES enum dict_result maps_find(struct maps *m, struct str key, struct arena
 	struct str *value, struct why *why);
 /* Address look-up orders of contract 5.2. Steps are tried in this order. */
 enum {
-	FIND_FULL = 1,	   /* user+ext@domain, then without the extension */
-	FIND_USER = 2,	   /* user+ext, user: only where `local_domain` says so */
-	FIND_DOMAIN = 4,   /* @domain */
+	FIND_FULL = 1,        /* user+ext@domain, then without the extension */
+	FIND_USER = 2,        /* user+ext, user: only where `local_domain` says so */
+	FIND_DOMAIN = 4,      /* @domain */
 	FIND_BARE_DOMAIN = 8, /* domain, then its parents */
-	FIND_USER_AT = 16, /* user@ (access tables) */
+	FIND_USER_AT = 16,    /* user@ (access tables) */
 };
 /* found_key tells which key matched; extension is what was cut off for it (or none). */
 SWITCHES enum dict_result maps_find_address(struct maps *m, struct str address,
 	struct str delimiters, unsigned steps, bool local_domain, struct arena *arena,
 	struct str *value, struct str *extension, struct why *why);
-/* A host or domain name and its parents: key forms by parent_domain_matches_subdomains. */
-SWITCHES enum dict_result maps_find_domain(struct maps *m, struct str domain, bool dot_parents,
-	struct arena *arena, struct str *value, struct why *why);
+/* A host or domain name and its parents: key forms by parent_domain_matches_subdomains.
+ */
+SWITCHES enum dict_result maps_find_domain(struct maps *m, struct str domain,
+	bool dot_parents, struct arena *arena, struct str *value, struct why *why);
 
 /* ---- match lists: mydestination, mynetworks, relay_domains ... (contract 1.3) ---- */
 struct match_list;
-struct match_list *match_list_open(
-	const char *parameter, struct str value, bool parent_matches, const struct conf *c);
+struct match_list *match_list_open(const char *parameter, struct str value,
+	bool parent_matches, const struct conf *c);
 void match_list_close(struct match_list *l);
-/* DICT_FOUND: matches. */
-SWITCHES enum dict_result match_domain(struct match_list *l, struct str name, struct why *why);
+bool match_list_changed(const struct match_list *l);
+bool match_list_reopen(struct match_list *l);
+/* DICT_FOUND: matches. match_domain: the name or, by the rules of the list, a parent;
+ * match_string: the whole only (mydestination, virtual_*_domains, debug words);
+ * match_client: name with parents, then the address. */
+SWITCHES enum dict_result match_domain(
+	struct match_list *l, struct str name, struct why *why);
 SWITCHES enum dict_result match_client(struct match_list *l, struct str name,
 	const struct net_addr *addr, struct why *why);
-SWITCHES enum dict_result match_string(struct match_list *l, struct str s, struct why *why);
+SWITCHES enum dict_result match_string(
+	struct match_list *l, struct str s, struct why *why);
 
 #endif

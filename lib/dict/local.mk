@@ -1,1 +1,10 @@
 # lib/dict
+noinst_LIBRARIES += lib/dict/libdict.a
+lib_dict_libdict_a_SOURCES = lib/dict/dict.h lib/dict/dict_impl.h lib/dict/aliases.h \
+	lib/dict/entries.h lib/dict/maps.h lib/dict/rules.h lib/dict/source.h \
+	lib/dict/alias_entry.c lib/dict/aliases.c lib/dict/braces.c lib/dict/build.c \
+	lib/dict/cdb.c lib/dict/cidr.c lib/dict/combine.c lib/dict/db.c lib/dict/dict.c \
+	lib/dict/entries.c lib/dict/fail.c lib/dict/lmdb.c lib/dict/maps.c \
+	lib/dict/maps_address.c lib/dict/match.c lib/dict/pcre.c lib/dict/proxy.c \
+	lib/dict/regexp.c lib/dict/rules.c lib/dict/source.c lib/dict/static.c \
+	lib/dict/template.c lib/dict/texthash.c lib/dict/unix.c

@@ -1,0 +1,334 @@
+/* dict.c -- opens tables by their "type:name" and asks them. */
+#include "dict_impl.h"
+#include "config.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum dict_result (*dict_proxy_ask)(struct str table, struct str key, unsigned flags,
+	struct arena *arena, struct str *value, struct why *why);
+
+/* Every type, sorted by name. */
+static const struct dict_ops *const rows[] = {
+#if HAVE_DB
+	&dict_btree,
+#endif
+	&dict_cdb,
+	&dict_cidr,
+	&dict_fail,
+#if HAVE_DB
+	&dict_hash,
+#endif
+	&dict_inline,
+	&dict_internal,
+#if HAVE_LMDB
+	&dict_lmdb,
+#endif
+#if HAVE_PCRE2
+	&dict_pcre,
+#endif
+	&dict_pipemap,
+	&dict_proxy,
+	&dict_randmap,
+	&dict_regexp,
+	&dict_static,
+	&dict_texthash,
+	&dict_unionmap,
+	&dict_unix,
+};
+
+/* How often dict_changed() asks the file system. */
+enum { STAT_EVERY_MS = 1000 };
+
+const struct dict_type *
+dict_type_list(size_t *n)
+{
+	static struct dict_type types[COUNT(rows)];
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		types[i] = rows[i]->type;
+	*n = COUNT(rows);
+	return types;
+}
+
+const struct dict_ops *
+dict_ops_find(struct str type)
+{
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (str_is(type, rows[i]->type.name))
+			return rows[i];
+	return NULL;
+}
+
+const struct dict_ops *
+dict_ops_of(struct str spec, struct str *name, struct why *why)
+{
+	ssize_t colon = str_chr(spec, ':');
+	const struct dict_ops *ops;
+
+	if (colon <= 0 || (size_t)colon + 1 == spec.len)
+		return dict_fails(why,
+			"open dictionary: expecting \"type:name\" form instead of "
+			"\"" STR_FMT "\"",
+			STR_ARG(spec));
+	*name = str_from(spec, (size_t)colon + 1);
+	ops = dict_ops_find(str_sub(spec, 0, (size_t)colon));
+	if (!ops)
+		return dict_fails(
+			why, "unsupported dictionary type: %.*s", (int)colon, spec.data);
+	return ops;
+}
+
+void *
+dict_fails(struct why *why, const char *fmt, ...)
+{
+	char text[sizeof why->text];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	why_set(why, "4.3.5", "%s", text);
+	return NULL;
+}
+
+void *
+dict_fails_errno(struct why *why, const char *what, const char *path)
+{
+	return dict_fails(why, "%s %s: %s", what, path, strerror(errno));
+}
+
+/* ---- what the file looked like ---- */
+
+void
+stamp_take(struct stamp *s, int fd)
+{
+	s->known = fstat(fd, &s->seen) == 0;
+	s->changed = false;
+	s->next = deadline_in(STAT_EVERY_MS);
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool
+is_same_content(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* A file that took the other's place is complete. One that is written in place, as
+ * Postfix's postmap does, counts as changed once it looks the same in two checks. A file
+ * that is gone for the moment has not changed: what was opened is still good, and
+ * half-way through somebody's rm and mv is no time to fail. */
+static bool
+file_changed(const struct dict *d)
+{
+	struct stamp *s = d->stamp;
+	char path[4096];
+	struct stat now;
+	bool settled;
+
+	if (snprintf(path, sizeof path, "%s%s", d->name, d->ops->suffix) >=
+			(int)sizeof path ||
+		stat(path, &now) < 0)
+		return false;
+	if (!s->known || !is_same_file(&now, &s->seen))
+		return true;
+	if (d->ops->sees_changes || is_same_content(&now, &s->seen))
+		return false;
+	settled = is_same_content(&now, &s->writing);
+	s->writing = now;
+	return settled;
+}
+
+bool
+dict_changed(const struct dict *d)
+{
+	struct stamp *s = d->stamp;
+
+	if (d->ops->inner_changed)
+		return d->state && d->ops->inner_changed(d->state);
+	if (!d->ops->suffix || (d->state && !s->known))
+		return false;
+	if (!s->changed && deadline_passed(s->next)) {
+		s->next = deadline_in(STAT_EVERY_MS);
+		s->changed = file_changed(d);
+	}
+	return s->changed;
+}
+
+/* The new one is opened before the old one is closed: when it cannot be, the old one
+ * goes on. */
+bool
+dict_reopen(struct dict *d)
+{
+	struct stamp stamp = { 0 };
+	struct why why = { 0 };
+	void *state = d->ops->open(d, &stamp, &why);
+
+	if (!state)
+		return false;
+	if (d->state)
+		d->ops->close(d->state);
+	d->state = state;
+	*d->stamp = stamp;
+	d->broken = (struct why){ 0 };
+	return true;
+}
+
+/* ---- opening and asking ---- */
+
+/* proxy: stands for what it names where nobody is to be asked. */
+static struct str
+without_proxy(struct str spec, unsigned flags)
+{
+	while ((!dict_proxy_ask || (flags & DICT_NO_PROXY)) &&
+		str_starts(spec, STR("proxy:")))
+		spec = str_from(spec, 6);
+	return spec;
+}
+
+struct dict *
+dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why)
+{
+	struct str name = STR_NONE;
+	const struct dict_ops *ops = dict_ops_of(without_proxy(spec, flags), &name, why);
+	struct arena *arena;
+	struct dict *d;
+
+	if (!ops)
+		return NULL;
+	arena = arena_new();
+	d = arena_alloc(arena, sizeof *d);
+	d->arena = arena;
+	d->ops = ops;
+	d->spec = arena_str(arena, spec);
+	d->name = arena_cstr(arena, name);
+	d->flags = flags;
+	d->conf = c;
+	d->stamp = arena_alloc(arena, sizeof *d->stamp);
+	if (!d->name)
+		dict_fails(why, "the name of a table holds a NUL byte");
+	else
+		d->state = ops->open(d, d->stamp, why);
+	if (!d->state) {
+		d->broken = *why;
+		d->stamp->next = deadline_in(STAT_EVERY_MS);
+		if (!d->name)
+			d->name = "";
+	} else {
+		*why = (struct why){ 0 };
+	}
+	return d;
+}
+
+void
+dict_close(struct dict *d)
+{
+	if (!d)
+		return;
+	if (d->state)
+		d->ops->close(d->state);
+	arena_free(d->arena);
+}
+
+struct str
+dict_spec(const struct dict *d)
+{
+	return d->spec;
+}
+
+bool
+dict_is_pattern(const struct dict *d)
+{
+	struct str spec = d->spec, name;
+	struct why why;
+	const struct dict_ops *ops = d->ops;
+
+	while (ops == &dict_proxy && str_starts(spec, STR("proxy:"))) {
+		spec = str_from(spec, 6);
+		ops = dict_ops_of(spec, &name, &why);
+	}
+	return ops && ops->type.pattern;
+}
+
+static bool
+has_upper(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.data[i] != ascii_lower(s.data[i]))
+			return true;
+	return false;
+}
+
+enum dict_result
+dict_lookup(struct dict *d, struct str key, struct arena *arena, struct str *value,
+	struct why *why)
+{
+	if (!d->state) {
+		*why = d->broken;
+		return DICT_ERROR;
+	}
+	if ((d->flags & DICT_FOLD) && !d->ops->type.pattern && has_upper(key))
+		key = arena_lower(arena, key);
+	return d->ops->find(d, key, arena, value, why);
+}
+
+int
+dict_each(struct dict *d, bool (*fn)(struct str key, struct str value, void *arg),
+	void *arg)
+{
+	if (!d->state || !d->ops->each)
+		return -1;
+	return d->ops->each(d, fn, arg);
+}
+
+/* ---- paths ---- */
+
+/* The directory of the file: a rule on the file itself would end with its first
+ * replacement. */
+static void
+give_directory(struct str name, void (*fn)(const char *, void *), void *arg)
+{
+	struct arena *a CLEANUP(arena_free_at) = arena_new();
+	ssize_t slash = str_rchr(name, '/');
+	char *directory = slash < 0    ? arena_cstr(a, STR("."))
+			  : slash == 0 ? arena_cstr(a, STR("/"))
+				       : arena_cstr(a, str_sub(name, 0, (size_t)slash));
+
+	if (directory)
+		fn(directory, arg);
+}
+
+void
+dict_paths(struct str spec, void (*fn)(const char *path, void *arg), void *arg)
+{
+	struct why why;
+	struct str item, name;
+
+	while (braces_item(&spec, &item, &why)) {
+		const struct dict_ops *ops;
+
+		if (item.data[0] == '!')
+			item = str_from(item, 1);
+		while (str_starts(item, STR("proxy:")))
+			item = str_from(item, 6);
+		if (item.len && item.data[0] == '/') {
+			give_directory(item, fn, arg);
+			continue;
+		}
+		ops = dict_ops_of(item, &name, &why);
+		if (!ops)
+			continue;
+		if (ops->paths)
+			ops->paths(name, fn, arg);
+		else if (ops->suffix && name.data[0] != '{')
+			give_directory(name, fn, arg);
+	}
+}

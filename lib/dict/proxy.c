@@ -1,0 +1,30 @@
+/* proxy.c -- proxy:type:name, asked through another process (dict_proxy_ask). Where there
+ * is none, dict_open() has taken the proxy: off already. */
+#include "dict_impl.h"
+
+static void *
+proxy_open(struct dict *d, struct stamp *stamp UNUSED, struct why *why)
+{
+	struct str name;
+
+	return dict_ops_of(str_c(d->name), &name, why) ? d : NULL;
+}
+
+static void
+proxy_close(void *state UNUSED)
+{
+}
+
+static enum dict_result
+proxy_find(struct dict *d, struct str key, struct arena *arena, struct str *value,
+	struct why *why)
+{
+	return dict_proxy_ask(str_c(d->name), key, d->flags, arena, value, why);
+}
+
+const struct dict_ops dict_proxy = {
+	.type = { "proxy", false, false },
+	.open = proxy_open,
+	.close = proxy_close,
+	.find = proxy_find,
+};

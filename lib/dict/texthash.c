@@ -1,0 +1,154 @@
+/* texthash.c -- texthash:/file, a postmap source read into memory, and inline:{k=v, ...}.
+ */
+#include "dict_impl.h"
+#include "entries.h"
+#include "log.h"
+#include "source.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static void
+memory_close(void *state)
+{
+	entries_free(state);
+}
+
+static enum dict_result
+memory_find(struct dict *d, struct str key, struct arena *arena, struct str *value,
+	struct why *why UNUSED)
+{
+	struct str found;
+
+	if (!entries_find(d->state, key, &found))
+		return DICT_NOTFOUND;
+	*value = arena_str(arena, found);
+	return DICT_FOUND;
+}
+
+static int
+memory_each(struct dict *d, bool (*fn)(struct str, struct str, void *), void *arg)
+{
+	entries_each(d->state, fn, arg);
+	return 0;
+}
+
+/* ---- texthash ---- */
+
+static void
+add_line(struct dict *d, struct source *s, struct entries *e, struct str line,
+	struct arena *scratch)
+{
+	struct str key, value;
+	struct why why;
+	enum source_entry got = source_map_entry(line, &key, &value, &why);
+
+	if (why.code[0])
+		log_warn("%s, line %d: %s", s->name, s->line, why.text);
+	if (got != SOURCE_ENTRY)
+		return;
+	if (d->flags & DICT_FOLD)
+		key = arena_lower(scratch, key);
+	if (!entries_add(e, key, value, false))
+		log_warn("%s, line %d: duplicate entry: \"" STR_FMT "\"", s->name,
+			s->line, STR_ARG(key));
+}
+
+static void *
+texthash_open(struct dict *d, struct stamp *stamp, struct why *why)
+{
+	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
+	struct source s CLEANUP(source_close) = { 0 };
+	FILE *file = fopen(d->name, "re");
+	struct entries *e;
+	struct str line;
+
+	if (!file)
+		return dict_fails_errno(why, "open database", d->name);
+	source_open(&s, file, d->name);
+	stamp_take(stamp, fileno(file));
+	e = entries_new();
+	while (source_line(&s, &line)) {
+		add_line(d, &s, e, line, scratch);
+		arena_reset(scratch);
+	}
+	if (!ferror(file))
+		return e;
+	entries_free(e);
+	return dict_fails_errno(why, "read", d->name);
+}
+
+const struct dict_ops dict_texthash = {
+	.type = { "texthash", false, false },
+	.suffix = "",
+	.open = texthash_open,
+	.close = memory_close,
+	.find = memory_find,
+	.each = memory_each,
+};
+
+/* ---- inline ---- */
+
+/* "key = value", perhaps in braces of its own. */
+static bool
+inline_entry(struct str item, struct str *key, struct str *value)
+{
+	ssize_t equals;
+
+	if (item.data[0] == '{' && !braces_strip(item, &item))
+		return false;
+	equals = str_chr(item, '=');
+	if (equals < 0)
+		return false;
+	*key = str_trim(str_sub(item, 0, (size_t)equals));
+	*value = str_trim(str_from(item, (size_t)equals + 1));
+	for (size_t i = 0; i < key->len; i++)
+		if (ascii_is_space(key->data[i]))
+			return false;
+	return true;
+}
+
+static struct entries *
+inline_entries(struct dict *d, struct str items, struct why *why)
+{
+	struct entries *e = entries_new();
+	struct str item, key, value;
+
+	*why = (struct why){ 0 };
+	while (braces_item(&items, &item, why)) {
+		if (!inline_entry(item, &key, &value)) {
+			dict_fails(why,
+				"missing '=' after attribute name: \"inline:%s\"; need "
+				"\"inline:{name=value...}\"",
+				d->name);
+			break;
+		}
+		if (d->flags & DICT_FOLD)
+			key = arena_lower(d->arena, key);
+		entries_add(e, key, value, true);
+	}
+	if (!why->code[0])
+		return e;
+	entries_free(e);
+	return NULL;
+}
+
+static void *
+inline_open(struct dict *d, struct stamp *stamp UNUSED, struct why *why)
+{
+	struct str items;
+
+	if (!braces_strip(str_c(d->name), &items) || items.len == 0)
+		return dict_fails(why,
+			"bad syntax: \"inline:%s\"; need \"inline:{name=value...}\"",
+			d->name);
+	return inline_entries(d, items, why);
+}
+
+const struct dict_ops dict_inline = {
+	.type = { "inline", false, false },
+	.open = inline_open,
+	.close = memory_close,
+	.find = memory_find,
+	.each = memory_each,
+};
