@@ -7,3 +7,25 @@ tools_sendmail_LDADD = lib/agent/libagent.a lib/mime/libmime.a $(BASE_LIBS) $(EX
 tools_postdrop_SOURCES = tools/postdrop.c
 tools_postdrop_LDADD = lib/agent/libagent.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 EXTRA_DIST += tools/install-users
+# postconf
+sbin_PROGRAMS += tools/postconf
+tools_postconf_SOURCES = tools/postconf.h tools/postconf.c tools/postconf_names.c \
+	tools/postconf_print.c tools/postconf_services.c tools/postconf_warn.c
+tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+# postqueue, postsuper, postcat
+sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
+tools_postqueue_SOURCES = tools/postqueue.c tools/queue_list.h tools/queue_list.c \
+	tools/setgid.h tools/setgid.c
+tools_postqueue_LDADD = $(TABLE_LIBS) lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
+	$(EXTERNAL_LIBS)
+tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c
+tools_postsuper_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+tools_postcat_SOURCES = tools/postcat.c tools/queue_client.h tools/queue_client.c
+tools_postcat_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+# postern (postfix is a link to it), postlog
+sbin_PROGRAMS += tools/postern tools/postlog
+tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
+	tools/postern_jail.c tools/postern_run.c
+tools_postern_LDADD = lib/service/libservice.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+tools_postlog_SOURCES = tools/postlog.c
+tools_postlog_LDADD = $(BASE_LIBS) $(EXTERNAL_LIBS)

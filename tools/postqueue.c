@@ -1,0 +1,135 @@
+/* postqueue -- lists and flushes the queue for everybody who may (postqueue(1)).
+ *
+ * Set-gid postdrop: the group may connect below public/. It reads what showq says, and
+ * writes a few bytes to qmgr. */
+#include "conf.h"
+#include "log.h"
+#include "net.h"
+#include "queue_list.h"
+#include "setgid.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+NORETURN static void
+usage(void)
+{
+	log_fatal("usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue "
+		  "-p | "
+		  "postqueue -s site");
+}
+
+static const struct conf *
+load(const char *directory)
+{
+	struct conf_issues issues;
+	struct conf *c;
+
+	conf_issues_init(&issues);
+	c = conf_load(directory, STR_NONE, NULL, &issues);
+	if (!c)
+		log_fatal("%.*s", STR_ARG(issues.list.n ? issues.list.items[0].text
+							: STR("main.cf cannot be read")));
+	conf_issues_free(&issues);
+	return c;
+}
+
+static void
+list(const struct conf *c, enum queue_form form)
+{
+	if (!setgid_user_is_in("authorized_mailq_users", c->p.authorized_mailq_users, c))
+		log_fatal("User %s(%ld) is not allowed to view the mail queue",
+			setgid_user_name(), (long)getuid());
+	queue_list(c, form, stdout);
+}
+
+/* Says something to qmgr that it takes from everybody. */
+static void
+tell_qmgr(const struct conf *c, struct str what)
+{
+	char path[4096];
+	struct why why = { 0 };
+	int fd CLEANUP(fd_close) = -1;
+
+	if (!setgid_user_is_in("authorized_flush_users", c->p.authorized_flush_users, c))
+		log_fatal("User %s(%ld) is not allowed to flush the mail queue",
+			setgid_user_name(), (long)getuid());
+	snprintf(path, sizeof(path), STR_FMT "/public/" STR_FMT,
+		STR_ARG(c->p.queue_directory), STR_ARG(c->p.queue_service_name));
+	fd = net_connect_unix(path, &why);
+	if (fd < 0 || write_all(fd, what) < 0) {
+		log_warn("connect to public/" STR_FMT ": %s",
+			STR_ARG(c->p.queue_service_name), strerror(errno));
+		log_fatal("Cannot flush mail queue - mail system is down");
+	}
+}
+
+static void
+flush_one(const struct conf *c, const char *id)
+{
+	char line[64];
+	size_t len = strlen(id);
+
+	if (len == 0 || len > 31)
+		log_fatal("Cannot flush queue ID - invalid name: \"%.100s\"", id);
+	for (size_t i = 0; i < len; i++)
+		if (!ascii_is_alnum(id[i]))
+			log_fatal("Cannot flush queue ID - invalid name: \"%.100s\"", id);
+	snprintf(line, sizeof(line), "I%s\n", id);
+	tell_qmgr(c, str_c(line));
+}
+
+/* Mail for one site can only be found where flush(8) keeps lists: not yet. */
+NORETURN static void
+flush_site(const char *site)
+{
+	if (*site == '\0')
+		log_fatal("Cannot flush mail queue - invalid destination: \"%.100s\"",
+			site);
+	log_fatal("Flush service is not configured for destination \"%s\"", site);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *directory = NULL, *argument = NULL;
+	const struct conf *c;
+	int opt, mode = 0;
+
+	setgid_scrub();
+	log_open("postqueue", LOG_TO_STDERR, -1, -1);
+	log_fatal_exit = EX_UNAVAILABLE;
+	while ((opt = getopt(argc, argv, "c:fi:jps:v")) > 0) {
+		if (opt == 'c')
+			directory = optarg;
+		else if (opt == '?' || (opt != 'v' && mode))
+			usage();
+		else if (opt != 'v') {
+			mode = opt;
+			argument = optarg;
+		}
+	}
+	if (!mode || optind < argc)
+		usage();
+	directory = conf_directory(directory);
+	setgid_check_directory(directory);
+	c = load(directory);
+	switch (mode) {
+	case 'p':
+		list(c, QUEUE_FOR_PEOPLE);
+		break;
+	case 'j':
+		list(c, QUEUE_JSON);
+		break;
+	case 'f':
+		tell_qmgr(c, STR("F"));
+		break;
+	case 'i':
+		flush_one(c, argument);
+		break;
+	case 's':
+		flush_site(argument);
+	}
+	return 0;
+}

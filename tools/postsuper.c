@@ -1,0 +1,449 @@
+/* postsuper -- deletes, holds, releases, requeues and expires messages (postsuper(1)). */
+#include "event.h"
+#include "log.h"
+#include "queue_client.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Ids of one question to qmgr. */
+#define AT_ONCE 2000
+
+enum { Q_MAILDROP = 1, Q_INCOMING = 2, Q_ACTIVE = 4, Q_DEFERRED = 8, Q_HOLD = 16 };
+static const struct {
+	const char *name;
+	unsigned bit;
+} queues[] = {
+	{ "maildrop", Q_MAILDROP },
+	{ "incoming", Q_INCOMING },
+	{ "active", Q_ACTIVE },
+	{ "deferred", Q_DEFERRED },
+	{ "hold", Q_HOLD },
+	/* Postfix's others hold no messages of ours. */
+	{ "bounce", 0 },
+	{ "defer", 0 },
+	{ "trace", 0 },
+	{ "flush", 0 },
+	{ "corrupt", 0 },
+	{ "saved", 0 },
+};
+
+/* In the order of their summaries. */
+static struct order {
+	char option;
+	enum queue_action action;
+	const char *done, *summary;
+	unsigned queues; /* unless others are named */
+	bool asked, all;
+	VEC(struct str) ids;
+	unsigned long count;
+} orders[] = {
+	{ .option = 'r',
+		QUEUE_REQUEUE,
+		"requeued",
+		"Requeued",
+		Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
+	{ .option = 'd',
+		QUEUE_DELETE,
+		"removed",
+		"Deleted",
+		Q_MAILDROP | Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
+	{ .option = 'e',
+		QUEUE_EXPIRE,
+		"expired",
+		"Force-expired",
+		Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
+	{ .option = 'f',
+		QUEUE_EXPIRE,
+		"expired",
+		"Force-expired",
+		Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
+	{ .option = 'h',
+		QUEUE_HOLD,
+		"placed on hold",
+		"Placed on hold",
+		Q_INCOMING | Q_ACTIVE | Q_DEFERRED },
+	{ .option = 'H',
+		QUEUE_RELEASE,
+		"released from hold",
+		"Released from hold",
+		Q_HOLD },
+};
+
+static const struct conf *conf;
+static struct arena *arena;
+static unsigned named; /* queues of the command line; 0: none */
+
+NORETURN static void
+usage(void)
+{
+	log_fatal("usage: postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id "
+		  "(expire)] [-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] "
+		  "[-H "
+		  "queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id "
+		  "(requeue)] [-s "
+		  "(structure fix)] [-S (redundant structure fix)][-v (verbose)] "
+		  "[queue...]");
+}
+
+/* ---- what is asked for ---- */
+
+static void
+add_id(struct order *o, struct str id)
+{
+	if (queue_client_is_id(id))
+		*vec_push(&o->ids) = arena_str(arena, id);
+	else
+		log_warn("invalid mail queue id: " STR_FMT, STR_ARG(id));
+}
+
+/* -: one id on each line of standard input; what follows it (mailq's flag, say) is not
+ * part of it. */
+static void
+add_ids_from_stdin(struct order *o)
+{
+	char line[1000];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		struct str rest = str_c(line), id;
+
+		if (str_token(&rest, " \t\r\n", &id))
+			add_id(o, id);
+	}
+}
+
+static void
+add_order(char option, const char *what)
+{
+	for (size_t i = 0; i < COUNT(orders); i++) {
+		if (orders[i].option != option)
+			continue;
+		orders[i].asked = true;
+		if (strcmp(what, "ALL") == 0)
+			orders[i].all = true;
+		else if (strcmp(what, "-") == 0)
+			add_ids_from_stdin(&orders[i]);
+		else
+			add_id(&orders[i], str_c(what));
+	}
+}
+
+static unsigned
+queue_bit(const char *name)
+{
+	for (size_t i = 0; i < COUNT(queues); i++)
+		if (strcmp(queues[i].name, name) == 0)
+			return queues[i].bit;
+	log_fatal("invalid directory name: %s", name);
+}
+
+static unsigned
+bit_of(struct str queue)
+{
+	for (size_t i = 0; i < COUNT(queues); i++)
+		if (str_is(queue, queues[i].name))
+			return queues[i].bit;
+	return 0;
+}
+
+static unsigned
+queues_of(const struct order *o)
+{
+	return named ? named : o->queues;
+}
+
+static struct strs
+names_of(unsigned bits)
+{
+	struct strs list = { .items = arena_alloc(
+				     arena, COUNT(queues) * sizeof(struct str)) };
+
+	for (size_t i = 0; i < COUNT(queues); i++)
+		if (bits & queues[i].bit & ~(unsigned)Q_MAILDROP)
+			list.items[list.n++] = str_c(queues[i].name);
+	return list;
+}
+
+static void
+changed(struct order *o, struct str id)
+{
+	log_line(POSTSUPER_CHANGED, id, str_c(o->done));
+	o->count++;
+}
+
+/* ---- maildrop: files that pickup has not seen yet ---- */
+
+static bool
+order_names(const struct order *o, struct str id)
+{
+	for (size_t i = 0; i < o->ids.n; i++)
+		if (str_eq(o->ids.items[i], id))
+			return true;
+	return o->all;
+}
+
+static void
+delete_in_maildrop(struct order *o)
+{
+	struct str path = arena_printf(
+		arena, STR_FMT "/maildrop", STR_ARG(conf->p.queue_directory));
+	DIR *dir = opendir(path.data);
+	struct dirent *e;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir))) {
+		struct str id = str_c(e->d_name);
+
+		if (queue_client_is_id(id) && order_names(o, id) &&
+			unlinkat(dirfd(dir), e->d_name, 0) == 0)
+			changed(o, id);
+	}
+	closedir(dir);
+}
+
+/* ---- through qmgr ---- */
+
+static void
+ask_qmgr(struct ipc_link *link, struct order *o, struct strs ids)
+{
+	struct queue_change_request ask = { .action = (uint8_t)o->action,
+		.queue_ids = ids,
+		.queues = names_of(queues_of(o)) };
+	struct queue_change_reply said;
+	struct arena *a CLEANUP(arena_free_at) = arena_new();
+
+	if (ids.n == 0 || ask.queues.n == 0)
+		return;
+	queue_client_change(link, &ask, a, &said);
+	for (size_t i = 0; i < said.changed.n; i++)
+		changed(o, said.changed.items[i]);
+	/* -f: expire, and let go what is on hold. */
+	if (o->option == 'f') {
+		ask.action = QUEUE_RELEASE;
+		ask.queues = names_of(queues_of(o) & Q_HOLD);
+		if (ask.queues.n)
+			queue_client_change(link, &ask, a, &said);
+	}
+}
+
+/* ALL: page by page, so that neither side has to hold a million ids. */
+static void
+ask_for_all(struct ipc_link *link, struct order *o)
+{
+	struct queue_list_request ask = { .most = AT_ONCE };
+
+	for (;;) {
+		struct arena *a CLEANUP(arena_free_at) = arena_new();
+		struct queue_list_reply said;
+		struct strs ids = { NULL, 0 };
+
+		queue_client_list(link, &ask, a, &said);
+		if (said.n_entries == 0)
+			return;
+		ids.items = arena_alloc(a, said.n_entries * sizeof(struct str));
+		for (size_t i = 0; i < said.n_entries; i++)
+			if (bit_of(said.entries[i].queue) & queues_of(o))
+				ids.items[ids.n++] = said.entries[i].queue_id;
+		ask.after = said.entries[said.n_entries - 1].mid;
+		ask_qmgr(link, o, ids);
+	}
+}
+
+static void
+order_by_qmgr(struct ipc_link *link, struct order *o)
+{
+	if (o->all) {
+		ask_for_all(link, o);
+		return;
+	}
+	for (size_t at = 0; at < o->ids.n; at += AT_ONCE)
+		ask_qmgr(link, o,
+			(struct strs){ o->ids.items + at, MIN(o->ids.n - at, AT_ONCE) });
+}
+
+/* ---- on the log itself ---- */
+
+struct offline {
+	struct order *order;
+	VEC(struct spool_state) states;
+	struct co_queue written;
+	bool done;
+	int error;
+};
+
+static unsigned
+bit_of_entry(const struct spool_entry *e)
+{
+	if (e->hold)
+		return Q_HOLD;
+	return e->wake_us || e->n_states ? Q_DEFERRED : Q_INCOMING;
+}
+
+static bool
+consider(const struct spool_entry *e, void *arg)
+{
+	static const enum spool_state_kind kinds[] = {
+		[QUEUE_DELETE] = SPOOL_FINISHED,
+		[QUEUE_HOLD] = SPOOL_HOLD,
+		[QUEUE_RELEASE] = SPOOL_RELEASE,
+		[QUEUE_REQUEUE] = SPOOL_WAKE,
+		[QUEUE_EXPIRE] = SPOOL_EXPIRE,
+	};
+	struct offline *off = arg;
+	struct order *o = off->order;
+	uint64_t now = (uint64_t)time_wall_us();
+
+	if (!(bit_of_entry(e) & queues_of(o)) || !order_names(o, str_c(e->queue_id)))
+		return true;
+	*vec_push(&off->states) = (struct spool_state){
+		.mid = e->mid, .kind = (uint8_t)kinds[o->action], .when_us = now
+	};
+	if (e->hold && (o->option == 'r' || o->option == 'f'))
+		*vec_push(&off->states) = (struct spool_state){
+			.mid = e->mid, .kind = SPOOL_RELEASE, .when_us = now
+		};
+	changed(o, str_c(e->queue_id));
+	return true;
+}
+
+static void
+states_written(void *arg, int error)
+{
+	struct offline *off = arg;
+
+	off->done = true;
+	off->error = error;
+	co_wake_all(&off->written);
+}
+
+static void
+order_on_log(struct spool *spool, struct order *o)
+{
+	struct offline off = { .order = o };
+
+	spool_each(spool, consider, &off);
+	if (off.states.n) {
+		spool_update(spool, off.states.items, off.states.n, states_written, &off);
+		while (!off.done)
+			if (co_wait(&off.written, DEADLINE_NEVER) < 0)
+				break;
+		if (off.error)
+			log_fatal("cannot write to the log: %s", strerror(off.error));
+	}
+	vec_free(&off.states);
+}
+
+/* Files that are made on the way belong to the log's owner, as the others do. */
+static struct spool *
+open_log(void)
+{
+	struct spool_options o = {
+		.directory = queue_client_log(conf),
+		.segment_size = (octets_t)conf->p.spool_segment_size & ~(octets_t)4095,
+		.state_flush = conf->p.spool_flush_delay,
+		.slack = (octets_t)conf->p.spool_slack,
+	};
+	struct why why = { 0 };
+	struct spool *spool;
+	struct stat st;
+
+	if (stat(o.directory, &st) < 0)
+		return NULL; /* no log yet: nothing in it */
+	if (geteuid() != st.st_uid && (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0))
+		log_fatal("cannot become the owner of %s: %s", o.directory,
+			strerror(errno));
+	spool = spool_open(&o, &why);
+	if (!spool)
+		log_fatal("cannot open the log: %s", why.text);
+	return spool;
+}
+
+/* ---- everything ---- */
+
+static void
+run(void *arg)
+{
+	struct ipc_link *link = queue_client_link(conf);
+	struct spool *spool = NULL;
+
+	(void)arg;
+	for (size_t i = 0; i < COUNT(orders); i++)
+		if (orders[i].asked && orders[i].action == QUEUE_DELETE &&
+			(queues_of(&orders[i]) & Q_MAILDROP))
+			delete_in_maildrop(&orders[i]);
+	if (!link)
+		spool = open_log();
+	for (size_t i = 0; i < COUNT(orders); i++) {
+		if (orders[i].asked && link)
+			order_by_qmgr(link, &orders[i]);
+		else if (orders[i].asked && spool)
+			order_on_log(spool, &orders[i]);
+	}
+	if (spool)
+		spool_close(spool);
+}
+
+static void
+summarize(void)
+{
+	for (size_t i = 0; i < COUNT(orders); i++) {
+		const struct order *o = &orders[i];
+		unsigned long count = o->count;
+
+		if (!o->asked)
+			continue;
+		/* -e and -f share a line. */
+		if (o->option == 'e' && orders[i + 1].asked)
+			continue;
+		if (o->option == 'f')
+			count += orders[i - 1].count;
+		log_line(POSTSUPER_SUMMARY, str_c(o->summary), log_num((int64_t)count),
+			count == 1 ? STR_NONE : STR("s"));
+	}
+}
+
+/* The same lines on standard error and in the log. */
+static void
+open_logs(void)
+{
+	char tag[256];
+
+	snprintf(tag, sizeof(tag), STR_FMT "/postsuper", STR_ARG(conf->p.syslog_name));
+	log_open(tag, LOG_TO_STDERR | LOG_TO_SYSLOG, -1,
+		log_facility(conf->p.syslog_facility));
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *directory = NULL;
+	int opt;
+
+	log_open("postsuper", LOG_TO_STDERR, -1, -1);
+	arena = arena_new();
+	while ((opt = getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) > 0) {
+		if (opt == '?')
+			usage();
+		if (opt == 'c')
+			directory = optarg;
+		else if (!strchr("psSv", opt))
+			add_order((char)opt, optarg);
+	}
+	conf = queue_client_conf(directory);
+	for (; optind < argc; optind++)
+		named |= queue_bit(argv[optind]) |
+			 1u << 31; /* named, though it may be empty */
+	if (!queue_client_may(conf))
+		log_fatal("use of this command is reserved for the superuser");
+	open_logs();
+	/* -p, -s, -S: the log has no temporary files and no structure to repair. */
+	queue_client_run(run, NULL);
+	summarize();
+	log_flush();
+	return 0;
+}

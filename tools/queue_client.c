@@ -1,0 +1,127 @@
+/* queue_client.c -- see queue_client.h. */
+#include "queue_client.h"
+#include "event.h"
+#include "log.h"
+#include "net.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATIENCE ((msec_t)300000)
+
+const struct conf *
+queue_client_conf(const char *directory)
+{
+	struct conf_issues issues;
+	struct conf *c;
+
+	conf_issues_init(&issues);
+	c = conf_load(conf_directory(directory), STR_NONE, NULL, &issues);
+	if (!c)
+		log_fatal("%.*s", STR_ARG(issues.list.n ? issues.list.items[0].text
+							: STR("main.cf cannot be read")));
+	conf_issues_free(&issues);
+	return c;
+}
+
+const char *
+queue_client_log(const struct conf *c)
+{
+	static char path[4096];
+
+	snprintf(path, sizeof(path), STR_FMT "/log", STR_ARG(c->p.queue_directory));
+	return path;
+}
+
+bool
+queue_client_may(const struct conf *c)
+{
+	struct stat st;
+
+	return geteuid() == 0 ||
+	       (stat(queue_client_log(c), &st) == 0 && st.st_uid == geteuid());
+}
+
+bool
+queue_client_is_id(struct str id)
+{
+	if (id.len == 0 || id.len > 31)
+		return false;
+	for (size_t i = 0; i < id.len; i++)
+		if (!ascii_is_alnum(id.data[i]))
+			return false;
+	return true;
+}
+
+struct client_job {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void
+run_and_stop(void *arg)
+{
+	struct client_job *job = arg;
+
+	job->fn(job->arg);
+	event_stop();
+}
+
+void
+queue_client_run(void (*fn)(void *arg), void *arg)
+{
+	struct client_job job = { fn, arg };
+
+	event_init();
+	co_spawn(run_and_stop, &job, CO_STACK_LARGE);
+	event_run();
+}
+
+struct ipc_link *
+queue_client_link(const struct conf *c)
+{
+	struct ipc_caller me = { .program = "command", .pid = getpid(), .uid = getuid() };
+	struct why why = { 0 };
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), STR_FMT "/public/" STR_FMT,
+		STR_ARG(c->p.queue_directory), STR_ARG(c->p.queue_service_name));
+	fd = net_connect_unix(path, &why);
+	if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED))
+		return NULL;
+	if (fd < 0 || ipc_hello(fd, &me) < 0)
+		log_fatal("connect to %s: %s", path, strerror(errno));
+	return ipc_link_open(fd, NULL, NULL, NULL, "qmgr");
+}
+
+void
+queue_client_list(struct ipc_link *link, const struct queue_list_request *ask,
+	struct arena *arena, struct queue_list_reply *said)
+{
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	struct str reply;
+
+	queue_list_request_put(&bytes, ask);
+	if (ipc_link_call(link, queue_list_TYPE, buf_str(&bytes), -1, arena, &reply, NULL,
+		    deadline_in(PATIENCE)) < 0 ||
+		ipc_decoded(queue_list_reply_get(reply, said, arena)) < 0)
+		log_fatal("the queue manager does not answer: %s", strerror(errno));
+}
+
+void
+queue_client_change(struct ipc_link *link, const struct queue_change_request *ask,
+	struct arena *arena, struct queue_change_reply *said)
+{
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	struct str reply;
+
+	queue_change_request_put(&bytes, ask);
+	if (ipc_link_call(link, queue_change_TYPE, buf_str(&bytes), -1, arena, &reply,
+		    NULL, deadline_in(PATIENCE)) < 0 ||
+		ipc_decoded(queue_change_reply_get(reply, said, arena)) < 0)
+		log_fatal("the queue manager does not answer: %s", strerror(errno));
+	if (said->error)
+		log_fatal("the queue manager refuses: %s", strerror((int)said->error));
+}
