@@ -188,17 +188,6 @@ find_address(struct session *s, const struct check *c, struct str *value, struct
 	}
 }
 
-static bool
-dot_parents(const struct session *s)
-{
-	struct strs names = conf_list(s->p->parent_domain_matches_subdomains, s->command);
-
-	for (size_t i = 0; i < names.n; i++)
-		if (str_is(names.items[i], "smtpd_access_maps"))
-			return false;
-	return true;
-}
-
 static enum dict_result
 find(struct session *s, const struct check *c, struct str *value, struct why *why)
 {
@@ -209,13 +198,13 @@ find(struct session *s, const struct check *c, struct str *value, struct why *wh
 	if (subject == SUBJECT_CLIENT) {
 		found = DICT_NOTFOUND;
 		if (!str_is(s->name, "unknown"))
-			found = maps_find_domain(c->table, s->name, dot_parents(s),
-				s->command, value, why);
+			found = maps_find_domain(c->table, s->name,
+				s->site->access_dot_parents, s->command, value, why);
 		return found == DICT_NOTFOUND ? find_address(s, c, value, why) : found;
 	}
 	if (subject == SUBJECT_HELO)
-		return maps_find_domain(
-			c->table, name, dot_parents(s), s->command, value, why);
+		return maps_find_domain(c->table, name, s->site->access_dot_parents,
+			s->command, value, why);
 	if (name.len == 0)
 		return maps_find(c->table, s->p->smtpd_null_access_lookup_key, s->command,
 			value, why);

@@ -60,12 +60,11 @@ enum whereabouts { OURS, STRANGE, UNCERTAIN };
 /* Is mail for the recipient accepted from anybody: local, virtual, or a relay domain, and
  * not by a route that the sender chose? */
 static enum whereabouts
-recipient_whereabouts(struct session *s, struct why *why)
+recipient_whereabouts(struct session *s)
 {
 	struct route_class class;
 
-	switch (route_classify(
-		s->site->route, s->asked_recipient, s->command, &class, why)) {
+	switch (walk_classify(s, &class)) {
 	case TEMPFAIL:
 		return UNCERTAIN;
 	case PERMFAIL:
@@ -88,12 +87,10 @@ refuse_lookup(struct session *s, struct str address)
 static enum decision
 permit_auth_destination(struct session *s, const struct check *c)
 {
-	struct why why;
-
 	(void)c;
 	if (!s->asked_recipient.data)
 		return DUNNO;
-	switch (recipient_whereabouts(s, &why)) {
+	switch (recipient_whereabouts(s)) {
 	case OURS:
 		return PERMIT;
 	case UNCERTAIN:
@@ -107,11 +104,9 @@ permit_auth_destination(struct session *s, const struct check *c)
 static enum decision
 relay_denied(struct session *s, int code, const char *dsn)
 {
-	struct why why;
-
 	if (!s->asked_recipient.data)
 		return DUNNO;
-	switch (recipient_whereabouts(s, &why)) {
+	switch (recipient_whereabouts(s)) {
 	case OURS:
 		return DUNNO;
 	case UNCERTAIN:

@@ -106,15 +106,25 @@ refuse_unlisted(struct session *s, size_t row, enum subject subject)
 		arena_printf(s->command, "User unknown in %s", classes[row].table));
 }
 
+static enum verdict
+classify(struct session *s, struct str address, enum subject subject,
+	struct route_class *out)
+{
+	struct why why;
+
+	return subject == SUBJECT_RECIPIENT
+		       ? walk_classify(s, out)
+		       : route_classify(s->site->route, address, s->command, out, &why);
+}
+
 enum decision
 check_listed(struct session *s, struct str address, enum subject subject)
 {
 	struct str quoted;
 	struct route_class class;
-	struct why why;
 	size_t row = 0;
 
-	switch (route_classify(s->site->route, address, s->command, &class, &why)) {
+	switch (classify(s, address, subject, &class)) {
 	case PERMFAIL:
 		return subject == SUBJECT_SENDER
 			       ? refuse(s, 501, "5.1.7", "Bad sender address syntax")

@@ -351,6 +351,20 @@ refuse_for_mistake(struct session *s, const char *fmt, ...)
 
 /* ---- walking ---- */
 
+enum verdict
+walk_classify(struct session *s, struct route_class *out)
+{
+	struct why why;
+
+	if (!s->walk.classified) {
+		s->walk.class_verdict = route_classify(s->site->route, s->asked_recipient,
+			s->command, &s->walk.class, &why);
+		s->walk.classified = true;
+	}
+	*out = s->walk.class;
+	return s->walk.class_verdict;
+}
+
 static enum decision
 checks_walk(struct session *s, const struct checks *list)
 {

@@ -6,6 +6,7 @@
 #include "base.h"
 #include "conf.h"
 #include "dict.h"
+#include "route.h"
 
 struct session;
 struct policy;
@@ -62,6 +63,8 @@ enum decision defer_unless_refused(
 enum decision refuse_for_mistake(struct session *s, const char *fmt, ...) PRINTF(2, 3);
 /* "<qid>: action: RCPT from ...: text; from=..." */
 void policy_log(struct session *s, const char *action, struct str text);
+/* The class of asked_recipient, found once in a walk. */
+SWITCHES enum verdict walk_classify(struct session *s, struct route_class *out);
 /* What the subject is called: "user@example", "name[address]", "DATA". */
 struct str subject_name(const struct session *s, enum subject subject);
 
@@ -100,6 +103,10 @@ struct walk {
 	enum subject list;
 	bool warn_only;        /* warn_if_reject stands in front */
 	struct str defer_text; /* of the first defer_if_permit, or none */
+	/* What route_classify said about asked_recipient: several checks want to know. */
+	bool classified;
+	enum verdict class_verdict;
+	struct route_class class;
 	int depth;
 };
 
