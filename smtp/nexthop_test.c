@@ -1,0 +1,50 @@
+/* nexthop_test.c -- the forms a next hop may have. */
+#include "smtp.h"
+#include "test.h"
+
+static const struct {
+	const char *text;
+	enum verdict want;
+	const char *host;
+	bool literal;
+	unsigned port;
+	bool default_port;
+} cases[] = {
+	{ "example.org", ACCEPT, "example.org", false, 25, true },
+	{ "example.org:2525", ACCEPT, "example.org", false, 2525, false },
+	{ "example.org:smtp", ACCEPT, "example.org", false, 25, true },
+	{ "example.org:25", ACCEPT, "example.org", false, 25, true },
+	{ "[mail.example.org]", ACCEPT, "mail.example.org", true, 25, true },
+	{ "[192.0.2.1]:587", ACCEPT, "192.0.2.1", true, 587, false },
+	{ "[IPv6:2001:db8::1]", ACCEPT, "IPv6:2001:db8::1", true, 25, true },
+	{ "[2001:db8::1]:26", ACCEPT, "2001:db8::1", true, 26, false },
+	{ "", PERMFAIL, "", false, 0, false },
+	{ "[]", PERMFAIL, "", false, 0, false },
+	{ "[open", PERMFAIL, "", false, 0, false },
+	{ "host:0", PERMFAIL, "", false, 0, false },
+	{ "host:65536", PERMFAIL, "", false, 0, false },
+	{ "host:no-such-service", PERMFAIL, "", false, 0, false },
+	{ "[host]x", PERMFAIL, "", false, 0, false },
+};
+
+TEST(next_hops_are_taken_apart)
+{
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct nexthop n;
+		struct why why = { 0 };
+
+		test_row(i);
+		CHECK_INT(
+			nexthop_parse(str_c(cases[i].text), 25, &n, &why), cases[i].want);
+		if (cases[i].want != ACCEPT) {
+			CHECK_STR(str_c(why.code), "5.1.3");
+			continue;
+		}
+		CHECK_STR(n.host, cases[i].host);
+		CHECK_INT(n.literal, cases[i].literal);
+		CHECK_INT(n.port, cases[i].port);
+		CHECK_INT(n.default_port, cases[i].default_port);
+	}
+}
+
+TEST_MAIN()
