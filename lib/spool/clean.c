@@ -392,8 +392,8 @@ choose(struct spool *s)
 }
 
 /* More on the disk than it should be, or about to be. */
-static bool
-is_pressed(const struct spool *s)
+bool
+disk_is_pressed(const struct spool *s)
 {
 	octets_t limit = disk_limit(s);
 
@@ -426,7 +426,7 @@ clean_plan(struct spool *s)
 	}
 	if (s->crowded.n > 0)
 		snapshots(s);
-	if (s->cleaning_busy || !is_pressed(s) || is_freeing(s))
+	if (s->cleaning_busy || !disk_is_pressed(s) || is_freeing(s))
 		return;
 	g = choose(s);
 	if (g)

@@ -13,7 +13,7 @@ SPOOL_LIBS = lib/spool/libspool.a lib/ipc/libipc.a lib/event/libevent.a lib/log/
 check_PROGRAMS += lib/spool/spool_test
 TESTS += lib/spool/spool_test
 lib_spool_spool_test_SOURCES = lib/spool/spool_test.h lib/spool/spool_test.c \
-	lib/spool/harness_test.c
+	lib/spool/harness_test.c lib/spool/model_test.c
 lib_spool_spool_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
 
 # What queue listings show: showq, postqueue, postcat

@@ -30,7 +30,7 @@ set_add(struct rcpt_set *set, struct str rcpts, struct arena *arena)
 
 struct merging {
 	struct rcpt_set ended, tried, notified, delayed;
-	bool hold, wake, expire;
+	bool hold, release, wake, expire;
 	struct arena *arena;
 };
 
@@ -59,8 +59,10 @@ still_says_something(struct merging *m, const struct spool_state *s)
 	case SPOOL_DELAY_SENT:
 		return set_add(&m->delayed, s->rcpts, m->arena);
 	case SPOOL_HOLD:
-	case SPOOL_RELEASE:
 		return first_time(&m->hold);
+	case SPOOL_RELEASE: /* also says when to wake: after a later hold, too */
+		(void)first_time(&m->hold);
+		return first_time(&m->release);
 	case SPOOL_WAKE:
 		return first_time(&m->wake);
 	case SPOOL_EXPIRE:
@@ -75,7 +77,7 @@ states_merge(const struct spool_state *in, size_t n, uint32_t recipients,
 	struct arena *arena, size_t *kept)
 {
 	struct rcpt_set none = { NULL, MAX(recipients, 1) };
-	struct merging m = { none, none, none, none, false, false, false, arena };
+	struct merging m = { none, none, none, none, false, false, false, false, arena };
 	size_t to = n;
 
 	for (size_t i = n; i-- > 0;)

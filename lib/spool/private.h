@@ -283,6 +283,7 @@ octets_t disk_limit(const struct spool *s);
 
 /* clean.c */
 void clean_plan(struct spool *s);
+bool disk_is_pressed(const struct spool *s);
 void clean_abandon(struct spool *s);
 
 /* merge.c: which of one message's states still say something, oldest first. */

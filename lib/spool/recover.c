@@ -249,6 +249,15 @@ sync_sealed(struct spool *s)
 	}
 }
 
+/* Never one that was given out before. Records with the last ones may have been lost or
+ * recycled: so far beyond what is found, and beyond what any segment that ever got a
+ * number can hold, since each holds less than 2^32 records. */
+static uint64_t
+next_sequence(const struct recovery *r)
+{
+	return MAX((uint64_t)(r->s->generation + 1) << 32, r->last_sequence + (1 << 20));
+}
+
 void
 recover(struct spool *s)
 {
@@ -264,7 +273,7 @@ recover(struct spool *s)
 	s->read_only = read_only;
 	damage_missing(&r);
 	damage_judge(&r);
-	s->sequence = (uint64_t)++s->generation << 32;
+	s->sequence = next_sequence(&r);
 	s->body = s->sequence;
 	arena_free(r.arena);
 	mem_free(r.image);

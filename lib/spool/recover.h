@@ -30,7 +30,7 @@ struct recovery {
 	VEC(struct effect) effects;
 	VEC(struct bad_range) bad;
 	VEC(struct manifest_item) manifest; /* the newest one */
-	uint64_t manifest_sequence;
+	uint64_t manifest_sequence, last_sequence;
 	struct log_point durable[STREAMS];
 	struct arena *arena; /* for decoding; reset for each record */
 	octets_t image_room;

@@ -18,7 +18,8 @@ turn_end(void *arg)
 
 	if (s->pending_written < s->pending.n || s->updates.n)
 		states_write(s);
-	if (s->plan_due && !s->closing) {
+	if ((s->plan_due || (disk_is_pressed(s) && !s->nothing_to_clean)) &&
+		!s->closing) {
 		s->plan_due = false;
 		clean_plan(s);
 		keeper_plan(s);

@@ -118,6 +118,7 @@ survey_segment(struct recovery *r, struct segment *g)
 	read_image(r, g);
 	segment_walk(str_of(r->image, g->id.size), &g->id, &w);
 	arena_reset(r->arena);
+	r->last_sequence = MAX(r->last_sequence, w.last_sequence);
 	if (w.batches == 0) {
 		g->state = SEGMENT_SPARE;
 		r->s->n_spares++;
