@@ -29,3 +29,11 @@ tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
 tools_postern_LDADD = lib/service/libservice.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 tools_postlog_SOURCES = tools/postlog.c
 tools_postlog_LDADD = $(BASE_LIBS) $(EXTERNAL_LIBS)
+# postmap, postalias
+sbin_PROGRAMS += tools/postmap tools/postalias
+TABLE_TOOL = tools/table_tool.h tools/table_tool.c tools/table_build.c tools/table_message.c \
+	tools/table_query.c
+tools_postmap_SOURCES = tools/postmap.c $(TABLE_TOOL)
+tools_postmap_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+tools_postalias_SOURCES = tools/postalias.c $(TABLE_TOOL)
+tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
