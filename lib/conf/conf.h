@@ -87,7 +87,8 @@ int conf_time(struct str text, char unit, msec_t *out) MUST_CHECK;
 
 /* ---- the settings as written, for postconf and checks ---- */
 
-/* As conf_load, but values are neither checked nor put into p. */
+/* As conf_load, but values are neither checked nor put into p. Without a directory: the
+ * defaults only. */
 struct conf *conf_open(const char *directory, struct str service,
 	const struct strs *overrides, struct conf_issues *issues) MUST_CHECK;
 struct conf_setting {
@@ -100,6 +101,8 @@ struct conf_setting {
 /* What main.cf and overrides set, each name once, in order of appearance. *at starts at
  * 0; NULL at the end. config_directory is always among them. */
 const struct conf_setting *conf_next_setting(const struct conf *c, size_t *at);
+/* NULL: neither main.cf nor -o sets it. */
+const struct conf_setting *conf_setting(const struct conf *c, struct str name);
 /* Not expanded: the setting, or the default. STR_NONE when nothing defines the name. */
 struct str conf_text(const struct conf *c, struct str name);
 /* Calls fn with each name that a value refers to with $. */

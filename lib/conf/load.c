@@ -22,7 +22,8 @@ conf_new(const char *directory, struct str service)
 	struct conf *c = arena_alloc(a, sizeof(*c));
 
 	c->arena = a;
-	c->directory = arena_str(a, str_c(directory));
+	c->directory =
+		arena_str(a, str_c(directory ? directory : conf_default_directory));
 	c->service = arena_str(a, service);
 	c->values = values_new(a);
 	values_find(c->values, STR("service_name"))->preset = c->service;
@@ -56,7 +57,7 @@ conf_open(const char *directory, struct str service, const struct strs *override
 {
 	struct conf *c = conf_new(directory, service);
 
-	if (!read_settings(c, overrides, issues)) {
+	if (directory && !read_settings(c, overrides, issues)) {
 		conf_free(c);
 		return NULL;
 	}
@@ -185,12 +186,10 @@ expand_own(struct conf_values *v)
 	}
 }
 
-/* What Postfix checks of parameters that every process reads. */
 static void
-check_values(struct conf *c, struct conf_issues *issues)
+check_style(struct conf *c, struct conf_issues *issues)
 {
-	struct str style = c->p.mynetworks_style, level = c->p.compatibility_level;
-	int64_t n;
+	struct str style = c->p.mynetworks_style;
 
 	if (!str_case_is(style, "class") && !str_case_is(style, "subnet") &&
 		!str_case_is(style, "host"))
@@ -201,9 +200,19 @@ check_values(struct conf *c, struct conf_issues *issues)
 				"\" in \"" STR_FMT "\"",
 				STR_ARG(style), STR_ARG(style))
 				.data);
-	if (level_parse(level, &n) < 0)
-		value_issue(issues, values_find(c->values, STR("compatibility_level")),
-			true, "write a release such as 3.6",
+}
+
+/* Before any other: the defaults of others compare it. */
+static void
+check_level(struct conf *c, struct conf_issues *issues)
+{
+	struct entry *e = values_find(c->values, STR("compatibility_level"));
+	struct str level = STR("");
+	struct why why;
+	int64_t n;
+
+	if (values_eval(c->values, e, &level, &why) < 0 || level_parse(level, &n) < 0)
+		value_issue(issues, e, true, "write a release such as 3.6",
 			arena_printf(c->arena,
 				"malformed compatibility level syntax: \"" STR_FMT "\"",
 				STR_ARG(level))
@@ -232,6 +241,33 @@ check_file(struct conf *c, const char *name, struct str value, struct conf_issue
 				.data);
 }
 
+static bool
+fatal_since(const struct conf_issues *issues, size_t before)
+{
+	for (size_t i = before; i < issues->list.n; i++)
+		if (issues->list.items[i].fatal)
+			return true;
+	return false;
+}
+
+/* First what is set: a mistake there is told once, where it was made, and not again for
+ * each default that has it from there. */
+static void
+type_values(struct conf *c, struct conf_issues *issues)
+{
+	const struct conf_values *v = c->values;
+	size_t before = issues->list.n;
+
+	for (size_t i = 0; i < v->n_known; i++)
+		if (v->known[i].said.text.data)
+			type_value(c, i, issues);
+	if (fatal_since(issues, before))
+		return;
+	for (size_t i = 0; i < v->n_known; i++)
+		if (!v->known[i].said.text.data)
+			type_value(c, i, issues);
+}
+
 struct conf *
 conf_load(const char *directory, struct str service, const struct strs *overrides,
 	struct conf_issues *issues)
@@ -240,18 +276,19 @@ conf_load(const char *directory, struct str service, const struct strs *override
 	size_t before = issues->list.n;
 
 	c->values->read_files = true;
-	if (read_settings(c, overrides, issues)) {
-		for (size_t i = 0; i < c->values->n_known; i++)
-			type_value(c, i, issues);
+	if (read_settings(c, overrides, issues))
+		check_level(c, issues);
+	if (!fatal_since(issues, before))
+		type_values(c, issues);
+	if (!fatal_since(issues, before)) {
 		expand_own(c->values);
-		check_values(c, issues);
+		check_style(c, issues);
 		check_file(c, "myorigin", c->p.myorigin, issues);
 		check_file(c, "myhostname", c->p.myhostname, issues);
 	}
-	for (size_t i = before; i < issues->list.n; i++)
-		if (issues->list.items[i].fatal) {
-			conf_free(c);
-			return NULL;
-		}
+	if (fatal_since(issues, before)) {
+		conf_free(c);
+		return NULL;
+	}
 	return c;
 }

@@ -8,3 +8,18 @@ lib_conf_libconf_a_SOURCES = lib/conf/conf.h lib/conf/parameters.def lib/conf/pa
 	lib/conf/query.c lib/conf/site.c lib/conf/table.c lib/conf/table.h \
 	lib/conf/transport.c lib/conf/typed.c lib/conf/typed.h lib/conf/values.c \
 	lib/conf/values.h
+
+CONF_TESTS = lib/conf/conf_test lib/conf/expand_test lib/conf/master_cf_test \
+	lib/conf/table_test
+check_PROGRAMS += $(CONF_TESTS)
+TESTS += $(CONF_TESTS)
+CONF_TEST_LIBS = lib/conf/libconf.a $(TEST_LIBS) lib/base/libbase.a
+lib_conf_conf_test_SOURCES = lib/conf/conf_test.c
+lib_conf_conf_test_LDADD = $(CONF_TEST_LIBS)
+lib_conf_expand_test_SOURCES = lib/conf/expand_test.c
+lib_conf_expand_test_LDADD = $(CONF_TEST_LIBS)
+lib_conf_master_cf_test_SOURCES = lib/conf/master_cf_test.c
+lib_conf_master_cf_test_LDADD = $(CONF_TEST_LIBS)
+lib_conf_table_test_SOURCES = lib/conf/table_test.c
+lib_conf_table_test_LDADD = $(CONF_TEST_LIBS)
+lib_conf_table_test_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_DIRECTORY='"$(abs_top_srcdir)"'

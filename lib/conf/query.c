@@ -30,6 +30,14 @@ conf_next_setting(const struct conf *c, size_t *at)
 	return *at < c->values->order.n ? &c->values->order.items[(*at)++]->said : NULL;
 }
 
+const struct conf_setting *
+conf_setting(const struct conf *c, struct str name)
+{
+	struct entry *e = values_find(c->values, name);
+
+	return e && e->said.text.data ? &e->said : NULL;
+}
+
 void
 conf_names(struct str text, void (*fn)(struct str name, void *arg), void *arg)
 {

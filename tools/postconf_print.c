@@ -1,0 +1,70 @@
+/* postconf_print.c -- lines of output, folded or not, and complaints behind them. */
+#include "postconf.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LINE_MOST = 80, INDENT = 4 };
+
+void
+line_break(struct line *l)
+{
+	printf("\n%*s", INDENT, "");
+	l->column = INDENT;
+}
+
+void
+line_add(struct line *l, struct str text)
+{
+	for (struct str word; str_token(&text, " \t\r\n\f\v", &word);) {
+		if (l->fold && l->column > INDENT && l->column + 1 + word.len > LINE_MOST)
+			line_break(l);
+		else if (l->column > INDENT || (l->column > 0 && !l->fold)) {
+			putchar(' ');
+			l->column++;
+		}
+		fwrite(word.data, 1, word.len, stdout);
+		l->column += word.len;
+	}
+}
+
+void
+line_end(struct line *l)
+{
+	putchar('\n');
+	l->column = 0;
+}
+
+/* Behind the output, whatever the two are connected to. */
+static void
+complain(const char *label, const char *fmt, va_list ap)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+
+	buf_vprintf(&text, fmt, ap);
+	fflush(stdout);
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+			text.data[i] = '?';
+	fprintf(stderr, "postconf: %s: " STR_FMT "\n", label, STR_ARG(buf_str(&text)));
+}
+
+void
+postconf_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain("warning", fmt, ap);
+	va_end(ap);
+}
+
+void
+postconf_fatal(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain("fatal", fmt, ap);
+	va_end(ap);
+	exit(1);
+}
