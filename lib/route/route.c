@@ -63,8 +63,10 @@ open_tables(struct route *r)
 		r->relay_domains = open_list(r, "relay_domains", p->relay_domains);
 	}
 	if (r->what & ROUTE_TRANSPORT) {
-		r->transport_maps =
-			open_maps(r, "transport_maps", p->transport_maps, DICT_FOLD);
+		r->transport_maps = open_maps(r, "transport_maps", p->transport_maps,
+			DICT_FOLD | (parent_matches(r->conf, "transport_maps")
+						    ? 0
+						    : DICT_PARENT_DOT));
 		r->relocated_maps =
 			open_maps(r, "relocated_maps", p->relocated_maps, DICT_FOLD);
 		r->sender_transports =
