@@ -97,6 +97,16 @@ free_text(enum log_level level, const char *fmt, va_list ap)
 	finish(level);
 }
 
+void
+log_text(enum log_level level, struct str s)
+{
+	pthread_mutex_lock(&lock);
+	buf_clear(&text);
+	buf_addz(&text, log_label(level));
+	log_put_clean(&text, s);
+	finish(level);
+}
+
 #define FREE_TEXT(level) \
 	va_list ap; \
 	va_start(ap, fmt); \

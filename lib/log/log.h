@@ -47,6 +47,8 @@ struct str log_fmt(const char *fmt, ...) PRINTF(1, 2); /* at most 1,000 bytes */
 void log_info(const char *fmt, ...) PRINTF(1, 2);
 void log_warn(const char *fmt, ...) PRINTF(1, 2);
 void log_error(const char *fmt, ...) PRINTF(1, 2);
+/* A line of any level, which is only that: nothing exits. For postlog. */
+void log_text(enum log_level level, struct str s);
 /* fatal: a mistake of the configuration or the machine; logs, flushes and exits 1. panic:
  * our own; aborts. A daemon that cannot start waits a second before it exits, as
  * Postfix's do, so that a crash loop stays slow: lib/service sets log_fatal_pause until

@@ -108,25 +108,50 @@ make_parents(const char *path)
 }
 
 static int
-make(const char *path, const struct instance_directory *d,
+set_rights(const char *path, const struct instance_directory *d,
 	const struct instance_owners *owners)
 {
 	gid_t gid = d->setgid ? owners->setgid_group
 		    : d->root ? getegid()
 			      : owners->mail_group;
+
+	if (owners->root && lchown(path, owner_of(d, owners), gid) < 0)
+		return -1;
+	return chmod(path, d->mode);
+}
+
+static int
+make(const char *path, const struct instance_directory *d,
+	const struct instance_owners *owners)
+{
 	struct stat st;
 
 	if (lstat(path, &st) == 0) {
 		errno = ENOTDIR;
 		return S_ISDIR(st.st_mode) ? 0 : -1;
 	}
-	if (make_parents(path) < 0 || mkdir(path, 0700) < 0)
-		return -1;
-	if (owners->root && lchown(path, owner_of(d, owners), gid) < 0)
-		return -1;
-	if (chmod(path, d->mode) < 0)
+	if (make_parents(path) < 0 || mkdir(path, 0700) < 0 ||
+		set_rights(path, d, owners) < 0)
 		return -1;
 	log_info("creating missing directory %s, mode %03o", path, (unsigned)d->mode);
+	return 0;
+}
+
+static int
+each_directory(const struct conf *c, const struct instance_owners *owners,
+	int (*fn)(const char *, const struct instance_directory *,
+		const struct instance_owners *),
+	struct why *why)
+{
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+
+	for (size_t i = 0; i < COUNT(instance_directories); i++) {
+		path_of(c, &instance_directories[i], &path);
+		if (fn(buf_cstr(&path), &instance_directories[i], owners) < 0) {
+			why_errno(why, "4.3.0", buf_cstr(&path));
+			return -1;
+		}
+	}
 	return 0;
 }
 
@@ -134,16 +159,14 @@ int
 instance_make_directories(
 	const struct conf *c, const struct instance_owners *owners, struct why *why)
 {
-	struct buf path CLEANUP(buf_free) = BUF_INIT;
+	return each_directory(c, owners, make, why);
+}
 
-	for (size_t i = 0; i < COUNT(instance_directories); i++) {
-		path_of(c, &instance_directories[i], &path);
-		if (make(buf_cstr(&path), &instance_directories[i], owners) < 0) {
-			why_errno(why, "4.3.0", buf_cstr(&path));
-			return -1;
-		}
-	}
-	return 0;
+int
+instance_repair_directories(
+	const struct conf *c, const struct instance_owners *owners, struct why *why)
+{
+	return each_directory(c, owners, set_rights, why);
 }
 
 /* Debian's maildrop has the sticky bit, and a directory may be closed further than it

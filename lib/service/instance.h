@@ -33,6 +33,10 @@ int instance_make_directories(const struct conf *c, const struct instance_owners
 size_t instance_check_directories(
 	const struct conf *c, const struct instance_owners *owners);
 
+/* Sets every owner and mode as the table says. -1 and *why. */
+int instance_repair_directories(const struct conf *c,
+	const struct instance_owners *owners, struct why *why) MUST_CHECK;
+
 /* queue_directory/pid/master.pid: locked as long as master lives, its process id inside,
  * blank-padded as other programs expect it. */
 /* The pid of the running master; 0: none runs; -1 and errno. */

@@ -1,0 +1,139 @@
+/* postern.c -- postern, or postfix: starts, stops and looks after an instance. What is
+ * said on stderr goes to the log as well, with the tag and the words of Postfix's own
+ * script, because other people's scripts read both. */
+#include "postern.h"
+#include "log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+struct postern postern;
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} commands[] = {
+	{ "start", postern_start },
+	{ "quick-start", postern_start },
+	{ "start-fg", postern_start_fg },
+	{ "stop", postern_stop },
+	{ "quick-stop", postern_stop },
+	{ "abort", postern_abort },
+	{ "drain", postern_drain },
+	{ "reload", postern_reload },
+	{ "flush", postern_flush },
+	{ "status", postern_status },
+	{ "check", postern_check },
+	{ "set-permissions", postern_set_permissions },
+};
+
+NORETURN static void
+usage(void)
+{
+	fprintf(stderr, "usage: postern [-c config_dir] [-Dv] command\ncommands:");
+	for (size_t i = 0; i < COUNT(commands); i++)
+		fprintf(stderr, " %s", commands[i].name);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+/* The log file is appended to directly: postlogd, who does it for others in Postfix, may
+ * not run yet. Where it cannot be opened, stderr has to do. */
+static void
+open_log(void)
+{
+	const struct conf *c = postern.conf;
+	struct buf tag CLEANUP(buf_free) = BUF_INIT, file CLEANUP(buf_free) = BUF_INIT;
+	int facility = log_facility(c->p.syslog_facility), fd = -1;
+
+	buf_add(&tag, c->p.syslog_name);
+	buf_addz(&tag, "/postfix-script");
+	buf_add(&file, c->p.maillog_file);
+	if (file.len > 0 && !str_is(buf_str(&file), "/dev/stdout"))
+		fd = open(buf_cstr(&file), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	log_open(buf_cstr(&tag),
+		LOG_TO_STDERR | (fd >= 0           ? LOG_TO_FD
+					: file.len ? 0
+						   : LOG_TO_SYSLOG),
+		fd, facility >= 0 ? facility : LOG_MAIL);
+}
+
+static void
+read_configuration(void)
+{
+	struct conf_issues issues;
+
+	conf_issues_init(&issues);
+	postern.conf = conf_load(postern.directory, STR_NONE, NULL, &issues);
+	for (size_t i = 0; !postern.conf && i < issues.list.n; i++)
+		if (issues.list.items[i].fatal)
+			log_fatal(STR_FMT, STR_ARG(issues.list.items[i].text));
+	if (!postern.conf)
+		log_fatal("%s/main.cf cannot be read", postern.directory);
+	conf_issues_free(&issues);
+	setenv("MAIL_CONFIG", postern.directory, 1);
+}
+
+/* Root, or the owner of an instance of one's own; of a queue that is still to be made the
+ * parent directory decides. */
+static void
+require_rights(void)
+{
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+	struct stat st;
+
+	buf_add(&path, postern.conf->p.queue_directory);
+	if (geteuid() == 0)
+		return;
+	if (stat(buf_cstr(&path), &st) == 0 ? st.st_uid == geteuid() : errno == ENOENT)
+		return;
+	log_error("to submit mail, use the Postfix sendmail command");
+	log_fatal("the postfix command is reserved for the superuser");
+}
+
+static void
+read_options(int argc, char **argv)
+{
+	const char *directory = NULL;
+	int letter;
+
+	while ((letter = getopt(argc, argv, "+c:Dv")) > 0) {
+		if (letter == 'c')
+			directory = optarg;
+		else if (letter == '?')
+			usage();
+	}
+	if (optind >= argc)
+		usage();
+	postern.directory = conf_directory(directory);
+	postern.argc = argc - optind;
+	postern.argv = argv + optind;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct why why;
+
+	umask(022);
+	log_open("postfix", LOG_TO_STDERR, -1, LOG_MAIL);
+	read_options(argc, argv);
+	read_configuration();
+	open_log();
+	require_rights();
+	if (instance_owners(postern.conf, &postern.owners, &why) < 0)
+		log_fatal("%s", why.text);
+	for (size_t i = 0; i < COUNT(commands); i++)
+		if (strcmp(commands[i].name, postern.argv[0]) == 0) {
+			int status = commands[i].run();
+
+			log_flush();
+			return status;
+		}
+	log_error("unknown command: '%s'", postern.argv[0]);
+	usage();
+}

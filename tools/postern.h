@@ -1,0 +1,36 @@
+/* postern.h -- the `postern` command (postfix(1)): its subcommands. */
+#ifndef POSTERN_H
+#define POSTERN_H
+
+#include "base.h"
+#include "conf.h"
+#include "instance.h"
+
+struct postern {
+	const char *directory; /* of the configuration */
+	struct conf *conf;
+	struct instance_owners owners;
+	int argc; /* what follows the subcommand */
+	char **argv;
+};
+extern struct postern postern;
+
+/* Each gives the exit status. */
+int postern_start(void);
+int postern_start_fg(void);
+int postern_stop(void);
+int postern_abort(void);
+int postern_drain(void);
+int postern_reload(void);
+int postern_flush(void);
+int postern_status(void);
+int postern_check(void);
+int postern_set_permissions(void);
+
+/* Directories, owners, main.cf and master.cf; the number of complaints. Ends the program
+ * when the configuration cannot be used. */
+size_t check_everything(void);
+/* status --jail */
+int jail_show(pid_t master);
+
+#endif
