@@ -33,18 +33,20 @@ int net_block_parse(struct str text, struct net_block *out, struct why *why) MUS
 bool net_block_has(const struct net_block *b, const struct net_addr *a);
 
 /* ---- listening ---- */
-/* One inet service line (contract 2.1: port, host:port, [v6]:port, names from services(5))
- * bound on the given interface addresses or, with none, on all of the protocols asked for.
- * Fills in descriptors; -1 and *why. */
+/* One inet service line (contract 2.1: port, host:port, [v6]:port, names from
+ * services(5)) bound on the given interface addresses or, with none, on all of the
+ * protocols asked for. Fills in descriptors; -1 and *why. */
 struct net_fds {
 	int fd[64];
 	size_t n;
 };
-int net_listen_inet(struct str endpoint, const struct strs *interfaces, bool ipv4, bool ipv6,
-	int backlog, struct net_fds *out, struct why *why) MUST_CHECK;
-int net_listen_unix(const char *path, mode_t mode, int backlog, struct why *why) MUST_CHECK;
+int net_listen_inet(struct str endpoint, const struct strs *interfaces, bool ipv4,
+	bool ipv6, int backlog, struct net_fds *out, struct why *why) MUST_CHECK;
+int net_listen_unix(const char *path, mode_t mode, int backlog, struct why *why)
+	MUST_CHECK;
 int net_connect_unix(const char *path, struct why *why) MUST_CHECK; /* blocking */
-/* Sends/receives one descriptor with at least one byte over a blocking or ready socket. */
+/* Sends/receives one descriptor with at least one byte over a blocking or ready socket.
+ */
 int net_send_fd(int sock, struct str bytes, int fd) MUST_CHECK;
 ssize_t net_recv_fd(int sock, void *bytes, size_t room, int *fd) MUST_CHECK;
 int net_peer_cred(int sock, pid_t *pid, uid_t *uid, gid_t *gid) MUST_CHECK;
@@ -62,24 +64,29 @@ enum conn_result {
 struct conn {
 	struct io io;
 	struct buf in, out; /* given back to a pool while the session idles */
-	size_t at;	    /* bytes of `in` already consumed */
+	size_t at;          /* bytes of `in` already consumed */
 	size_t line_limit;  /* longest line accepted by conn_read_line, default 2048 */
 	struct tls *tls;    /* NULL in clear */
 	octets_t received, sent;
 	bool bare_lf, bare_cr; /* the last line ended in LF without CR / held a bare CR */
-	int error;	       /* errno of the first fatal error */
+	int error;             /* errno of the first fatal error */
 	struct str tls_error;  /* why TLS failed; static or owned by tls */
+	size_t scanned;        /* bytes behind `at` that hold no line end */
+	bool skipping;         /* within a line that was too long */
+	unsigned fills;        /* reads since the last wait */
 };
 /* Takes over fd (closed by conn_close, also when it fails: then NULL and errno). */
 struct conn *conn_open(int fd);
 void conn_close(struct conn *c);
 void conn_close_at(struct conn **c);
-/* Sends what is buffered, waits for one line and gives it without its line end. A line may
- * end in LF alone: bare_lf says so. The view is good until the next conn_ call. */
-SWITCHES enum conn_result conn_read_line(struct conn *c, struct str *line, deadline_t patience);
-/* Sends what is buffered when nothing is readable; gives all bytes at hand (at least one).
- * conn_consume() drops some of them. */
-SWITCHES enum conn_result conn_peek(struct conn *c, struct str *bytes, deadline_t patience);
+/* Sends what is buffered, waits for one line and gives it without its line end. A line
+ * may end in LF alone: bare_lf says so. The view is good until the next conn_ call. */
+SWITCHES enum conn_result conn_read_line(
+	struct conn *c, struct str *line, deadline_t patience);
+/* Sends what is buffered when nothing is readable; gives all bytes at hand (at least
+ * one). conn_consume() drops some of them. */
+SWITCHES enum conn_result conn_peek(
+	struct conn *c, struct str *bytes, deadline_t patience);
 void conn_consume(struct conn *c, size_t n);
 /* Bytes the peer sent ahead that were not consumed yet (without reading more). */
 struct str conn_pending(const struct conn *c);
@@ -95,7 +102,7 @@ void conn_idle(struct conn *c);
 struct tls_context;
 struct tls;
 struct tls_info {
-	struct str protocol, cipher;	/* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+	struct str protocol, cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
 	unsigned used_bits, alg_bits;
 	struct str key_exchange, signature, signature_digest; /* may be empty */
 	unsigned signature_bits;
@@ -110,17 +117,22 @@ struct tls_config {
 	struct str ca_file, ca_path;
 	struct str protocols, ciphers, exclude_ciphers, cipherlist; /* Postfix syntax */
 	bool ask_certificate, require_certificate;
+	struct str fingerprint_digest; /* none: sha256 */
 };
 struct tls_context *tls_server_context(const struct tls_config *conf, struct why *why);
 struct tls_context *tls_client_context(const struct tls_config *conf, struct why *why);
 void tls_context_free(struct tls_context *ctx);
-/* Handshakes over a conn whose unread plain bytes are dropped first (RFC 3207 section 4.2,
- * CVE-2011-0411); needs a large stack. Afterwards conn_ calls go through TLS. */
+/* Handshakes over a conn whose unread plain bytes are dropped first (RFC 3207
+ * section 4.2, CVE-2011-0411); needs a large stack. Afterwards conn_ calls go through
+ * TLS. */
 SWITCHES enum conn_result conn_accept_tls(
 	struct conn *c, struct tls_context *ctx, deadline_t patience);
 /* server_name: for SNI, may be empty. */
-SWITCHES enum conn_result conn_connect_tls(
-	struct conn *c, struct tls_context *ctx, struct str server_name, deadline_t patience);
+SWITCHES enum conn_result conn_connect_tls(struct conn *c, struct tls_context *ctx,
+	struct str server_name, deadline_t patience);
 const struct tls_info *conn_tls_info(const struct conn *c); /* NULL in clear */
+/* Appends what the log says of a TLS connection: "TLSv1.3 with cipher ... (256/256 bits)
+ * key-exchange X25519 server-signature ...". Nothing in clear. */
+void conn_tls_text(const struct conn *c, struct buf *out);
 
 #endif
