@@ -3,6 +3,7 @@
 
 static const struct table_tool postalias = {
 	.name = "postalias",
+	.separator = ":\t",
 	.options = "NUfijnoprsuvwc:d:q:",
 	.usage = "postalias [-fijnNoprsuUvw] [-c config_dir] [-d key] [-q key] "
 		 "[map_type:]file...",

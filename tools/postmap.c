@@ -10,6 +10,7 @@ map_entry(struct str line, struct arena *arena UNUSED, struct str *key, struct s
 
 static const struct table_tool postmap = {
 	.name = "postmap",
+	.separator = "\t",
 	.options = "NbUfFhijmnoprsuvwc:d:q:",
 	.usage = "postmap [-bfFhijmnNoprsuUvw] [-c config_dir] [-d key] [-q key] "
 		 "[map_type:]file...",

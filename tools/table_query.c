@@ -50,7 +50,7 @@ put_entry(const struct request *rq, struct str key, struct str value, bool show_
 	}
 	if (show_key) {
 		fwrite(key.data, 1, key.len, stdout);
-		putchar('\t');
+		fputs(rq->tool->separator, stdout);
 	}
 	fwrite(value.data, 1, value.len, stdout);
 	putchar('\n');

@@ -169,6 +169,7 @@ table_tool_main(const struct table_tool *tool, int argc, char **argv)
 		printf("usage: %s\n%s", tool->usage, tool->help);
 		return 0;
 	}
+	argv[0] = (char *)(uintptr_t)tool->name; /* for getopt()'s messages */
 	parse_options(&rq, argc, argv);
 	c = load_conf(rq.directory);
 	rq.conf = c;

@@ -12,6 +12,7 @@ struct table_tool {
 	const char *options; /* for getopt() */
 	const char *usage;
 	const char *help;
+	const char *separator; /* between key and value, where both are printed */
 	enum source_entry (*entry)(struct str line, struct arena *arena, struct str *key,
 		struct str *value, struct why *why);
 };

@@ -29,7 +29,8 @@ quoted_word(struct str *rest, struct arena *arena)
 	for (i = 1; i < rest->len && rest->data[i] != '"'; i++) {
 		if (rest->data[i] == '\\' && i + 1 < rest->len)
 			i++;
-		buf_addc(&text, rest->data[i]);
+		/* a value is one line: a tab in it is a blank, as in Postfix */
+		buf_addc(&text, ascii_is_space(rest->data[i]) ? ' ' : rest->data[i]);
 	}
 	*rest = str_from(*rest, MIN(i + 1, rest->len));
 	return (struct word){ WORD_QUOTED, arena_str(arena, buf_str(&text)) };

@@ -61,9 +61,19 @@ skip_blanks(struct str *rest)
 bool
 rules_delimited(struct str *rest, struct str *pattern, struct str *flags, struct why *why)
 {
-	char delimiter = rest->data[0];
+	char delimiter = rest->len ? rest->data[0] : '\0';
 	size_t end, n;
 
+	if (rest->len == 0) {
+		rule_skipped(why, "no regexp");
+		return false;
+	}
+	if (ascii_is_alnum(delimiter)) {
+		why_set(why, "4.3.5",
+			"ignoring unrecognized request: a rule begins with /pattern/, "
+			"!, if or endif");
+		return false;
+	}
 	for (end = 1; end < rest->len && rest->data[end] != delimiter; end++)
 		if (rest->data[end] == '\\')
 			end++;
