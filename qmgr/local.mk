@@ -8,9 +8,11 @@ QMGR_PARTS = qmgr/active.h qmgr/active.c qmgr/backoff.h qmgr/backoff.c qmgr/cont
 QMGR_LIBS = $(ROUTE_LIBS) $(SERVICE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lm
 qmgr_qmgr_SOURCES = qmgr/main.c $(QMGR_PARTS)
 qmgr_qmgr_LDADD = $(QMGR_LIBS)
-check_PROGRAMS += qmgr/qmgr_test
-TESTS += qmgr/qmgr_test
+check_PROGRAMS += qmgr/qmgr_test qmgr/queue_test
+TESTS += qmgr/qmgr_test qmgr/queue_test
 qmgr_qmgr_test_SOURCES = qmgr/qmgr_test.c qmgr/index.h qmgr/index.c qmgr/feedback.h \
 	qmgr/feedback.c qmgr/backoff.h qmgr/backoff.c
 qmgr_qmgr_test_LDADD = $(TEST_LIBS) $(BASE_LIBS) -lm
+qmgr_queue_test_SOURCES = qmgr/queue_test.c $(QMGR_PARTS)
+qmgr_queue_test_LDADD = $(TEST_LIBS) $(QMGR_LIBS)
 EXTRA_DIST += qmgr/README

@@ -4,6 +4,10 @@
 #include "event.h"
 #include "outside.h"
 
+static void ticker_fired(void *arg);
+static struct timer timer;
+static struct event_later later = { .fn = ticker_fired };
+
 static void
 ticker_fired(void *arg)
 {
@@ -14,7 +18,6 @@ ticker_fired(void *arg)
 void
 ticker_run(void)
 {
-	static struct timer timer;
 	deadline_t next = schedule_tick(event_now());
 	uint32_t now = now_seconds(), wake;
 
@@ -34,7 +37,12 @@ ticker_run(void)
 void
 ticker_touch(void)
 {
-	static struct event_later later = { .fn = ticker_fired };
-
 	event_at_turn_end(&later);
+}
+
+void
+ticker_stop(void)
+{
+	event_later_cancel(&later);
+	timer_cancel(&timer);
 }

@@ -7,5 +7,7 @@
 void ticker_touch(void);
 /* Does what is due. The timer calls it; tests do after they moved the clock. */
 void ticker_run(void);
+/* Nothing is left that could wait (tests). */
+void ticker_stop(void);
 
 #endif
