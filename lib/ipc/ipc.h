@@ -55,7 +55,8 @@ struct ipc_handler {
 	 * saves the copy where the handler puts the bytes elsewhere anyway. */
 	bool in_place;
 };
-/* Answers and frees rq. fd (or -1) is duplicated, not taken. */
+/* Answers and frees rq. fd (or -1) is duplicated, not taken. (A peer may send a note
+ * where a call belongs, or the other way round: either ending fits both.) */
 void ipc_reply(struct ipc_request *rq, struct str payload, int fd);
 void ipc_done(struct ipc_request *rq);
 /* The stream of a CALL: 1 and a chunk (good until the next call), 0 at its end, -1 when

@@ -102,8 +102,11 @@ struct request {
 	size_t unread;   /* bytes in chunks */
 	size_t consumed; /* bytes read since the last CREDIT */
 	struct co_queue reader;
-	bool *freed;                 /* tells the one who called a direct handler */
 	struct request *next, *prev; /* all of a link, notes too */
+};
+
+struct slot {
+	struct request *request; /* NULL: free */
 };
 
 /* Who is at the other end, for as long as the link or one of its requests lives. */
@@ -137,8 +140,8 @@ struct ipc_link {
 	struct co_queue sent;   /* those who wait until less is pending */
 	VEC(struct call) calls; /* by the low half of their id */
 	VEC(uint32_t) free_calls;
-	VEC(struct request *) slots; /* requests with an answer, likewise */
-	struct request *requests;    /* all of them, notes too */
+	VEC(struct slot) slots;   /* requests that want an answer, likewise */
+	struct request *requests; /* all of them, notes too */
 	size_t streams_in;
 	size_t held; /* bytes of payloads and chunks that requests keep */
 };

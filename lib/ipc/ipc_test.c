@@ -676,9 +676,55 @@ break_rules(void *arg)
 	close_both();
 }
 
+/* A length that is too large is no reason to make room, however little of it came. */
+static void
+half_header(void *arg)
+{
+	(void)arg;
+	open_pair();
+	CHECK(write(raw[0], "\xff\xff\xff\xff\0", 5) == 5);
+	co_yield ();
+	co_yield ();
+	CHECK(theirs->in.room < 1000);
+	CHECK(write(raw[0], "1234567", 7) == 7);
+	wait_closed(1);
+	CHECK(was_logged("above the limit"));
+	close(raw[0]);
+	close_both();
+}
+
+TEST(a_large_length_makes_no_room)
+{
+	in_loop(half_header);
+}
+
 TEST(a_broken_frame_closes_the_link)
 {
 	in_loop(break_rules);
+}
+
+/* A note to who answers calls, a call to who takes notes: nobody falls over. */
+static void
+wrong_kind(void *arg)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct str reply;
+
+	(void)arg;
+	open_both();
+	ipc_link_note(ours, ECHO, STR("x"), -1);
+	ipc_link_note(ours, IN_PLACE, STR("x"), -1);
+	CHECK(ipc_link_call(ours, TELL, STR("y"), -1, arena, &reply, NULL, soon()) == 0);
+	CHECK_STR(reply, "");
+	CHECK_INT((long long)told, 1);
+	CHECK(ipc_link_call(ours, ECHO, STR("z"), -1, arena, &reply, NULL, soon()) == 0);
+	CHECK_STR(reply, "z");
+	close_both();
+}
+
+TEST(notes_and_calls_may_be_mixed_up)
+{
+	in_loop(wrong_kind);
 }
 
 /* Rules that need more than one frame to be broken. */

@@ -356,11 +356,12 @@ parse_kept(struct ipc_link *l)
 		buf_add(&l->in, str_from(buf_str(&kept), used));
 }
 
-/* The size of the frame that begins in l->in; 0: not known yet. */
+/* The size of the frame that begins in l->in; 0: not known yet. parse() has seen every
+ * whole header, so it is within the limit. */
 static size_t
 expected(const struct ipc_link *l)
 {
-	return l->in.len < 4 ? 0 : FRAME_HEADER + get_u32(l->in.data);
+	return l->in.len < FRAME_HEADER ? 0 : FRAME_HEADER + get_u32(l->in.data);
 }
 
 static bool

@@ -12,208 +12,213 @@ enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 
 enum { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
 /* envelope.flags */
 enum {
-	ENVELOPE_8BIT = 1,	    /* BODY=8BITMIME */
-	ENVELOPE_SMTPUTF8 = 2,	    /* RFC 6531 */
-	ENVELOPE_LOCAL = 4,	    /* came through sendmail/pickup */
-	ENVELOPE_BOUNCE = 8,	    /* made by bounce */
-	ENVELOPE_FORWARDED = 16,    /* made by local */
-	ENVELOPE_HOLD = 32,	    /* goes on hold */
-	ENVELOPE_NO_MAPPING = 64,   /* receive_override_options and the like */
+	ENVELOPE_8BIT = 1,        /* BODY=8BITMIME */
+	ENVELOPE_SMTPUTF8 = 2,    /* RFC 6531 */
+	ENVELOPE_LOCAL = 4,       /* came through sendmail/pickup */
+	ENVELOPE_BOUNCE = 8,      /* made by bounce */
+	ENVELOPE_FORWARDED = 16,  /* made by local */
+	ENVELOPE_HOLD = 32,       /* goes on hold */
+	ENVELOPE_NO_MAPPING = 64, /* receive_override_options and the like */
 	ENVELOPE_REQUIRETLS = 128,
-	ENVELOPE_REWRITE = 256,	    /* header rewriting for local clients applies */
+	ENVELOPE_REWRITE = 256, /* header rewriting for local clients applies */
 };
-#define rcpt_FIELDS(FIELD, LIST)                                                           \
-	FIELD(STR, address)  /* as rewritten; no <> */                                     \
-	FIELD(STR, original) /* X-Original-To: as given by the client; none = address */   \
-	FIELD(STR, orcpt)    /* "rfc822;user@example": ORCPT decoded, or none */           \
+#define rcpt_FIELDS(FIELD, LIST) \
+	FIELD(STR, address)  /* as rewritten; no <> */ \
+	FIELD(STR, original) /* X-Original-To: as given by the client; none = address */ \
+	FIELD(STR, orcpt)    /* "rfc822;user@example": ORCPT decoded, or none */ \
 	FIELD(U8, notify)
 IPC_STRUCT(rcpt)
 
-/* envelope.attributes that cleanup adds: an address the message was delivered to before. */
+/* envelope.attributes that cleanup adds: an address the message was delivered to before.
+ */
 #define ATTRIBUTE_DELIVERED "delivered_to="
 
-#define envelope_FIELDS(FIELD, LIST)                                                       \
-	FIELD(STR, queue_id)                                                               \
-	FIELD(U64, arrival_us)	/* when the message began to arrive, since 1970 */         \
-	FIELD(STR, sender)	/* empty: <> */                                            \
-	FIELD(STR, envid)	/* ENVID decoded, or none */                               \
-	FIELD(U8, ret)                                                                     \
-	FIELD(U32, flags)                                                                  \
-	FIELD(STR, client_name)                                                            \
-	FIELD(STR, client_address)                                                         \
-	FIELD(STR, client_port)                                                            \
-	FIELD(STR, helo)                                                                   \
-	FIELD(STR, protocol)	/* SMTP, ESMTP; none for local mail */                     \
-	FIELD(STR, sasl_method)                                                            \
-	FIELD(STR, sasl_username)                                                          \
-	FIELD(STR, sasl_sender)                                                            \
-	FIELD(STRS, attributes) /* further ones, "name=value" */                           \
+#define envelope_FIELDS(FIELD, LIST) \
+	FIELD(STR, queue_id) \
+	FIELD(U64, arrival_us) /* when the message began to arrive, since 1970 */ \
+	FIELD(STR, sender)     /* empty: <> */ \
+	FIELD(STR, envid)      /* ENVID decoded, or none */ \
+	FIELD(U8, ret) \
+	FIELD(U32, flags) \
+	FIELD(STR, client_name) \
+	FIELD(STR, client_address) \
+	FIELD(STR, client_port) \
+	FIELD(STR, helo) \
+	FIELD(STR, protocol) /* SMTP, ESMTP; none for local mail */ \
+	FIELD(STR, sasl_method) \
+	FIELD(STR, sasl_username) \
+	FIELD(STR, sasl_sender) \
+	FIELD(STRS, attributes) /* further ones, "name=value" */ \
 	LIST(rcpt, rcpts)
 IPC_STRUCT(envelope)
 
 /* ---- smtpd, pickup, bounce, local -> cleanup: one message; content follows as a stream,
- * lines ending in LF, dots unstuffed. cleanup's own Received: etc. are added there. ---- */
-#define submit_REQUEST(FIELD, LIST)                                                        \
-	FIELD(STR, envelope)	  /* encoded; queue_id may be empty: cleanup makes one */  \
-	FIELD(STR, received)	  /* the Received: header to put first, or none */         \
-	FIELD(STR, origin)	  /* "name[addr]" or "local", for log lines */             \
-	FIELD(STRS, prepend)	  /* header lines to put in front */                      \
-	FIELD(U8, crashes)	  /* cleanup processes that died under this one already */
-#define submit_REPLY(FIELD, LIST)                                                          \
-	FIELD(U8, verdict)	  /* enum verdict; ACCEPT: it survives a power cut */      \
-	FIELD(STR, code)                                                                   \
-	FIELD(STR, text)                                                                   \
-	FIELD(STR, queue_id)                                                               \
-	FIELD(U16, smtp_code)	  /* of the reply to the client, or 0 */
+ * lines ending in LF, dots unstuffed. cleanup's own Received: etc. are added there. ----
+ */
+#define submit_REQUEST(FIELD, LIST) \
+	FIELD(STR, envelope) /* encoded; queue_id may be empty: cleanup makes one */ \
+	FIELD(STR, received) /* the Received: header to put first, or none */ \
+	FIELD(STR, origin)   /* "name[addr]" or "local", for log lines */ \
+	FIELD(STRS, prepend) /* header lines to put in front */ \
+	FIELD(U8, crashes)   /* cleanup processes that died under this one already */
+#define submit_REPLY(FIELD, LIST) \
+	FIELD(U8, verdict) /* enum verdict; ACCEPT: it survives a power cut */ \
+	FIELD(STR, code) \
+	FIELD(STR, text) \
+	FIELD(STR, queue_id) \
+	FIELD(U16, smtp_code) /* of the reply to the client, or 0 */
 IPC_RPC(submit, 1)
 
 /* ---- cleanup -> spool: the finished message. Small content comes in the request; a body
  * too large for it follows as a stream and is stored in a file of its own. ---- */
-#define spool_put_REQUEST(FIELD, LIST)                                                     \
-	FIELD(STR, queue_id)                                                               \
-	FIELD(U64, arrival_us)                                                             \
-	FIELD(U32, recipients)                                                             \
-	FIELD(BOOL, hold)                                                                  \
-	FIELD(STR, envelope)                                                               \
-	FIELD(STR, content)	  /* all of it, or its first part when `large` */          \
-	FIELD(BOOL, large)	  /* the rest follows as a stream */                       \
-	FIELD(BOOL, corrupt)	  /* not mail to be delivered: a file in corrupt/ for the admin */
-#define spool_put_REPLY(FIELD, LIST)                                                       \
-	FIELD(U32, error)	  /* errno; 0: durable. ENOSPC: 452 */                     \
+#define spool_put_REQUEST(FIELD, LIST) \
+	FIELD(STR, queue_id) \
+	FIELD(U64, arrival_us) \
+	FIELD(U32, recipients) \
+	FIELD(BOOL, hold) \
+	FIELD(STR, envelope) \
+	FIELD(STR, content)  /* all of it, or its first part when `large` */ \
+	FIELD(BOOL, large)   /* the rest follows as a stream */ \
+	FIELD(BOOL, corrupt) /* not mail to be delivered: a file in corrupt/ for the \
+				admin */
+#define spool_put_REPLY(FIELD, LIST) \
+	FIELD(U32, error) /* errno; 0: durable. ENOSPC: 452 */ \
 	FIELD(U64, mid)
 IPC_RPC(spool_put, 2)
 
 /* ---- qmgr -> spool ---- */
 /* What happened to recipients of a message. */
 enum spool_state_kind {
-	SPOOL_DONE = 1,	    /* these recipients are finished: delivered */
+	SPOOL_DONE = 1,     /* these recipients are finished: delivered */
 	SPOOL_FAILED = 2,   /* finished, and their failure must be reported */
 	SPOOL_DEFERRED = 3, /* try again at `when` */
 	SPOOL_NOTIFIED = 4, /* their notice was accepted by cleanup */
 	SPOOL_HOLD = 5,
-	SPOOL_RELEASE = 6,  /* from hold, into deferred with wake time `when` */
-	SPOOL_EXPIRE = 7,   /* treat as expired at the next attempt */
-	SPOOL_WAKE = 8,	    /* flush, requeue: wake time becomes `when` */
-	SPOOL_FINISHED = 9, /* the message ends here */
+	SPOOL_RELEASE = 6,     /* from hold, into deferred with wake time `when` */
+	SPOOL_EXPIRE = 7,      /* treat as expired at the next attempt */
+	SPOOL_WAKE = 8,        /* flush, requeue: wake time becomes `when` */
+	SPOOL_FINISHED = 9,    /* the message ends here */
 	SPOOL_DELAY_SENT = 10, /* the delay notice was handed on */
 };
-#define spool_state_FIELDS(FIELD, LIST)                                                    \
-	FIELD(U64, mid)                                                                    \
-	FIELD(U8, kind)                                                                    \
-	FIELD(U64, when_us)                                                                \
-	FIELD(STR, rcpts)  /* u32 indices into envelope.rcpts, big endian; empty: all */   \
-	FIELD(STR, status) /* "4.4.1" */                                                   \
-	FIELD(STR, reason) /* text for mailq, log and DSN */                               \
+#define spool_state_FIELDS(FIELD, LIST) \
+	FIELD(U64, mid) \
+	FIELD(U8, kind) \
+	FIELD(U64, when_us) \
+	FIELD(STR, rcpts)  /* u32 indices into envelope.rcpts, big endian; empty: all */ \
+	FIELD(STR, status) /* "4.4.1" */ \
+	FIELD(STR, reason) /* text for mailq, log and DSN */ \
 	FIELD(STR, detail) /* encoded struct dsn_detail, for notices */
 IPC_STRUCT(spool_state)
-#define dsn_detail_FIELDS(FIELD, LIST)                                                     \
-	FIELD(STR, remote_mta)	/* "dns; mx.example" without the type, or none */          \
-	FIELD(STR, diagnostic)	/* the remote reply, or none */                            \
-	FIELD(U8, diagnostic_is_smtp)                                                      \
+#define dsn_detail_FIELDS(FIELD, LIST) \
+	FIELD(STR, remote_mta) /* "dns; mx.example" without the type, or none */ \
+	FIELD(STR, diagnostic) /* the remote reply, or none */ \
+	FIELD(U8, diagnostic_is_smtp) \
 	FIELD(U64, when_us)
 IPC_STRUCT(dsn_detail)
 /* Written before the answer, flushed within 100 ms. */
 #define spool_update_REQUEST(FIELD, LIST) LIST(spool_state, states)
-#define spool_update_REPLY(FIELD, LIST)	  FIELD(U32, error)
+#define spool_update_REPLY(FIELD, LIST)   FIELD(U32, error)
 IPC_RPC(spool_update, 3)
-/* After this call spool sends a spool_message note for each live message, then for each new
- * one, and spool_moved notes. The reply comes after the last of the old ones. */
+/* After this call spool sends a spool_message note for each live message, then for each
+ * new one, and spool_moved notes. The reply comes after the last of the old ones. */
 #define spool_watch_REQUEST(FIELD, LIST) FIELD(U32, unused)
-#define spool_watch_REPLY(FIELD, LIST)	 FIELD(U64, messages)
+#define spool_watch_REPLY(FIELD, LIST)   FIELD(U64, messages)
 IPC_RPC(spool_watch, 4)
-#define spool_at_FIELDS(FIELD, LIST) FIELD(U32, segment) FIELD(U32, offset) FIELD(U32, length)
+#define spool_at_FIELDS(FIELD, LIST) \
+	FIELD(U32, segment) FIELD(U32, offset) FIELD(U32, length)
 IPC_STRUCT(spool_at)
-#define spool_message_NOTE(FIELD, LIST)                                                    \
-	FIELD(U64, mid)                                                                    \
-	FIELD(U32, segment)                                                                \
-	FIELD(U32, offset)                                                                 \
-	FIELD(U32, length)	/* of the record */                                        \
-	FIELD(U64, size)	/* of the content */                                       \
-	FIELD(STR, queue_id)                                                               \
-	FIELD(U64, arrival_us)                                                             \
-	FIELD(U64, wake_us)	/* 0: at once */                                           \
-	FIELD(BOOL, hold)                                                                  \
-	FIELD(BOOL, expire)                                                                \
-	FIELD(STR, envelope)	/* new mail only, else none: read it at the position */    \
-	LIST(spool_at, states)	/* its state records, oldest first */
+#define spool_message_NOTE(FIELD, LIST) \
+	FIELD(U64, mid) \
+	FIELD(U32, segment) \
+	FIELD(U32, offset) \
+	FIELD(U32, length) /* of the record */ \
+	FIELD(U64, size)   /* of the content */ \
+	FIELD(STR, queue_id) \
+	FIELD(U64, arrival_us) \
+	FIELD(U64, wake_us) /* 0: at once */ \
+	FIELD(BOOL, hold) \
+	FIELD(BOOL, expire) \
+	FIELD(STR, envelope)   /* new mail only, else none: read it at the position */ \
+	LIST(spool_at, states) /* its state records, oldest first */
 IPC_NOTE(spool_message, 5)
-/* Where a message and its state records are by now: the cleaner moved them, or an update left
- * it alive with more records (sent before that update's reply). */
-#define spool_moved_NOTE(FIELD, LIST)                                                      \
-	FIELD(U64, mid)                                                                    \
-	FIELD(U32, segment)                                                                \
-	FIELD(U32, offset)                                                                 \
-	FIELD(U32, length)                                                                 \
+/* Where a message and its state records are by now: the cleaner moved them, or an update
+ * left it alive with more records (sent before that update's reply). */
+#define spool_moved_NOTE(FIELD, LIST) \
+	FIELD(U64, mid) \
+	FIELD(U32, segment) \
+	FIELD(U32, offset) \
+	FIELD(U32, length) \
 	LIST(spool_at, states)
 IPC_NOTE(spool_moved, 6)
 
 /* ---- delivery agents <-> qmgr ---- */
 /* An agent's worker says what it can do; qmgr then sends `deliver` calls over this link.
  * Again whenever `slots` changed (0: finish what you have, send no more). */
-#define agent_ready_NOTE(FIELD, LIST)                                                      \
-	FIELD(STR, transport)	/* the service name of master.cf */                        \
-	FIELD(U32, slots)	/* deliveries at a time */
+#define agent_ready_NOTE(FIELD, LIST) \
+	FIELD(STR, transport) /* the service name of master.cf */ \
+	FIELD(U32, slots)     /* deliveries at a time */
 IPC_NOTE(agent_ready, 10)
 
-#define deliver_REQUEST(FIELD, LIST)                                                       \
-	FIELD(STR, envelope)	/* encoded, with only the recipients of this delivery */   \
-	FIELD(STR, nexthop)                                                                \
-	FIELD(U64, size)	/* of the whole content */                                 \
-	FIELD(STR, content)	/* all of it, or its first part ... */                     \
-	FIELD(U64, rest)	/* ... and this many bytes in the descriptor sent along */ \
-	FIELD(U64, active_us)	/* when qmgr took it up: delays=a ends there */            \
-	FIELD(BOOL, probe)	/* address verification: do not deliver */                 \
-	FIELD(BOOL, expired)	/* last attempt */
+#define deliver_REQUEST(FIELD, LIST) \
+	FIELD(STR, envelope) /* encoded, with only the recipients of this delivery */ \
+	FIELD(STR, nexthop) \
+	FIELD(U64, size)      /* of the whole content */ \
+	FIELD(STR, content)   /* all of it, or its first part ... */ \
+	FIELD(U64, rest)      /* ... and this many bytes in the descriptor sent along */ \
+	FIELD(U64, active_us) /* when qmgr took it up: delays=a ends there */ \
+	FIELD(BOOL, probe)    /* address verification: do not deliver */ \
+	FIELD(BOOL, expired)  /* last attempt */
 /* One for each recipient, in the order of the request. */
-#define outcome_FIELDS(FIELD, LIST)                                                        \
-	FIELD(U8, verdict)	/* ACCEPT delivered, TEMPFAIL, PERMFAIL */                 \
-	FIELD(STR, code)	/* 2.0.0 ... */                                            \
-	FIELD(STR, text)	/* what stands in the parentheses of the log line */       \
-	FIELD(STR, detail)	/* encoded dsn_detail */                                   \
-	FIELD(BOOL, relayed)	/* handed to a host that does DSN itself */                \
+#define outcome_FIELDS(FIELD, LIST) \
+	FIELD(U8, verdict)       /* ACCEPT delivered, TEMPFAIL, PERMFAIL */ \
+	FIELD(STR, code)         /* 2.0.0 ... */ \
+	FIELD(STR, text)         /* what stands in the parentheses of the log line */ \
+	FIELD(STR, detail)       /* encoded dsn_detail */ \
+	FIELD(BOOL, relayed)     /* handed to a host that does DSN itself */ \
 	FIELD(BOOL, to_next_hop) /* TEMPFAIL is the destination's, not the message's */
 IPC_STRUCT(outcome)
-#define deliver_REPLY(FIELD, LIST)                                                         \
-	LIST(outcome, outcomes)                                                            \
-	FIELD(BOOL, site_down)	/* no conversation with the nexthop: suspend it */         \
-	FIELD(STR, site_code)                                                              \
+#define deliver_REPLY(FIELD, LIST) \
+	LIST(outcome, outcomes) \
+	FIELD(BOOL, site_down) /* no conversation with the nexthop: suspend it */ \
+	FIELD(STR, site_code) \
 	FIELD(STR, site_text)
 IPC_RPC(deliver, 11)
 
-/* ---- local, virtual -> their own children, one for each uid (lib/agent/writer.h) ---- */
-#define mailbox_REQUEST(FIELD, LIST)                                                       \
-	FIELD(STR, path)	/* Maildir: ends in / */                                   \
-	FIELD(STR, headers)                                                                \
-	FIELD(STR, sender)                                                                 \
-	FIELD(STR, content)	/* as in deliver; the descriptor comes along */            \
-	FIELD(U64, rest)                                                                   \
-	FIELD(U64, limit)                                                                  \
+/* ---- local, virtual -> their own children, one for each uid (lib/agent/writer.h) ----
+ */
+#define mailbox_REQUEST(FIELD, LIST) \
+	FIELD(STR, path) /* Maildir: ends in / */ \
+	FIELD(STR, headers) \
+	FIELD(STR, sender) \
+	FIELD(STR, content) /* as in deliver; the descriptor comes along */ \
+	FIELD(U64, rest) \
+	FIELD(U64, limit) \
 	FIELD(STR, locks)
 #define mailbox_REPLY(FIELD, LIST) FIELD(U8, verdict) FIELD(STR, code) FIELD(STR, text)
 IPC_RPC(mailbox, 13)
 
 /* ---- qmgr -> bounce: one notice about some recipients ---- */
 enum { NOTICE_FAILURE = 1, NOTICE_DELAY = 2, NOTICE_SUCCESS = 3 };
-#define notice_rcpt_FIELDS(FIELD, LIST)                                                    \
-	FIELD(STR, address)                                                                \
-	FIELD(STR, original)                                                               \
-	FIELD(STR, orcpt)                                                                  \
-	FIELD(STR, action)	/* failed, delayed, delivered, relayed, expanded */        \
-	FIELD(STR, code)                                                                   \
-	FIELD(STR, text)                                                                   \
+#define notice_rcpt_FIELDS(FIELD, LIST) \
+	FIELD(STR, address) \
+	FIELD(STR, original) \
+	FIELD(STR, orcpt) \
+	FIELD(STR, action) /* failed, delayed, delivered, relayed, expanded */ \
+	FIELD(STR, code) \
+	FIELD(STR, text) \
 	FIELD(STR, detail)
 IPC_STRUCT(notice_rcpt)
-#define notice_REQUEST(FIELD, LIST)                                                        \
-	FIELD(U8, kind)                                                                    \
-	FIELD(STR, envelope)                                                               \
-	LIST(notice_rcpt, rcpts)                                                           \
-	FIELD(U64, size)                                                                   \
-	FIELD(STR, content)	/* as in deliver */                                        \
-	FIELD(U64, rest)                                                                   \
+#define notice_REQUEST(FIELD, LIST) \
+	FIELD(U8, kind) \
+	FIELD(STR, envelope) \
+	LIST(notice_rcpt, rcpts) \
+	FIELD(U64, size) \
+	FIELD(STR, content) /* as in deliver */ \
+	FIELD(U64, rest) \
 	FIELD(U64, retry_until_us)
-#define notice_REPLY(FIELD, LIST)                                                          \
-	FIELD(U8, verdict)	/* ACCEPT: handed on, or none was due */                   \
-	FIELD(STR, queue_id)	/* of the notice, or none */                               \
+#define notice_REPLY(FIELD, LIST) \
+	FIELD(U8, verdict)   /* ACCEPT: handed on, or none was due */ \
+	FIELD(STR, queue_id) /* of the notice, or none */ \
 	FIELD(STR, text)
 IPC_RPC(notice, 12)
 
@@ -221,23 +226,24 @@ IPC_RPC(notice, 12)
 enum dns_status { DNS_OK, DNS_NXDOMAIN, DNS_NODATA, DNS_TEMPFAIL };
 enum {
 	DNS_VALIDATE = 1, /* use the validating context; `secure` means something */
-	DNS_HOSTS = 2,	  /* A and AAAA: /etc/hosts in nsswitch order as well */
+	DNS_HOSTS = 2,    /* A and AAAA: /etc/hosts in nsswitch order as well */
 };
-#define dns_rr_FIELDS(FIELD, LIST)                                                         \
-	FIELD(U16, type)                                                                   \
-	FIELD(U16, preference)	/* MX, SRV priority */                                     \
-	FIELD(U16, weight)                                                                 \
-	FIELD(U16, port)                                                                   \
-	FIELD(U32, ttl)                                                                    \
-	FIELD(STR, data)	/* A, AAAA: text form; MX, PTR, NS, CNAME, SRV: a name without */ \
-				/* its last dot ("" is the root); TXT: joined; others: rdata */
+#define dns_rr_FIELDS(FIELD, LIST) \
+	FIELD(U16, type) \
+	FIELD(U16, preference) /* MX, SRV priority */ \
+	FIELD(U16, weight) \
+	FIELD(U16, port) \
+	FIELD(U32, ttl) \
+	FIELD(STR, \
+		data) /* A, AAAA: text form; MX, PTR, NS, CNAME, SRV: a name without */ \
+		      /* its last dot ("" is the root); TXT: joined; others: rdata */
 IPC_STRUCT(dns_rr)
 #define dns_REQUEST(FIELD, LIST) FIELD(STR, name) FIELD(U16, type) FIELD(U32, flags)
-#define dns_REPLY(FIELD, LIST)                                                             \
-	FIELD(U8, status)                                                                  \
-	FIELD(BOOL, secure)                                                                \
-	FIELD(STR, name)	/* after CNAMEs */                                         \
-	FIELD(STR, reason)	/* "Host not found, try again" ... for DNS_TEMPFAIL */     \
+#define dns_REPLY(FIELD, LIST) \
+	FIELD(U8, status) \
+	FIELD(BOOL, secure) \
+	FIELD(STR, name)   /* after CNAMEs */ \
+	FIELD(STR, reason) /* "Host not found, try again" ... for DNS_TEMPFAIL */ \
 	LIST(dns_rr, records)
 IPC_RPC(dns, 20)
 
@@ -247,41 +253,47 @@ IPC_RPC(dns, 20)
 IPC_RPC(proxy, 21)
 
 /* ---- anybody <-> broker, over the socket that master gave to the worker ---- */
-#define connect_REQUEST(FIELD, LIST)                                                       \
-	FIELD(STR, peer)	/* a service ("cleanup"), or a configured endpoint */
-#define connect_REPLY(FIELD, LIST)                                                         \
-	FIELD(U32, error)	/* errno; 0: the connected descriptor comes along */
+#define connect_REQUEST(FIELD, LIST) \
+	FIELD(STR, peer) /* a service ("cleanup"), or a configured endpoint */
+#define connect_REPLY(FIELD, LIST) \
+	FIELD(U32, error) /* errno; 0: the connected descriptor comes along */
 IPC_RPC(connect, 30)
 
 /* ---- commands (root, mail owner) -> qmgr, through public/qmgr ---- */
 enum queue_action {
-	QUEUE_DELETE = 1, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_REQUEUE, QUEUE_EXPIRE, QUEUE_FLUSH,
+	QUEUE_DELETE = 1,
+	QUEUE_HOLD,
+	QUEUE_RELEASE,
+	QUEUE_REQUEUE,
+	QUEUE_EXPIRE,
+	QUEUE_FLUSH,
 };
-#define queue_change_REQUEST(FIELD, LIST)                                                  \
-	FIELD(U8, action)                                                                  \
-	FIELD(STRS, queue_ids)	/* empty: all */                                           \
-	FIELD(STRS, queues)	/* names given after the ids; empty: all */
-#define queue_change_REPLY(FIELD, LIST)                                                    \
-	FIELD(U32, error)                                                                  \
-	FIELD(STRS, changed)	/* the ids that were */
+#define queue_change_REQUEST(FIELD, LIST) \
+	FIELD(U8, action) \
+	FIELD(STRS, queue_ids) /* empty: all */ \
+	FIELD(STRS, queues)    /* names given after the ids; empty: all */
+#define queue_change_REPLY(FIELD, LIST) \
+	FIELD(U32, error) \
+	FIELD(STRS, changed) /* the ids that were */
 IPC_RPC(queue_change, 40)
-/* Each message as showq and postcat need it; called again with the last mid until empty. */
-#define queue_entry_FIELDS(FIELD, LIST)                                                    \
-	FIELD(U64, mid)                                                                    \
-	FIELD(STR, queue)	/* active, deferred, hold, incoming */                     \
-	FIELD(STR, queue_id)                                                               \
-	FIELD(U64, arrival_us)                                                             \
-	FIELD(U64, size)                                                                   \
-	FIELD(BOOL, expire)                                                                \
-	FIELD(U32, segment)                                                                \
-	FIELD(U32, offset)                                                                 \
-	FIELD(U32, length)                                                                 \
+/* Each message as showq and postcat need it; called again with the last mid until empty.
+ */
+#define queue_entry_FIELDS(FIELD, LIST) \
+	FIELD(U64, mid) \
+	FIELD(STR, queue) /* active, deferred, hold, incoming */ \
+	FIELD(STR, queue_id) \
+	FIELD(U64, arrival_us) \
+	FIELD(U64, size) \
+	FIELD(BOOL, expire) \
+	FIELD(U32, segment) \
+	FIELD(U32, offset) \
+	FIELD(U32, length) \
 	LIST(spool_at, states)
 IPC_STRUCT(queue_entry)
-#define queue_list_REQUEST(FIELD, LIST)                                                    \
-	FIELD(U64, after)	/* mid; 0: from the start */                               \
-	FIELD(U32, most)                                                                   \
-	FIELD(STRS, queue_ids)	/* empty: all */
+#define queue_list_REQUEST(FIELD, LIST) \
+	FIELD(U64, after) /* mid; 0: from the start */ \
+	FIELD(U32, most) \
+	FIELD(STRS, queue_ids) /* empty: all */
 #define queue_list_REPLY(FIELD, LIST) LIST(queue_entry, entries)
 IPC_RPC(queue_list, 41)
 

@@ -9,6 +9,7 @@
 enum {
 	ARENAS_KEPT = 64,
 	CREDIT_FROM = IPC_WINDOW / 4, /* not for every little chunk */
+	COROUTINE_COST = 16 * 1024,   /* counted as memory that a request holds */
 };
 
 static struct {
@@ -53,7 +54,7 @@ static struct request *
 request_find(struct ipc_link *l, uint32_t id)
 {
 	uint32_t slot = id_slot(id);
-	struct request *rq = slot < l->slots.n ? l->slots.items[slot] : NULL;
+	struct request *rq = slot < l->slots.n ? l->slots.items[slot].request : NULL;
 
 	return rq && rq->id == id ? rq : NULL;
 }
@@ -84,6 +85,9 @@ request_new(struct ipc_link *l, const struct frame *f, const struct ipc_handler 
 	return rq;
 }
 
+/* The one whose direct handler is being called. */
+static const struct request *running;
+
 /* Leaves the link's books. */
 static void
 request_unlink(struct request *rq)
@@ -97,7 +101,7 @@ request_unlink(struct request *rq)
 	else
 		l->requests = rq->next;
 	if (!rq->is_note)
-		l->slots.items[id_slot(rq->id)] = NULL;
+		l->slots.items[id_slot(rq->id)].request = NULL;
 	if (!rq->ended)
 		l->streams_in--;
 	link_release(l, rq->held + rq->unread);
@@ -108,8 +112,8 @@ request_free(struct request *rq)
 {
 	if (rq->pub.link)
 		request_unlink(rq);
-	if (rq->freed)
-		*rq->freed = true;
+	if (running == rq)
+		running = NULL;
 	mem_free(rq->reading);
 	while (rq->first) {
 		struct chunk *c = rq->first;
@@ -135,15 +139,11 @@ request_main(void *arg)
 static void
 run_direct(struct request *rq)
 {
-	bool freed = false;
-
-	rq->freed = &freed;
+	running = rq;
 	rq->handler->run(&rq->pub);
-	if (freed)
-		return;
-	rq->freed = NULL;
-	if (rq->handler->in_place)
+	if (running == rq && rq->handler->in_place)
 		rq->pub.payload = STR_NONE;
+	running = NULL;
 }
 
 /* The place of a CALL among those that are in hand; false: a broken id. */
@@ -156,7 +156,7 @@ claim_slot(struct ipc_link *l, uint32_t id)
 		return link_malformed(l, "makes too many calls");
 	while (l->slots.n <= slot)
 		(void)vec_push(&l->slots);
-	if (l->slots.items[slot])
+	if (l->slots.items[slot].request)
 		return link_malformed(l, "used the id of a call that is in hand");
 	return true;
 }
@@ -175,7 +175,7 @@ request_take_call(struct ipc_link *l, const struct frame *f, struct str payload,
 		return false;
 	rq = request_new(l, f, h);
 	if (!rq->is_note)
-		l->slots.items[id_slot(f->id)] = rq;
+		l->slots.items[id_slot(f->id)].request = rq;
 	rq->pub.fd = *fd;
 	*fd = -1;
 	if (h->direct && h->in_place) {
@@ -184,7 +184,7 @@ request_take_call(struct ipc_link *l, const struct frame *f, struct str payload,
 		rq->pub.payload = arena_str(rq->pub.arena, payload);
 		rq->held = payload.len;
 	}
-	rq->held += sizeof(*rq);
+	rq->held += h->direct ? sizeof(*rq) : COROUTINE_COST;
 	if (!link_hold(l, rq->held)) {
 		request_free(rq);
 		return false;
@@ -196,15 +196,9 @@ request_take_call(struct ipc_link *l, const struct frame *f, struct str payload,
 	return !l->closing;
 }
 
-void
-ipc_done(struct ipc_request *pub)
-{
-	struct request *rq = request_of(pub);
-
-	ensure(rq->is_note);
-	request_free(rq);
-}
-
+/* Whether something is a call or a note is the peer's choice, not a mistake of the
+ * handler: the answer to a note is dropped, a call that was only taken note of gets an
+ * empty one. */
 void
 ipc_reply(struct ipc_request *pub, struct str payload, int fd)
 {
@@ -213,10 +207,15 @@ ipc_reply(struct ipc_request *pub, struct str payload, int fd)
 		.kind = FRAME_REPLY, .id = rq->id, .type = (uint16_t)pub->type
 	};
 
-	ensure(!rq->is_note);
-	if (pub->link)
+	if (pub->link && !rq->is_note)
 		link_send(pub->link, &f, payload, fd);
 	request_free(rq);
+}
+
+void
+ipc_done(struct ipc_request *pub)
+{
+	ipc_reply(pub, STR_NONE, -1);
 }
 
 bool

@@ -56,10 +56,9 @@ parse_bytes(struct str text, unsigned char out[16])
 {
 	char z[INET6_ADDRSTRLEN];
 
-	if (text.len >= sizeof(z) || memchr(text.data ? text.data : "", 0, text.len))
+	if (text.len == 0 || text.len >= sizeof(z) || str_chr(text, 0) >= 0)
 		return -1;
-	if (text.len > 0)
-		memcpy(z, text.data, text.len);
+	memcpy(z, text.data, text.len);
 	z[text.len] = 0;
 	if (inet_pton(AF_INET, z, out) == 1)
 		return AF_INET;

@@ -165,7 +165,7 @@ TEST(descriptors_pass_unix_sockets)
 	char path[200], text[10];
 	struct why why;
 	struct stat st;
-	int listener, client, server, fd;
+	int listener, client, server, null, fd;
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
@@ -184,9 +184,9 @@ TEST(descriptors_pass_unix_sockets)
 	CHECK(net_peer_cred(server, &pid, &uid, &gid) == 0);
 	CHECK(pid == getpid() && uid == geteuid());
 
-	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	CHECK(net_send_fd(client, STR("x"), fd) == 0);
-	close(fd);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	CHECK(net_send_fd(client, STR("x"), null) == 0);
+	close(null);
 	CHECK(net_recv_fd(server, text, sizeof(text), &fd) == 1);
 	CHECK(fd >= 0 && read(fd, text, 1) == 0);
 	close(fd);

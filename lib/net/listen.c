@@ -44,24 +44,35 @@ endpoint_parse(struct str text, struct endpoint *out)
 }
 
 static int
-add_socket(const struct addrinfo *at, int backlog, struct net_fds *out)
+bound_socket(const struct addrinfo *at, int backlog)
 {
-	int fd CLEANUP(fd_close) = -1, on = 1;
+	int on = 1, fd;
 
-	if (out->n == COUNT(out->fd)) {
-		errno = ENFILE;
-		return -1;
-	}
 	fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (at->ai_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, at->ai_addr, at->ai_addrlen) < 0 || listen(fd, backlog) < 0)
+	if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, backlog) == 0)
+		return fd;
+	fd_close(&fd);
+	return -1;
+}
+
+static int
+add_socket(const struct addrinfo *at, int backlog, struct net_fds *out)
+{
+	int fd;
+
+	if (out->n == COUNT(out->fd)) {
+		errno = ENFILE;
+		return -1;
+	}
+	fd = bound_socket(at, backlog);
+	if (fd < 0)
 		return -1;
 	out->fd[out->n++] = fd;
-	fd = -1;
 	return 0;
 }
 
@@ -166,23 +177,18 @@ int
 net_listen_unix(const char *path, mode_t mode, int backlog, struct why *why)
 {
 	struct sockaddr_un at;
-	int fd CLEANUP(fd_close) = -1, made;
+	int fd;
 
 	if (unix_address(path, &at, why) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || (unlink(path) < 0 && errno != ENOENT)) {
-		why_errno(why, "4.3.0", path);
-		return -1;
-	}
-	if (bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ||
-		chmod(path, mode) < 0 || listen(fd, backlog) < 0) {
-		why_errno(why, "4.3.0", path);
-		return -1;
-	}
-	made = fd;
-	fd = -1;
-	return made;
+	if (fd >= 0 && (unlink(path) == 0 || errno == ENOENT) &&
+		bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 &&
+		chmod(path, mode) == 0 && listen(fd, backlog) == 0)
+		return fd;
+	why_errno(why, "4.3.0", path);
+	fd_close(&fd);
+	return -1;
 }
 
 int
