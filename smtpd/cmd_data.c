@@ -25,7 +25,7 @@ cmd_data(struct session *s, struct str rest)
 	if (!policy_data(s))
 		return reply_text(s, s->refusal);
 	message_begin(s, false);
-	reply(s, 354, "End data with <CR><LF>.<CR><LF>");
+	reply_text(s, STR("354 End data with <CR><LF>.<CR><LF>"));
 	if (!message_receive(s, false, 0))
 		return false;
 	return message_end(s);

@@ -2,35 +2,18 @@
  * and what we can do for it. */
 #include "session.h"
 
-/* The name goes into the Received: header and log lines: printable, without what has a
- * meaning there, and no longer than a domain may be. */
-static struct str
-clean_name(struct session *s, struct str rest)
-{
-	struct str name = str_sub(str_trim(rest), 0, HELO_MOST);
-	char *clean = arena_alloc(s->command, name.len + 1);
-
-	for (size_t i = 0; i < name.len; i++) {
-		unsigned char c = (unsigned char)name.data[i];
-
-		clean[i] = c < ' ' || c == 0x7f || strchr("<>()\"\\;", c) ? '?' : (char)c;
-	}
-	return str_of(clean, name.len);
-}
-
 /* What both do: asks smtpd_helo_restrictions, ends a transaction (section 4.1.4). */
 static bool
 introduce(struct session *s, struct str rest, const char *syntax)
 {
-	struct str name = clean_name(s, rest);
+	struct str name = str_sub(str_trim(rest), 0, HELO_MOST);
 
 	if (name.len == 0)
 		return reply(s, 501, "%s", syntax);
 	if (!policy_helo(s, name))
 		return reply_text(s, s->refusal);
 	session_reset_mail(s);
-	memcpy(s->helo_text, name.data, name.len);
-	s->helo = str_of(s->helo_text, name.len);
+	session_set_helo(s, name);
 	s->extensions = 0;
 	return true;
 }
@@ -111,31 +94,42 @@ withheld(struct session *s)
 	return not ;
 }
 
+/* Most clients are offered the same: the answer is made again only when it differs. */
+static void
+ehlo_text(struct session *s, unsigned not, struct buf *text)
+{
+	size_t last = 0; /* where the last line begins */
+
+	buf_clear(text);
+	buf_printf(text, "250-%.*s\r\n", STR_ARG(s->p->myhostname));
+	for (size_t i = 0; i < COUNT(keywords); i++) {
+		if (not &keywords[i].keyword)
+			continue;
+		last = text->len;
+		buf_addz(text, "250-");
+		buf_addz(text, keywords[i].text);
+		if (keywords[i].keyword == KEYWORD_SIZE && s->p->message_size_limit > 0)
+			buf_printf(text, " %lld", (long long)s->p->message_size_limit);
+		buf_addz(text, "\r\n");
+	}
+	text->data[last + 3] = ' ';
+}
+
 bool
 cmd_ehlo(struct session *s, struct str rest)
 {
-	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct ehlo_answer *answer = s->site->ehlo;
 	unsigned not ;
-	size_t last = 0; /* where the last line begins */
 
 	if (!introduce(s, rest, "Syntax: EHLO hostname"))
 		return false;
 	s->protocol = STR("ESMTP");
 	not = withheld(s);
-	buf_need(&text, 512);
-	buf_printf(&text, "250-%.*s\r\n", STR_ARG(s->p->myhostname));
-	for (size_t i = 0; i < COUNT(keywords); i++) {
-		if (not &keywords[i].keyword)
-			continue;
-		s->extensions |= keywords[i].extension;
-		last = text.len;
-		buf_addz(&text, "250-");
-		buf_addz(&text, keywords[i].text);
-		if (keywords[i].keyword == KEYWORD_SIZE && s->p->message_size_limit > 0)
-			buf_printf(&text, " %lld", (long long)s->p->message_size_limit);
-		buf_addz(&text, "\r\n");
-	}
-	text.data[last + 3] = ' ';
-	conn_write(s->conn, buf_str(&text));
+	for (size_t i = 0; i < COUNT(keywords); i++)
+		s->extensions |= not &keywords[i].keyword ? 0 : keywords[i].extension;
+	if (!answer->text.len || answer->withheld != not )
+		ehlo_text(s, not, &answer->text);
+	answer->withheld = not ;
+	conn_write(s->conn, buf_str(&answer->text));
 	return true;
 }

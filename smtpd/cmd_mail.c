@@ -90,5 +90,5 @@ cmd_mail(struct session *s, struct str rest)
 	s->t.sender = sender;
 	s->t.parameters = parameters;
 	s->t.arrival_us = time_wall_us();
-	return reply(s, 250, "2.1.0 Ok");
+	return reply_text(s, STR("250 2.1.0 Ok"));
 }

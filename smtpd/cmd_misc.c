@@ -9,14 +9,14 @@ cmd_rset(struct session *s, struct str rest)
 	if (rest.len)
 		return reply(s, 501, "5.5.4 Syntax: RSET");
 	session_reset_mail(s);
-	return reply(s, 250, "2.0.0 Ok");
+	return reply_text(s, STR("250 2.0.0 Ok"));
 }
 
 bool
 cmd_noop(struct session *s, struct str rest)
 {
 	(void)rest;
-	return reply(s, 250, "2.0.0 Ok");
+	return reply_text(s, STR("250 2.0.0 Ok"));
 }
 
 /* Says whether mail for the address would be taken, not whether it exists: section 7.3.
@@ -52,7 +52,7 @@ cmd_quit(struct session *s, struct str rest)
 {
 	if (rest.len && s->p->strict_rfc821_envelopes)
 		return reply(s, 501, "5.5.4 Syntax: QUIT");
-	reply(s, 221, "2.0.0 Bye");
+	reply_text(s, STR("221 2.0.0 Bye"));
 	s->closing = true;
 	return true;
 }
@@ -66,7 +66,7 @@ cmd_help(struct session *s, struct str rest)
 	for (size_t i = 0; i < VERBS; i++)
 		if (verbs[i].run) {
 			buf_addc(&names, ' ');
-			buf_addz(&names, verbs[i].name);
+			buf_add(&names, verbs[i].name);
 		}
 	return reply(s, 214, "2.0.0 Commands:%.*s", STR_ARG(buf_str(&names)));
 }

@@ -70,5 +70,5 @@ cmd_rcpt(struct session *s, struct str rest)
 	if (!s->t.queue_id[0])
 		open_message(s);
 	add_recipient(s, recipient, &parameters);
-	return reply(s, 250, "2.1.5 Ok");
+	return reply_text(s, STR("250 2.1.5 Ok"));
 }

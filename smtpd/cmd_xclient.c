@@ -143,7 +143,7 @@ cmd_xclient(struct session *s, struct str rest)
 	session_restart(s);
 	believe(s, &claims, &addr);
 	if (claims.helo.len)
-		s->helo = claims.helo;
+		session_set_helo(s, claims.helo);
 	if (claims.proto.len)
 		s->protocol =
 			str_case_is(claims.proto, "ESMTP") ? STR("ESMTP") : STR("SMTP");

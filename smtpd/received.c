@@ -58,42 +58,45 @@ date_text(time_t now)
 	return text;
 }
 
-/* Words of the client's inside a comment or a domain must not end it. */
-static struct str
-harmless(const struct session *s, struct str word)
+static void
+add_client(const struct session *s, struct buf *out)
 {
-	char *copy = arena_alloc(s->mail, word.len + 1);
-
-	for (size_t i = 0; i < word.len; i++) {
-		unsigned char c = (unsigned char)word.data[i];
-
-		copy[i] = c < ' ' || c == 0x7f || strchr("<>()\";\\", c) ? '?' : (char)c;
-	}
-	return str_of(copy, word.len);
+	buf_addz(out, "from ");
+	buf_add(out, s->helo.len ? s->helo : s->name);
+	buf_addz(out, " (");
+	buf_add(out, s->name);
+	buf_addz(out, s->peer.sa.ss_family == AF_INET6 ? " [IPv6:" : " [");
+	buf_add(out, s->address);
+	buf_addz(out, "])\n");
+	if (s->conn->tls && s->p->smtpd_tls_received_header)
+		add_tls(s, out);
+	buf_addc(out, '\t');
 }
 
 struct str
 received_header(const struct session *s)
 {
 	struct buf out CLEANUP(buf_free) = BUF_INIT;
-	const char *v6 = s->peer.sa.ss_family == AF_INET6 ? "IPv6:" : "";
 
 	buf_need(&out, 512);
-	if (s->p->smtpd_hide_client_session) {
-		buf_printf(&out, "Received: ");
-	} else {
-		buf_printf(&out, "Received: from %.*s (%.*s [%s%.*s])\n",
-			STR_ARG(harmless(s, s->helo.len ? s->helo : s->name)),
-			STR_ARG(harmless(s, s->name)), v6, STR_ARG(s->address));
-		if (s->conn->tls && s->p->smtpd_tls_received_header)
-			add_tls(s, &out);
-		buf_addc(&out, '\t');
+	buf_addz(&out, "Received: ");
+	if (!s->p->smtpd_hide_client_session)
+		add_client(s, &out);
+	buf_addz(&out, "by ");
+	buf_add(&out, s->p->myhostname);
+	buf_addz(&out, " (");
+	buf_add(&out, s->p->mail_name);
+	buf_addz(&out, ") with ");
+	buf_add(&out, protocol(s));
+	buf_addz(&out, " id ");
+	buf_addz(&out, s->t.queue_id);
+	if (s->t.rcpts.n == 1) { /* more would tell recipients about each other */
+		buf_addz(&out, "\n\tfor <");
+		buf_add(&out, address_quote(s->t.rcpts.items[0].address, s->mail));
+		buf_addc(&out, '>');
 	}
-	buf_printf(&out, "by %.*s (%.*s) with %.*s id %s", STR_ARG(s->p->myhostname),
-		STR_ARG(s->p->mail_name), STR_ARG(protocol(s)), s->t.queue_id);
-	if (s->t.rcpts.n == 1) /* more would tell recipients about each other */
-		buf_printf(&out, "\n\tfor <%.*s>",
-			STR_ARG(address_quote(s->t.rcpts.items[0].address, s->mail)));
-	buf_printf(&out, "; %s\n", date_text((time_t)(s->t.arrival_us / 1000000)));
+	buf_addz(&out, "; ");
+	buf_addz(&out, date_text((time_t)(s->t.arrival_us / 1000000)));
+	buf_addc(&out, '\n');
 	return arena_str(s->mail, buf_str(&out));
 }

@@ -1,6 +1,7 @@
 /* session.c -- one SMTP session from greeting to goodbye (RFC 5321 section 3). */
 #include "session.h"
 #include "service.h"
+#include <errno.h>
 
 /* Sessions that ended leave their memory to those that come. */
 #define POOL_MOST    64
@@ -95,6 +96,19 @@ session_name_client(struct session *s)
 	s->network = NETWORK_UNASKED;
 }
 
+void
+session_set_helo(struct session *s, struct str name)
+{
+	name = str_sub(name, 0, HELO_MOST);
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.data[i];
+
+		s->helo_text[i] =
+			c < ' ' || c == 0x7f || strchr("<>()\"\\;", c) ? '?' : (char)c;
+	}
+	s->helo = str_of(s->helo_text, name.len);
+}
+
 struct str
 session_queue_id(const struct session *s)
 {
@@ -169,6 +183,9 @@ session_early_bytes(struct session *s)
 	if (pending.len || s->conn->tls)
 		return pending;
 	n = recv(s->conn->io.fd, peeked, sizeof(peeked), MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN)
+		s->conn->io.readable =
+			false; /* saves the read that would find this out */
 	return n > 0 ? str_of(peeked, (size_t)n) : STR_NONE;
 }
 
@@ -219,7 +236,7 @@ session_greet(struct session *s)
 		reply_text(s, s->denied);
 		return;
 	}
-	reply(s, 220, "%.*s", STR_ARG(s->site->banner));
+	reply_text(s, s->site->banner);
 }
 
 /* smtpd_forbid_bare_newline = reject, for a command. */

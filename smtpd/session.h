@@ -77,6 +77,8 @@ SWITCHES void smtpd_session(struct conn *conn);
 SWITCHES enum dict_result session_client_is_ours(struct session *s);
 /* Composes s->client after name or address changed. */
 void session_name_client(struct session *s);
+/* Keeps the name of HELO, cut and without what has a meaning in a Received: header. */
+void session_set_helo(struct session *s, struct str name);
 /* "NOQUEUE" before there is a queue id. */
 struct str session_queue_id(const struct session *s);
 /* How long to wait for what comes next. */

@@ -211,7 +211,9 @@ site_open(const struct conf *conf)
 
 	site->conf = conf;
 	site->p = p;
-	site->banner = p->smtpd_banner;
+	site->arena = arena_new();
+	site->ehlo = arena_alloc(site->arena, sizeof(*site->ehlo));
+	site->banner = arena_printf(site->arena, "220 %.*s", STR_ARG(p->smtpd_banner));
 	site->bare_newline = bare_newline_parse(p->smtpd_forbid_bare_newline);
 	site->discard = keywords_parse(
 		p->smtpd_discard_ehlo_keywords, "smtpd_discard_ehlo_keywords");
@@ -249,6 +251,8 @@ site_close(struct site *site)
 		tls_context_free(site->tls);
 	route_close(site->route);
 	policy_close(site->policy);
+	buf_free(&site->ehlo->text);
+	arena_free(site->arena);
 	mem_free(site);
 }
 

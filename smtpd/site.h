@@ -36,6 +36,12 @@ enum {
 /* Reads a list of keywords; unknown words are ignored with a warning. */
 unsigned keywords_parse(struct str list, const char *parameter);
 
+/* The last answer to EHLO, and what it left out. */
+struct ehlo_answer {
+	struct buf text;
+	unsigned withheld;
+};
+
 struct site {
 	const struct conf *conf;
 	const struct params *p;
@@ -57,7 +63,9 @@ struct site {
 	struct tls_context *tls; /* NULL: none */
 	bool tls_required, tls_wrapper;
 	int tls_loglevel;
-	struct str banner;  /* "220 " is added */
+	struct str banner; /* "220 " and smtpd_banner */
+	struct ehlo_answer *ehlo;
+	struct arena *arena;
 	deadline_t checked; /* when the tables were last looked at */
 };
 

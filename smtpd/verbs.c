@@ -6,27 +6,27 @@ enum { VERB_UNKNOWN = VERBS - 1 };
 
 /* In the order of the disconnect line. */
 const struct verb verbs[VERBS] = {
-	{ "HELO", cmd_helo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
-	{ "EHLO", cmd_ehlo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
-	{ "XCLIENT", cmd_xclient, VERB_PRE_TLS },
-	{ "STARTTLS", cmd_starttls, VERB_PRE_TLS | VERB_LAST },
-	{ "MAIL", cmd_mail, 0 },
-	{ "RCPT", cmd_rcpt, 0 },
-	{ "DATA", cmd_data, VERB_LAST },
-	{ "BDAT", cmd_bdat, 0 },
-	{ "RSET", cmd_rset, VERB_JUNK },
-	{ "NOOP", cmd_noop, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
-	{ "VRFY", cmd_vrfy, VERB_LAST | VERB_JUNK },
-	{ "QUIT", cmd_quit, VERB_PRE_TLS },
-	{ "HELP", cmd_help, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
-	{ "UNKNOWN", NULL, 0 },
+	{ STR_INIT("HELO"), cmd_helo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ STR_INIT("EHLO"), cmd_ehlo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ STR_INIT("XCLIENT"), cmd_xclient, VERB_PRE_TLS },
+	{ STR_INIT("STARTTLS"), cmd_starttls, VERB_PRE_TLS | VERB_LAST },
+	{ STR_INIT("MAIL"), cmd_mail, 0 },
+	{ STR_INIT("RCPT"), cmd_rcpt, 0 },
+	{ STR_INIT("DATA"), cmd_data, VERB_LAST },
+	{ STR_INIT("BDAT"), cmd_bdat, 0 },
+	{ STR_INIT("RSET"), cmd_rset, VERB_JUNK },
+	{ STR_INIT("NOOP"), cmd_noop, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ STR_INIT("VRFY"), cmd_vrfy, VERB_LAST | VERB_JUNK },
+	{ STR_INIT("QUIT"), cmd_quit, VERB_PRE_TLS },
+	{ STR_INIT("HELP"), cmd_help, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
+	{ STR_INIT("UNKNOWN"), NULL, 0 },
 };
 
 static size_t
 verb_find(struct str word)
 {
 	for (size_t i = 0; i < VERB_UNKNOWN; i++)
-		if (str_case_is(word, verbs[i].name))
+		if (str_case_eq(word, verbs[i].name))
 			return i;
 	return VERB_UNKNOWN;
 }
@@ -123,21 +123,34 @@ verbs_run(struct session *s, struct str line)
 		return;
 	}
 	n = verb_find(word);
-	s->where = verbs[n].name;
+	s->where = verbs[n].name.data;
 	s->tried[n]++;
 	ok = n == VERB_UNKNOWN ? unknown_command(s, word, line) : run(s, &verbs[n], rest);
 	s->ok[n] += ok;
 	s->errors += !ok;
 }
 
-/* "=2", or "=1/2" when some failed. */
 static void
-count_show(struct buf *text, unsigned ok, unsigned all)
+add_number(struct buf *text, unsigned n)
 {
-	if (ok == all && all)
-		buf_printf(text, "=%u", ok);
-	else
-		buf_printf(text, "=%u/%u", ok, all);
+	if (n > 9)
+		add_number(text, n / 10);
+	buf_addc(text, (char)('0' + n % 10));
+}
+
+/* "mail=2 ", or "mail=1/2 " when some failed. */
+static void
+add_count(struct buf *text, struct str name, unsigned ok, unsigned all)
+{
+	for (size_t i = 0; i < name.len; i++)
+		buf_addc(text, ascii_lower(name.data[i]));
+	buf_addc(text, '=');
+	add_number(text, ok);
+	if (ok != all || all == 0) {
+		buf_addc(text, '/');
+		add_number(text, all);
+	}
+	buf_addc(text, ' ');
 }
 
 struct str
@@ -147,20 +160,13 @@ verbs_counts(const struct session *s, struct arena *arena)
 	unsigned ok = 0, all = 0;
 
 	for (size_t i = 0; i < VERBS; i++) {
-		char name[16];
-		size_t n = 0;
-
 		if (!s->tried[i])
 			continue;
-		for (; verbs[i].name[n]; n++)
-			name[n] = ascii_lower(verbs[i].name[n]);
-		buf_add(&text, str_of(name, n));
-		count_show(&text, s->ok[i], s->tried[i]);
-		buf_addc(&text, ' ');
+		add_count(&text, verbs[i].name, s->ok[i], s->tried[i]);
 		ok += s->ok[i];
 		all += s->tried[i];
 	}
-	buf_addz(&text, "commands");
-	count_show(&text, ok, all);
+	add_count(&text, STR("commands"), ok, all);
+	text.len--; /* the blank */
 	return arena_str(arena, buf_str(&text));
 }

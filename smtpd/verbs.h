@@ -13,7 +13,7 @@ enum {
 	VERB_JUNK = 4,    /* counts towards smtpd_junk_command_limit */
 };
 struct verb {
-	const char *name;
+	struct str name;
 	/* Runs the command; `rest` is what follows the verb, without its blanks in front.
 	 * False: it failed, which counts as an error of the client's. */
 	bool (*run)(struct session *s, struct str rest);
