@@ -1,1 +1,3 @@
 # tests
+include tests/powercut/local.mk
+EXTRA_DIST += tests/conf/postconf_test.py tests/conf/sets.expected

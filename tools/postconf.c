@@ -55,15 +55,15 @@ value_of(const struct printing *p, const struct name *n)
 static void
 print_name(const struct printing *p, const struct name *n)
 {
-	struct line l = { .fold = p->options->fold };
+	struct line l = { .fresh = true, .most = p->options->fold ? FOLD_MAIN_CF : 0 };
+	struct str value = p->options->names_only ? STR_NONE : value_of(p, n);
 
 	if (!p->options->no_names) {
 		line_add(&l, n->name);
 		if (!p->options->names_only)
 			line_add(&l, STR("="));
 	}
-	if (!p->options->names_only)
-		line_add(&l, value_of(p, n));
+	line_add(&l, value);
 	line_end(&l);
 }
 
@@ -97,17 +97,25 @@ print_names(const struct printing *p)
 			print_name(p, &p->names->list.items[i]);
 }
 
+/* Defaults can be shown where there is no main.cf. */
+static bool
+has_main_cf(const struct postconf_options *o)
+{
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+
+	buf_printf(&path, "%s/main.cf", o->directory);
+	return access(buf_cstr(&path), F_OK) == 0;
+}
+
 static struct conf *
 open_settings(const struct postconf_options *o, struct conf_issues *issues)
 {
-	struct conf *c = conf_open(o->directory, STR_NONE, &o->overrides, issues);
+	const char *directory = o->defaults && !has_main_cf(o) ? NULL : o->directory;
+	struct conf *c = conf_open(directory, STR_NONE, &o->overrides, issues);
 
-	for (size_t i = 0; i < issues->list.n; i++) {
-		const struct conf_issue *is = &issues->list.items[i];
-
-		if (is->fatal)
-			postconf_fatal(STR_FMT, STR_ARG(is->text));
-	}
+	for (size_t i = 0; i < issues->list.n; i++)
+		if (issues->list.items[i].fatal)
+			postconf_fatal(STR_FMT, STR_ARG(issues->list.items[i].text));
 	return c;
 }
 

@@ -59,13 +59,15 @@ void names_free(struct names *n);
 void names_warn(const struct names *n, const struct conf *c,
 	const struct service_rows *rows, struct arena *a);
 
-/* Words of text after what is already in the line, with one blank between them; broken at
- * 80 columns when folding. */
+/* Words behind what is already in the line, with one blank between them. */
 struct line {
 	size_t column;
-	bool fold;
+	bool fresh;  /* nothing is in it but blanks */
+	size_t most; /* fold behind this column; 0: do not */
 };
+enum { FOLD_MAIN_CF = 80, FOLD_MASTER_CF = 79 };
 void line_add(struct line *l, struct str text);
+void line_add_word(struct line *l, struct str word); /* blanks in it are kept */
 void line_break(struct line *l);
 void line_end(struct line *l);
 

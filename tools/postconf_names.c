@@ -30,6 +30,14 @@ add_name(struct names *n, struct str name, enum name_class class, struct str pre
 	map_set(n->known, name, (void *)(uintptr_t)n->list.n);
 }
 
+static enum name_class
+class_of(const struct param_info *p)
+{
+	if (p->legacy)
+		return NAME_USER;
+	return p->service_defined ? NAME_SERVICE : NAME_BUILTIN;
+}
+
 /* Names that were removed are none; old ones are shown when somebody uses them. */
 static void
 add_table(struct names *n, const struct conf *c)
@@ -41,7 +49,7 @@ add_table(struct names *n, const struct conf *c)
 		struct str name = str_c(p[i].name);
 
 		if (p[i].type != PT_REMOVED && (!p[i].legacy || conf_setting(c, name)))
-			add_name(n, name, NAME_BUILTIN, STR_NONE);
+			add_name(n, name, class_of(&p[i]), STR_NONE);
 	}
 }
 

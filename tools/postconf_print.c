@@ -3,28 +3,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LINE_MOST = 80, INDENT = 4 };
+enum { INDENT = 4 };
 
 void
 line_break(struct line *l)
 {
 	printf("\n%*s", INDENT, "");
 	l->column = INDENT;
+	l->fresh = true;
+}
+
+void
+line_add_word(struct line *l, struct str word)
+{
+	if (l->most > 0 && !l->fresh && l->column + 1 + word.len > l->most)
+		line_break(l);
+	if (!l->fresh) {
+		putchar(' ');
+		l->column++;
+	}
+	fwrite(word.data, 1, word.len, stdout);
+	l->column += word.len;
+	l->fresh = false;
 }
 
 void
 line_add(struct line *l, struct str text)
 {
-	for (struct str word; str_token(&text, " \t\r\n\f\v", &word);) {
-		if (l->fold && l->column > INDENT && l->column + 1 + word.len > LINE_MOST)
-			line_break(l);
-		else if (l->column > INDENT || (l->column > 0 && !l->fold)) {
-			putchar(' ');
-			l->column++;
-		}
-		fwrite(word.data, 1, word.len, stdout);
-		l->column += word.len;
-	}
+	for (struct str word; str_token(&text, " \t\r\n\f\v", &word);)
+		line_add_word(l, word);
 }
 
 void

@@ -87,26 +87,21 @@ with_braces(struct str argument, bool option_value, struct arena *a)
 	return arena_printf(a, "{" STR_FMT "}", STR_ARG(argument));
 }
 
+/* When folding, each option has a line of its own, and its value stays with it. */
 static void
 print_row(const struct service_row *row, bool fold, struct arena *a)
 {
-	struct line l = { .column = print_columns(row), .fold = fold };
+	struct line l = { .column = print_columns(row) };
 	bool options = true, value = false;
 
 	for (size_t i = 0; i < row->args.n; i++) {
 		struct str argument = row->args.items[i];
-		struct str text;
 
 		options = options && (value || str_starts(argument, STR("-")));
-		text = with_braces(argument, value, a);
 		if (fold && options && !value)
 			line_break(&l);
-		/* Blanks inside braces are part of the argument. */
-		if (str_starts(text, STR("{")) || value) {
-			printf("%s" STR_FMT, l.column > 4 ? " " : "", STR_ARG(text));
-			l.column += text.len + 1;
-		} else
-			line_add(&l, text);
+		l.most = fold && !options ? FOLD_MASTER_CF : 0;
+		line_add_word(&l, with_braces(argument, value, a));
 		value = options && !value && str_is(argument, "-o");
 	}
 	line_end(&l);

@@ -115,7 +115,7 @@ choose_else(struct expander *e, struct str rest, struct str *chosen)
 static int
 choose(struct expander *e, struct str rest, bool truth, struct str *chosen)
 {
-	struct str then, s;
+	struct str then, otherwise = STR_NONE, s;
 
 	*chosen = STR_NONE;
 	if (begins_with(rest, ':')) {
@@ -134,11 +134,10 @@ choose(struct expander *e, struct str rest, bool truth, struct str *chosen)
 			return mistake(e,
 				"\":\" expected at: \"..." STR_FMT "}>>>" STR_FMT "\"",
 				STR_ARG(then), STR_ARG(excerpt(s)));
-		if (s.len > 0 && !truth)
-			return choose_else(e, str_from(s, 1), chosen);
+		if (s.len > 0 && choose_else(e, str_from(s, 1), &otherwise) < 0)
+			return -1;
 	}
-	if (truth)
-		*chosen = then;
+	*chosen = truth ? then : otherwise;
 	return 0;
 }
 

@@ -140,6 +140,7 @@ static const struct {
 	{ "${{99999999999999999999} < {1}}",
 		"mac_exp_eval: bad conversion: 99999999999999999999" },
 	{ "$(a?{x)", "unbalanced {} in attribute expression: \"{x\"" },
+	{ "$(a?{x}:{y)", "unbalanced {} in attribute expression: \"{y\"" },
 	{ "${a?{bad$}}", "empty macro name: \"bad$\"" },
 	{ "${domain_to_ascii{\377}}", "domain_to_ascii: bad input: \"\377\"" },
 };

@@ -53,14 +53,22 @@ prefix_of(const struct sockaddr *netmask)
 	return n;
 }
 
+/* Asked for once: a process in its jail, which reads its configuration again at a reload, is
+ * refused the question, and might be alone in a network of its own by then. */
+static const struct ifaddrs *
+interfaces_at_start(void)
+{
+	static struct ifaddrs *all;
+
+	if (!all && getifaddrs(&all) < 0)
+		all = NULL;
+	return all;
+}
+
 static void
 local_addresses(address_list *list)
 {
-	struct ifaddrs *all;
-
-	if (getifaddrs(&all) < 0)
-		return;
-	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+	for (const struct ifaddrs *i = interfaces_at_start(); i; i = i->ifa_next) {
 		struct address a = { .loopback = (i->ifa_flags & IFF_LOOPBACK) != 0 };
 
 		if (!address_of(i->ifa_addr, &a) || !(i->ifa_flags & IFF_UP))
@@ -68,7 +76,6 @@ local_addresses(address_list *list)
 		a.prefix = prefix_of(i->ifa_netmask);
 		*vec_push(list) = a;
 	}
-	freeifaddrs(all);
 }
 
 static bool
