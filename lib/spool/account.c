@@ -178,6 +178,17 @@ account_moved(struct spool *s, struct entry *e, struct place to)
 	account_ghost(s, e, from.slot);
 }
 
+/* It never was: its record was torn by a power cut before anybody was told. */
+void
+account_dropped(struct spool *s, struct entry *e)
+{
+	ensure(e->n_states == 0);
+	add_live(s, e->where, -1)->messages--;
+	s->live -= e->body ? e->size : 0;
+	s->disk -= e->body ? e->size : 0;
+	index_remove(&s->index, e->mid);
+}
+
 /* The segment has a new number on the disk: what ended in it is forgotten. */
 void
 account_freed(struct spool *s, struct segment *g)

@@ -360,9 +360,7 @@ snapshots(struct spool *s)
 	}
 	if (k->items.n == 0)
 		copy_free(k);
-	memmove(s->crowded.items, s->crowded.items + i,
-		(s->crowded.n - i) * sizeof(*s->crowded.items));
-	s->crowded.n -= i;
+	vec_drop(&s->crowded, i);
 }
 
 /* ---- which segment ---- */

@@ -25,21 +25,6 @@ read_record(
 	return 0;
 }
 
-/* Damage must not be spread under a fresh seal. */
-static int
-check_message(const char *bytes, const struct record *r)
-{
-	struct message_head h;
-
-	if (message_head_get(bytes, r, &h) < 0)
-		return EBADMSG;
-	bytes += MESSAGE_HEAD;
-	if (crc32c(0, bytes, h.envelope) != h.envelope_crc ||
-		crc32c(0, bytes + h.envelope, h.content) != h.content_crc)
-		return EBADMSG;
-	return 0;
-}
-
 /* Messages and ends: as they are, but for the number of the segment. */
 static void
 copy_whole(struct copy_job *k, struct copy_item *item, struct arena *arena)
@@ -51,8 +36,10 @@ copy_whole(struct copy_job *k, struct copy_item *item, struct arena *arena)
 	item->bad_source = item->first_source;
 	item->error = read_record(from, arena, &bytes, &r);
 	if (!item->error && item->what == COPY_MESSAGE)
-		item->error =
-			r.sequence == item->mid ? check_message(bytes, &r) : EBADMSG;
+		/* Damage must not be spread under a fresh seal. */
+		item->error = r.sequence == item->mid && message_is_whole(bytes, &r)
+				      ? 0
+				      : EBADMSG;
 	if (item->error)
 		return;
 	if (item->what == COPY_MESSAGE)

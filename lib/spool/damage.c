@@ -37,31 +37,49 @@ damage_keep(struct spool *s, const struct segment *g, uint32_t from, uint32_t to
 			strerror(errno));
 }
 
-/* A header or a record that takes up the torn bytes. */
+bool
+is_flushed(const struct recovery *r, const struct segment *g, uint32_t offset)
+{
+	struct log_point at = { g->id.generation, offset };
+
+	return point_before(at, r->durable[g->stream]);
+}
+
+/* Bytes that say: nothing here. */
 static void
-cover(const struct bad_range *b, struct log_point durable)
+cover(const struct segment *g, const char *head, size_t len, uint32_t offset)
+{
+	if (write_at(g->fd, str_of(head, len), offset) < 0 || fdatasync(g->fd) < 0)
+		log_warn("spool: cannot cover torn bytes in segment %u: %s",
+			g->id.generation, strerror(errno));
+}
+
+void
+damage_cover_record(const struct segment *g, uint32_t offset, uint32_t length)
+{
+	char head[RECORD_HEADER];
+	struct record r = { .length = length, .head = RECORD_HEADER };
+
+	record_seal(head, &g->id, &r);
+	cover(g, head, sizeof(head), offset);
+}
+
+static void
+cover_range(const struct recovery *r, const struct bad_range *b)
 {
 	char head[BATCH_HEADER];
-	size_t len;
+	struct batch fill = { .offset = b->from,
+		.length = b->to - b->from,
+		.durable = r->durable[b->g->stream],
+		.stream = b->g->stream,
+		.flags = BATCH_FILL };
 
 	if (b->in_batch) {
-		struct record r = { .length = b->to - b->from, .head = RECORD_HEADER };
-
-		record_seal(head, &b->g->id, &r);
-		len = RECORD_HEADER;
-	} else {
-		struct batch fill = { .offset = b->from,
-			.length = b->to - b->from,
-			.durable = durable,
-			.stream = b->g->stream,
-			.flags = BATCH_FILL };
-
-		batch_put(head, &b->g->id, &fill);
-		len = BATCH_HEADER;
+		damage_cover_record(b->g, b->from, b->to - b->from);
+		return;
 	}
-	if (write_at(b->g->fd, str_of(head, len), b->from) < 0 || fdatasync(b->g->fd) < 0)
-		log_warn("spool: cannot cover torn bytes in segment %u: %s",
-			b->g->id.generation, strerror(errno));
+	batch_put(head, &b->g->id, &fill);
+	cover(b->g, head, sizeof(head), b->from);
 }
 
 /* Queue ids of messages whose states still tell of them, though their records are gone.
@@ -132,13 +150,11 @@ damage_judge(struct recovery *r)
 	find_missing_ends(r);
 	for (size_t i = 0; i < r->bad.n; i++) {
 		const struct bad_range *b = &r->bad.items[i];
-		struct log_point at = { b->g->id.generation, b->from };
-
 		if (b->from >= b->to)
 			continue;
-		if (!point_before(at, r->durable[b->g->stream])) {
-			if (!s->read_only && !b->missing_end)
-				cover(b, r->durable[b->g->stream]);
+		if (!is_flushed(r, b->g, b->from)) {
+			if (r->writes && !b->missing_end)
+				cover_range(r, b);
 			continue;
 		}
 		s->damaged = true;

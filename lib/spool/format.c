@@ -160,6 +160,17 @@ message_head_get(const char *record, const struct record *r, struct message_head
 										  : -1;
 }
 
+bool
+message_is_whole(const char *record, const struct record *r)
+{
+	const char *p = record + MESSAGE_HEAD;
+	struct message_head h;
+
+	return message_head_get(record, r, &h) == 0 &&
+	       crc32c(0, p, h.envelope) == h.envelope_crc &&
+	       crc32c(0, p + h.envelope, h.content) == h.content_crc;
+}
+
 /* ---- states ---- */
 int
 states_head_get(const char *record, const struct record *r, struct states_head *out)

@@ -108,6 +108,9 @@ void message_head_put(char *record, const struct message_head *m);
 int message_head_get(const char *record, const struct record *r, struct message_head *out)
 	MUST_CHECK;
 
+/* Are envelope and content what their CRCs say? Of a whole record. */
+bool message_is_whole(const char *record, const struct record *r);
+
 /* States: mid, count, then items of a u32 length and an encoded struct spool_state. */
 struct states_head {
 	uint64_t mid;

@@ -83,6 +83,7 @@ states_merge(const struct spool_state *in, size_t n, uint32_t recipients,
 	for (size_t i = n; i-- > 0;)
 		if (still_says_something(&m, &in[i]))
 			kept[--to] = i;
-	memmove(kept, kept + to, (n - to) * sizeof(*kept));
+	if (n > 0)
+		memmove(kept, kept + to, (n - to) * sizeof(*kept));
 	return n - to;
 }

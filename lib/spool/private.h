@@ -26,6 +26,16 @@ bool worker_collect(struct worker *w, bool wait);
 bool worker_is_idle(const struct worker *w);
 void worker_stop(struct worker *w); /* nothing may be queued any more */
 
+/* Removes the first k items. */
+#define vec_drop(v, k) \
+	do { \
+		if ((k) > 0) { \
+			(v)->n -= (k); \
+			memmove((v)->items, (v)->items + (k), \
+				(v)->n * sizeof(*(v)->items)); \
+		} \
+	} while (0)
+
 /* ---- the index (index.c): what the log holds, by mid ---- */
 struct place {
 	uint32_t slot, offset, length;
@@ -267,6 +277,7 @@ void account_end_moved(struct spool *s, struct tomb *t, struct place to);
 void account_moved(struct spool *s, struct entry *e, struct place to);
 void account_copy(struct spool *s, struct tomb *t, uint32_t slot); /* one more copy */
 void account_ghost(struct spool *s, struct entry *e, uint32_t slot);
+void account_dropped(struct spool *s, struct entry *e);
 void account_freed(struct spool *s, struct segment *g); /* its records are gone */
 bool segment_is_dead(const struct segment *g);
 void segment_check(struct spool *s, struct segment *g); /* frees it when dead */

@@ -247,8 +247,9 @@ barriers_run(struct spool *s, uint64_t ended, bool failed)
 		} else
 			b.fn(s, b.arg); /* may add others behind the n */
 	}
-	memmove(s->barriers.items + kept, s->barriers.items + n,
-		(s->barriers.n - n) * sizeof(*s->barriers.items));
+	if (n > kept)
+		memmove(s->barriers.items + kept, s->barriers.items + n,
+			(s->barriers.n - n) * sizeof(*s->barriers.items));
 	s->barriers.n -= n - kept;
 }
 

@@ -261,7 +261,7 @@ next_sequence(const struct recovery *r)
 void
 recover(struct spool *s)
 {
-	struct recovery r = { .s = s, .arena = arena_new() };
+	struct recovery r = { .s = s, .writes = !s->read_only, .arena = arena_new() };
 	bool read_only = s->read_only;
 
 	read_directory(s);
@@ -269,6 +269,7 @@ recover(struct spool *s)
 	for (size_t i = 0; i < s->segments.n; i++)
 		if (s->segments.items[i] && s->segments.items[i]->fd >= 0)
 			survey_segment(&r, s->segments.items[i]);
+	torn_messages(&r);
 	apply_states(&r);
 	s->read_only = read_only;
 	damage_missing(&r);
@@ -279,6 +280,7 @@ recover(struct spool *s)
 	mem_free(r.image);
 	vec_free(&r.states);
 	vec_free(&r.effects);
+	vec_free(&r.twins);
 	vec_free(&r.bad);
 	vec_free(&r.manifest);
 	if (read_only)

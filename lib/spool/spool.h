@@ -14,15 +14,15 @@ struct spool_where {
 
 /* ---- writing ---- */
 struct spool_options {
-	const char *directory;	   /* $queue_directory/log */
-	octets_t segment_size;	   /* 16 MB to 64 MB; tests use less */
-	octets_t reserve;	   /* bytes below which mail is refused (queue_minfree) */
-	msec_t state_flush;	   /* 100 */
-	octets_t slack;		   /* 256 MB: disk use <= 2 x live + slack */
-	/* Tests of the tests: deliberately broken builds. The second answers, and frees what
-	 * was copied, before the flush. */
+	const char *directory; /* $queue_directory/log */
+	octets_t segment_size; /* 16 MB to 64 MB; tests use less */
+	octets_t reserve;      /* bytes below which mail is refused (queue_minfree) */
+	msec_t state_flush;    /* 100 */
+	octets_t slack;        /* 256 MB: disk use <= 2 x live + slack */
+	/* Tests of the tests: deliberately broken builds. The second answers, and frees
+	 * what was copied, before the flush. */
 	bool broken_no_flush, broken_order;
-	int (*sync)(int fd);	   /* tests: instead of fdatasync() */
+	int (*sync)(int fd); /* tests: instead of fdatasync() */
 };
 struct spool;
 /* Locks, recovers (scans headers; damage is copied to corrupt/ and logged, and never
@@ -42,25 +42,27 @@ struct spool_entry {
 	size_t n_states;
 	struct str envelope; /* given to the done of spool_put() only, during that call */
 };
-bool spool_each(struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), void *arg);
+bool spool_each(
+	struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), void *arg);
 size_t spool_count(const struct spool *s);
 /* One of them; states are good until the next call. False: it ended, or never was. */
 bool spool_find(struct spool *s, uint64_t mid, struct spool_entry *out);
 
-/* Appends a message to the batch being gathered. done is called in the loop when the batch
- * was flushed (error 0) or failed (an errno; nothing of it will ever be delivered). body:
- * a finished, synced body file (spool_body_*), or NULL. */
+/* Appends a message to the batch being gathered. done is called in the loop when the
+ * batch was flushed (error 0) or failed (an errno; nothing of it will ever be delivered).
+ * body: a finished, synced body file (spool_body_*), or NULL. */
 struct spool_body;
-void spool_put(struct spool *s, const struct spool_put_request *m, struct spool_body *body,
+void spool_put(struct spool *s, const struct spool_put_request *m,
+	struct spool_body *body,
 	void (*done)(void *arg, int error, const struct spool_entry *e), void *arg);
 /* Large bodies: a file of their own from the start. */
 struct spool_body *spool_body_new(struct spool *s, int *error);
 BLOCKS int spool_body_write(struct spool_body *b, struct str bytes); /* -1 errno */
-BLOCKS int spool_body_finish(struct spool_body *b);		     /* sync */
+BLOCKS int spool_body_finish(struct spool_body *b);                  /* sync */
 void spool_body_abort(struct spool_body *b);
-/* Appends state records; written before it returns to the loop's end of turn, flushed within
- * state_flush. done: after the write (it survives the death of any process). Never fails for
- * lack of space (reserve). Unknown mids are ignored (they ended already). */
+/* Appends state records; written before it returns to the loop's end of turn, flushed
+ * within state_flush. done: after the write (it survives the death of any process). Never
+ * fails for lack of space (reserve). Unknown mids are ignored (they ended already). */
 void spool_update(struct spool *s, const struct spool_state *states, size_t n,
 	void (*done)(void *arg, int error), void *arg);
 /* Below the reserve, or no spare segment: new mail is answered 452. */
@@ -68,7 +70,8 @@ bool spool_full(const struct spool *s);
 /* Takes over reserve, state_flush and slack. */
 void spool_change(struct spool *s, const struct spool_options *o);
 /* Told when the cleaner moved a message. */
-void spool_on_moved(struct spool *s, void (*fn)(const struct spool_entry *e, void *arg), void *arg);
+void spool_on_moved(
+	struct spool *s, void (*fn)(const struct spool_entry *e, void *arg), void *arg);
 
 /* ---- reading ---- */
 struct spool_reader;
@@ -78,13 +81,13 @@ struct spool_content {
 	struct str queue_id;
 	struct str envelope; /* encoded struct envelope */
 	struct str content;  /* all of it, or its first part */
-	octets_t size;	     /* of the whole content */
-	int body_fd;	     /* the rest of it, from offset 0, or -1; the caller closes it */
+	octets_t size;       /* of the whole content */
+	int body_fd; /* the rest of it, from offset 0, or -1; the caller closes it */
 	uint64_t arrival_us;
 };
-/* 0; -1 with ESTALE when the place holds another record by now (it was moved or ended: ask
- * again), EBADMSG when it is damaged. BLOCKS (page cache or disk). envelope_only leaves
- * content empty and body_fd -1. */
+/* 0; -1 with ESTALE when the place holds another record by now (it was moved or ended:
+ * ask again), EBADMSG when it is damaged. BLOCKS (page cache or disk). envelope_only
+ * leaves content empty and body_fd -1. */
 BLOCKS int spool_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	bool envelope_only, struct arena *arena, struct spool_content *out);
 /* A state record (or a snapshot: several) at a place. */

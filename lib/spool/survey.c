@@ -12,9 +12,8 @@ found_message(
 
 	if (message_head_get(bytes, rec, &h) < 0)
 		return;
-	e = index_get(&s->index, rec->sequence);
-	if (e) { /* moved: one message, two records */
-		account_ghost(s, e, at.slot);
+	if (index_get(&s->index, rec->sequence)) { /* moved: one message, two records */
+		*vec_push(&r->twins) = (struct twin){ rec->sequence, at };
 		return;
 	}
 	e = entry_new(h.queue_id);

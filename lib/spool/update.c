@@ -163,9 +163,7 @@ states_write(struct spool *s)
 
 		c.fn(c.arg, error);
 	}
-	memmove(s->updates.items, s->updates.items + n,
-		(s->updates.n - n) * sizeof(*s->updates.items));
-	s->updates.n -= n;
+	vec_drop(&s->updates, n);
 }
 
 void
@@ -178,9 +176,7 @@ states_flushed(struct spool *s, size_t n)
 				: s->pending_base + s->pending_bytes.len;
 	buf_drop(&s->pending_bytes, (size_t)(upto - s->pending_base));
 	s->pending_base = upto;
-	memmove(s->pending.items, s->pending.items + n,
-		(s->pending.n - n) * sizeof(*s->pending.items));
-	s->pending.n -= n;
+	vec_drop(&s->pending, n);
 	s->pending_written -= n;
 	timer_cancel(&s->state_timer);
 	if (s->pending_written)

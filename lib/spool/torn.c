@@ -1,0 +1,72 @@
+/* torn.c -- messages whose heads reached the disk and whose rest did not, when the power
+ * went in the middle of a flush. Nobody was told that they are there.
+ *
+ * A start reads only heads. Behind the point up to which a stream is known to be flushed,
+ * contents are checked too: that is what one flush was about. */
+#include "recover.h"
+
+/* False: the flush that this record was part of may not have ended, and it is not whole.
+ */
+static bool
+is_good(struct recovery *r, struct place at)
+{
+	const struct segment *g = segment_of(r->s, at.slot);
+	struct record rec;
+	char *bytes CLEANUP(mem_free_at) = NULL;
+
+	if (is_flushed(r, g, at.offset))
+		return true;
+	bytes = mem_resize(NULL, at.length);
+	return read_at(g->fd, bytes, at.length, at.offset) == 0 &&
+	       record_get(bytes, at.length, &g->id, &rec) == 0 &&
+	       message_is_whole(bytes, &rec);
+}
+
+static void
+cover_torn(struct recovery *r, struct place at)
+{
+	if (r->writes)
+		damage_cover_record(segment_of(r->s, at.slot), at.offset, at.length);
+}
+
+/* Of two records of one message, one may be the cleaner's unfinished copy. */
+static void
+choose_twins(struct recovery *r)
+{
+	for (size_t i = 0; i < r->twins.n; i++) {
+		struct twin *t = &r->twins.items[i];
+		struct entry *e = index_get(&r->s->index, t->mid);
+
+		if (!is_good(r, t->where)) {
+			cover_torn(r, t->where);
+		} else if (!is_good(r, e->where)) {
+			struct place torn = e->where;
+
+			account_moved(r->s, e, t->where);
+			cover_torn(r, torn);
+		} else {
+			account_ghost(r->s, e, t->where.slot);
+		}
+	}
+}
+
+void
+torn_messages(struct recovery *r)
+{
+	VEC(uint64_t) torn = { 0 };
+
+	choose_twins(r);
+	for (size_t i = 0; i < r->s->index.room; i++) {
+		const struct entry *e = r->s->index.table[i];
+
+		if (e && !is_good(r, e->where))
+			*vec_push(&torn) = e->mid;
+	}
+	for (size_t i = 0; i < torn.n; i++) {
+		struct entry *e = index_get(&r->s->index, torn.items[i]);
+
+		cover_torn(r, e->where);
+		account_dropped(r->s, e);
+	}
+	vec_free(&torn);
+}
