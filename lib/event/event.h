@@ -10,8 +10,8 @@
 #include "base.h"
 
 /* ---- the loop ---- */
-void event_init(void);	  /* once, before anything else here; after every fork too */
-void event_run(void);	  /* until event_stop(); returns to main */
+void event_init(void); /* once, before anything else here; after every fork too */
+void event_run(void);  /* until event_stop(); returns to main */
 void event_stop(void);
 /* Runs fn once, at the end of this turn of the loop, before the next epoll_wait: the
  * place where everything pending is written once. The struct must stay until then. */
@@ -31,12 +31,13 @@ deadline_t event_now(void); /* the time at the start of this turn, milliseconds 
 struct co;
 enum co_stack {
 	CO_STACK_SMALL, /* 32 KB virtual: our own code */
-	CO_STACK_LARGE, /* 256 KB virtual: enters foreign libraries (OpenSSL, PCRE2 ...) */
+	CO_STACK_LARGE, /* 256 KB virtual: enters foreign libraries (OpenSSL, PCRE2 ...)
+			 */
 };
 /* Starts fn(arg) at the end of the ready list; it runs when the caller next waits or
  * returns to the loop. Guard pages below each stack; stacks are pooled. */
 struct co *co_spawn(void (*fn)(void *), void *arg, enum co_stack stack);
-struct co *co_self(void); /* NULL outside coroutines */
+struct co *co_self(void);       /* NULL outside coroutines */
 void co_name(const char *name); /* static text, for panics and the stack census */
 const char *co_name_of(const struct co *co); /* NULL: has none */
 /* Makes the pending wait of co, and each later one, fail with ECANCELED. */
@@ -44,7 +45,7 @@ void co_cancel(struct co *co);
 bool co_cancelled(void); /* is the calling one cancelled? */
 /* Within the calling coroutine: no cancellation while > 0 (clean-up work). */
 void co_shield(int change);
-SWITCHES void co_yield(void); /* lets the others run once */
+SWITCHES void co_yield (void);           /* lets the others run once */
 SWITCHES int co_sleep(deadline_t until); /* 0; -1 ECANCELED */
 
 /* Children end before their scope does: co_scope_end cancels those still there when
@@ -77,14 +78,16 @@ size_t co_count(void); /* coroutines alive */
 /* ---- descriptors: one persistent edge-triggered registration each ---- */
 struct io {
 	int fd;
-	bool readable, writable; /* set by the loop; clear them at EAGAIN (io_* do) */
-	bool hangup; /* the peer sends no more, or the connection broke; data may be left */
+	bool readable, writable; /* set by the loop; cleared at EAGAIN (io_* do) */
+	bool hangup; /* the peer sends no more, or the connection broke; data may be left
+		      */
 	struct co *reader, *writer; /* at most one coroutine waits in each direction */
-	/* Instead of coroutines: called in the loop on any event. Set after io_open(); may
-	 * close io, and free it. */
+	/* Instead of coroutines: called in the loop on any event. Set after io_open();
+	 * may close io, and free it. */
 	void (*on_event)(struct io *io);
 	void *arg;
 	bool stream; /* a short read has emptied it */
+	bool writes_watched;
 };
 /* Sets O_NONBLOCK, registers and fills in all of *io; -1 errno. Both directions count as
  * ready until tried. A plain file is always ready. */
@@ -93,6 +96,10 @@ int io_open(struct io *io, int fd);
  * closed already. */
 void io_close(struct io *io);
 int io_detach(struct io *io); /* unregisters, gives the descriptor back */
+/* For those with on_event who write themselves: a write said EAGAIN. Clears writable;
+ * from then on the poller tells when there is room again. (Not before: a Unix socket
+ * would wake its writer each time the peer reads.) */
+void io_write_blocked(struct io *io);
 SWITCHES int io_wait_read(struct io *io, deadline_t patience);
 SWITCHES int io_wait_write(struct io *io, deadline_t patience);
 /* As read(2)/write(2) etc., waiting where those would block. Tries first. */
@@ -131,11 +138,12 @@ void event_after_fork(void);
 
 /* ---- blocking work in helper threads ---- */
 /* Runs fn(arg) in the pool and waits for it to end; errno is what fn left there.
- * Cancellation is held back until fn ended. Outside coroutines it simply runs fn. Threads start on first use, at most `event_offload_threads` (default 4). */
+ * Cancellation is held back until fn ended. Outside coroutines it simply runs fn. Threads
+ * start on first use, at most `event_offload_threads` (default 4). */
 SWITCHES void event_offload(void (*fn)(void *), void *arg);
 extern int event_offload_threads;
-/* For long-lived helper threads of one's own (the spool's flusher): posts fn(arg) from any
- * thread to run in the loop. */
+/* For long-lived helper threads of one's own (the spool's flusher): posts fn(arg) from
+ * any thread to run in the loop. */
 void event_post(void (*fn)(void *), void *arg);
 
 #endif

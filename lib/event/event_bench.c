@@ -104,10 +104,11 @@ bench_timers(void)
 static void
 echo(void *arg)
 {
-	char byte;
+	char data[64];
+	ssize_t n;
 
-	while (io_read(arg, &byte, 1, DEADLINE_NEVER) == 1)
-		if (io_write_all(arg, str_of(&byte, 1), DEADLINE_NEVER) < 0)
+	while ((n = io_read(arg, data, sizeof(data), DEADLINE_NEVER)) > 0)
+		if (io_write_all(arg, str_of(data, (size_t)n), DEADLINE_NEVER) < 0)
 			return;
 }
 
@@ -118,7 +119,7 @@ bench_sockets(void)
 	struct co_scope scope;
 	struct io a, b;
 	int fds[2];
-	char byte;
+	char data[64];
 
 	ensure(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
 	ensure(io_open(&a, fds[0]) == 0 && io_open(&b, fds[1]) == 0);
@@ -127,7 +128,7 @@ bench_sockets(void)
 	begin = time_monotonic_us();
 	for (int i = 0; i < ROUND_TRIPS; i++) {
 		ensure(io_write_all(&a, STR("x"), DEADLINE_NEVER) == 0);
-		ensure(io_read(&a, &byte, 1, deadline_in(1000000)) == 1);
+		ensure(io_read(&a, data, sizeof(data), deadline_in(1000000)) == 1);
 	}
 	tell("a round trip over a socket pair", ROUND_TRIPS);
 	io_close(&a);

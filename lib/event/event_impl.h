@@ -8,6 +8,7 @@
 /* ---- loop.c ---- */
 /* Registers io with the poller for the given EPOLL* bits; -1 errno. */
 int loop_watch(struct io *io, unsigned events);
+int loop_watch_more(struct io *io, unsigned events); /* those instead, from now on */
 /* Ends that, and forgets events of this turn that have not been delivered yet. */
 void loop_unwatch(struct io *io);
 
@@ -79,7 +80,8 @@ struct post {
 void post_add(struct post *post); /* any thread */
 void post_init(void);
 void post_close(void);
-void offload_reset(void);
+void post_forked(void); /* in the child, before post_close() */
+void offload_forked(void);
 void timer_run(deadline_t now);
 /* How long the poller may sleep: milliseconds, -1 for ever. */
 int timer_patience(deadline_t now);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 enum {
-	EDGES = EPOLLIN | EPOLLOUT | EPOLLRDHUP | (int)EPOLLET,
+	EDGES = EPOLLIN | EPOLLRDHUP | (int)EPOLLET,
 	CONNECT_RETRY = 10, /* ms, while the backlog of a Unix socket is full */
 };
 
@@ -33,6 +33,16 @@ io_open(struct io *io, int fd)
 		return -1;
 	io->stream = is_stream(fd);
 	return 0;
+}
+
+void
+io_write_blocked(struct io *io)
+{
+	io->writable = false;
+	if (io->writes_watched)
+		return;
+	io->writes_watched = true;
+	ensure(loop_watch_more(io, (unsigned)EDGES | EPOLLOUT) == 0);
 }
 
 /* Coroutines that wait here learn from EBADF that they must not touch io any more. */
@@ -94,7 +104,10 @@ io_wait_write(struct io *io, deadline_t patience)
 		errno = EBADF;
 		return -1;
 	}
-	return io->writable ? 0 : wait_for(io, &io->writer, patience);
+	if (io->writable)
+		return 0;
+	io_write_blocked(io);
+	return wait_for(io, &io->writer, patience);
 }
 
 /* A cancelled coroutine gets no further just because its peer never pauses. */

@@ -15,6 +15,7 @@ static struct epoll_event batch[BATCH];
 static int batch_at, batch_n; /* batch[batch_at] and later are not delivered yet */
 static deadline_t now;
 static bool running, stopping, unfinished;
+static pid_t owner; /* the process that this loop was made in */
 
 deadline_t
 event_now(void)
@@ -22,12 +23,25 @@ event_now(void)
 	return now;
 }
 
-int
-loop_watch(struct io *io, unsigned events)
+static int
+control(struct io *io, int what, unsigned events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = io };
 
-	return epoll_ctl(poller, EPOLL_CTL_ADD, io->fd, &e);
+	return epoll_ctl(poller, what, io->fd, &e);
+}
+
+int
+loop_watch(struct io *io, unsigned events)
+{
+	return control(io, EPOLL_CTL_ADD, events);
+}
+
+/* What is ready at this moment counts as an event. */
+int
+loop_watch_more(struct io *io, unsigned events)
+{
+	return control(io, EPOLL_CTL_MOD, events);
 }
 
 /* Explicitly: closing a descriptor of which another process holds a copy would leave the
@@ -118,6 +132,7 @@ event_init(void)
 	event_after_fork();
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	ensure(poller >= 0);
+	owner = getpid();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	now = time_monotonic();
@@ -126,16 +141,21 @@ event_init(void)
 	post_init();
 }
 
+/* The helper threads did not come along, and one of them may have held a lock. But tests
+ * come here without a fork, with the threads alive. */
 void
 event_after_fork(void)
 {
 	if (poller < 0)
 		return;
+	if (owner != getpid()) {
+		post_forked();
+		offload_forked();
+	}
 	fd_close(&poller);
 	signal_close();
 	post_close();
 	child_reset();
-	offload_reset();
 	listen_reset();
 	timer_reset();
 	later_reset();

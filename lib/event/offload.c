@@ -128,9 +128,8 @@ event_offload(void (*fn)(void *), void *arg)
 	errno = job.error;
 }
 
-/* After a fork: the threads did not come along, one of them may have held the lock. */
 void
-offload_reset(void)
+offload_forked(void)
 {
 	pthread_mutex_init(&lock, NULL);
 	pthread_cond_init(&more, NULL);

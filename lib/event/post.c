@@ -79,11 +79,19 @@ post_init(void)
 	ensure(loop_watch(&io, EPOLLIN | EPOLLET) == 0);
 }
 
-/* After a fork: the threads did not come along, one of them may have held the lock. */
+void
+post_forked(void)
+{
+	pthread_mutex_init(&lock, NULL);
+}
+
 void
 post_close(void)
 {
 	fd_close(&io.fd);
-	pthread_mutex_init(&lock, NULL);
-	first = NULL;
+	for (struct post *post = take_all(), *next; post; post = next) {
+		next = post->next;
+		if (post->allocated)
+			mem_free(post);
+	}
 }

@@ -46,6 +46,7 @@ enum {
 	PAINT = 0xa5,
 	NAMES_MOST = 64,
 };
+#define PAINT_WORD 0xa5a5a5a5a5a5a5a5U
 
 static const struct {
 	size_t size;
@@ -90,6 +91,13 @@ stack_low(const struct co *co)
 	return (char *)(uintptr_t)co + room_for_co() - kinds[co->stack].size;
 }
 
+/* Memcheck takes what is below the stack pointer for unreadable: no census there. */
+static bool
+census_taken(void)
+{
+	return CO_CENSUS && !RUNNING_ON_VALGRIND;
+}
+
 static struct stack_note *
 note_of(struct co *co)
 {
@@ -105,6 +113,8 @@ guard_size(void)
 		page = (size_t)sysconf(_SC_PAGESIZE);
 	return page;
 }
+
+static bool census_taken(void);
 
 static struct co *
 stack_map(enum co_stack kind)
@@ -124,7 +134,7 @@ stack_map(enum co_stack kind)
 	co->stack = kind;
 	note_of(co)->valgrind = VALGRIND_STACK_REGISTER(low, low + size);
 	__lsan_register_root_region(low, size);
-	if (CO_CENSUS)
+	if (census_taken())
 		memset(low, PAINT, (size_t)((char *)co - low));
 	return co;
 }
@@ -142,14 +152,15 @@ stack_unmap(struct co *co)
 
 /* ---- census ---- */
 
-/* The lowest byte that is not paint any more. Reads frames' red zones, so it must not be
+/* The lowest word that is not paint any more. Reads frames' red zones, so it must not be
  * checked itself. */
 __attribute__((no_sanitize("address"))) static char *
 paint_end(const struct co *co)
 {
-	const volatile char *p = stack_low(co);
+	const volatile uint64_t *p = (void *)stack_low(co);
+	const volatile uint64_t *top = (const void *)co;
 
-	while (p < (const char *)co && *p == (char)PAINT)
+	while (p < top && *p == PAINT_WORD)
 		p++;
 	return (char *)(uintptr_t)p;
 }
@@ -186,7 +197,7 @@ co_census(void (*each)(const char *name, size_t deepest, void *arg), void *arg)
 size_t
 co_deepest(enum co_stack stack)
 {
-	if (!CO_CENSUS)
+	if (!census_taken())
 		return 0;
 	for (struct co *co = co_each(NULL); co; co = co_each(co))
 		if (co->stack == stack)
@@ -221,7 +232,7 @@ stack_give(struct co *co)
 
 	__asan_unpoison_memory_region(
 		stack_low(co), (size_t)((char *)co - stack_low(co)));
-	if (CO_CENSUS) {
+	if (census_taken()) {
 		char *from = paint_end(co);
 
 		census_note(co);

@@ -223,6 +223,8 @@ link_flush(void *arg)
 		return;
 	result = out_write(&l->out, l->io.fd);
 	l->blocked = result == 1;
+	if (l->blocked)
+		io_write_blocked(&l->io);
 	if (result == 2)
 		timer_set(&l->again, deadline_in(FD_PATIENCE), link_again, l);
 	if (result < 0) {
