@@ -35,7 +35,7 @@ service_next_session(void)
 }
 
 bool
-service_draining(void)
+service_stopping(void)
 {
 	return false;
 }

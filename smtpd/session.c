@@ -283,7 +283,7 @@ session_turn(struct session *s)
 	}
 	arena_reset(s->command);
 	/* Nothing may be half done when this process is to end. */
-	if (service_draining() && !s->t.open && !s->closing)
+	if (service_stopping() && !s->t.open && !s->closing)
 		session_lost(s, CONN_CANCELED, STR_NONE);
 }
 
