@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 struct dict_builder {
@@ -108,18 +107,20 @@ dict_build(struct str spec, mode_t mode, struct why *why)
 /* ---- changing ---- */
 
 /* Opens the table for one that changes it. Whoever waited for the lock of a file that was
- * replaced meanwhile takes the new one. */
+ * replaced meanwhile takes the new one. It is another kind of lock than Postfix's
+ * (flock): readers wait for that one, and need not wait for us. */
 static int
 lock_newest(const char *path)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat mine, newest;
 	int fd;
 
 	for (;;) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			return -1;
-		if (flock(fd, LOCK_EX) < 0 || fstat(fd, &mine) < 0) {
+		if (fcntl(fd, F_OFD_SETLKW, &whole) < 0 || fstat(fd, &mine) < 0) {
 			fd_close(&fd);
 			return -1;
 		}

@@ -91,10 +91,11 @@ unionmap_find(struct dict *d, struct str key, struct arena *arena, struct str *v
 {
 	struct buf all CLEANUP(buf_free) = BUF_INIT;
 	struct parts *p = d->state;
+	struct str one;
 	bool any = false;
 
 	for (size_t i = 0; i < p->n; i++) {
-		switch (dict_lookup(p->tables[i], key, arena, value, why)) {
+		switch (dict_lookup(p->tables[i], key, arena, &one, why)) {
 		case DICT_ERROR:
 			return DICT_ERROR;
 		case DICT_NOTFOUND:
@@ -102,7 +103,7 @@ unionmap_find(struct dict *d, struct str key, struct arena *arena, struct str *v
 		case DICT_FOUND:
 			if (any)
 				buf_addc(&all, ',');
-			buf_add(&all, *value);
+			buf_add(&all, one);
 			any = true;
 		}
 	}
@@ -117,15 +118,19 @@ pipemap_find(struct dict *d, struct str key, struct arena *arena, struct str *va
 	struct why *why)
 {
 	struct parts *p = d->state;
+	struct str found = key;
 
 	for (size_t i = 0; i < p->n; i++) {
-		enum dict_result got = dict_lookup(p->tables[i], key, arena, value, why);
+		enum dict_result got =
+			dict_lookup(p->tables[i], found, arena, &found, why);
 
 		if (got != DICT_FOUND)
 			return got;
-		key = *value;
 	}
-	return p->n ? DICT_FOUND : DICT_NOTFOUND;
+	if (p->n == 0)
+		return DICT_NOTFOUND;
+	*value = found;
+	return DICT_FOUND;
 }
 
 static void *

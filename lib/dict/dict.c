@@ -275,6 +275,9 @@ dict_lookup(struct dict *d, struct str key, struct arena *arena, struct str *val
 		*why = d->broken;
 		return DICT_ERROR;
 	}
+	/* A NUL is how some files end a key: within one it could only deceive. */
+	if (!d->ops->type.pattern && key.len && memchr(key.data, '\0', key.len))
+		return DICT_NOTFOUND;
 	if ((d->flags & DICT_FOLD) && !d->ops->type.pattern && has_upper(key))
 		key = arena_lower(arena, key);
 	return d->ops->find(d, key, arena, value, why);

@@ -8,3 +8,9 @@ lib_dict_libdict_a_SOURCES = lib/dict/dict.h lib/dict/dict_impl.h lib/dict/alias
 	lib/dict/maps_address.c lib/dict/match.c lib/dict/pcre.c lib/dict/proxy.c \
 	lib/dict/regexp.c lib/dict/rules.c lib/dict/source.c lib/dict/static.c \
 	lib/dict/template.c lib/dict/texthash.c lib/dict/unix.c
+DICT_TEST_LIBS = $(TEST_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+check_PROGRAMS += lib/dict/dict_test
+TESTS += lib/dict/dict_test
+lib_dict_dict_test_SOURCES = lib/dict/build_test.c lib/dict/maps_test.c lib/dict/rules_test.c \
+	lib/dict/source_test.c lib/dict/types_test.c
+lib_dict_dict_test_LDADD = $(DICT_TEST_LIBS)
