@@ -278,14 +278,14 @@ call_take_credit(struct ipc_link *l, const struct frame *f, struct str payload)
 	return true;
 }
 
-/* Waits until a chunk may leave. */
+/* Waits until a chunk may leave; on a link that is being closed, for its end. */
 static int
 stream_wait_room(struct ipc_stream *s, deadline_t patience)
 {
 	while (!s->replied) {
 		int result;
 
-		if (s->credit == 0)
+		if (s->credit == 0 || s->link->closing)
 			result = co_wait(&s->waiting, patience);
 		else if (s->link->out.pending > STREAM_OUT_LIMIT)
 			result = ipc_link_wait_sent(s->link, STREAM_OUT_LIMIT, patience);

@@ -563,6 +563,19 @@ early_reply(void *arg)
 	CHECK(errno == ECONNRESET);
 	CHECK(ipc_stream_finish(s, arena, &reply, soon()) < 0);
 	CHECK(errno == ECONNRESET);
+
+	/* Lost in this very turn, with much unsent. */
+	s = ipc_stream_begin(p, SLOW, STR(""), soon());
+	while (bytes.len < 3000000)
+		buf_addc(&bytes, 'x');
+	for (int i = 0; i < 5; i++)
+		ipc_link_note(ipc_peer_link_now(p), TELL, buf_str(&bytes), -1);
+	ipc_link_close(ipc_peer_link_now(p));
+	CHECK(ipc_stream_write(s, buf_str(&bytes), soon()) < 0 && errno == ECONNRESET);
+	ipc_stream_abort(s);
+	wait_closed(1);
+	while (held_n > 0)
+		ipc_reply(held[--held_n], STR_NONE, -1);
 	close_both();
 	mem_free(p);
 }
