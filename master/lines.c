@@ -48,6 +48,37 @@ add_built_in(struct master_conf *m, const struct conf *c)
 	}
 }
 
+/* ---- master_service_disable: "inet", or "submission/inet" ---- */
+
+static const char *const types[] = { "inet", "unix", "unix-dgram", "fifo", "pass" };
+
+static bool
+is_disabled(const struct service_line *s, const struct strs *patterns)
+{
+	for (size_t i = 0; i < patterns->n; i++) {
+		struct str pattern = patterns->items[i];
+		ssize_t slash = str_rchr(pattern, '/');
+
+		if (str_is(str_from(pattern, (size_t)(slash + 1)), types[s->type]) &&
+			(slash < 0 ||
+				str_eq(str_sub(pattern, 0, (size_t)slash), s->name)))
+			return true;
+	}
+	return false;
+}
+
+static void
+drop_disabled(struct master_conf *m, const struct conf *c)
+{
+	struct strs patterns = conf_list(c->p.master_service_disable, m->arena);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->services.n; i++)
+		if (!is_disabled(&m->services.items[i], &patterns))
+			m->services.items[kept++] = m->services.items[i];
+	m->services.n = kept;
+}
+
 /* ---- reading ---- */
 
 static void
@@ -75,6 +106,7 @@ lines_read(struct master_conf **services)
 	if (c && (*services = master_conf_load(master.directory, c, &issues))) {
 		conf_warn_unhonoured(c, &issues);
 		conf_warn_deprecated(c, &issues);
+		drop_disabled(*services, c);
 		add_built_in(*services, c);
 	}
 	log_issues(&issues);
@@ -89,8 +121,6 @@ const char *
 line_key(const struct service_line *s)
 {
 	static char key[300];
-	static const char *const types[] = { "inet", "unix", "unix-dgram", "fifo",
-		"pass" };
 
 	snprintf(key, sizeof(key), "%s:%s" STR_FMT, types[s->type],
 		s->type == SERVICE_INET ? ""

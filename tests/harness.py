@@ -297,12 +297,13 @@ class Instance:
         return re.sub(r"\{port(\d+)\}", lambda m: str(self.port(int(m[1]))), line)
 
     def write(self, name, text):
-        """A file below etc; gives its path."""
+        """A file below etc, replaced at once; gives its path."""
         path = os.path.join(self.etc, name)
-        with open(path, "w") as file:
+        with open(path + ".new", "w") as file:
             file.write(text)
         if self.user:
-            os.chown(path, pwd.getpwnam(self.user).pw_uid, -1)
+            os.chown(path + ".new", pwd.getpwnam(self.user).pw_uid, -1)
+        os.rename(path + ".new", path)
         return path
 
     def write_configuration(self, **changes):

@@ -42,9 +42,10 @@ add_own(struct own_addresses *o, const struct sockaddr *sa)
 static void
 add_interfaces(struct own_addresses *o, bool loopback_only)
 {
-	struct ifaddrs *list;
+	/* Asked for once: after a reload in the jail the question would be refused. */
+	static struct ifaddrs *list;
 
-	if (getifaddrs(&list) < 0) {
+	if (!list && getifaddrs(&list) < 0) {
 		log_warn("own addresses: getifaddrs: %s", strerror(errno));
 		return;
 	}
@@ -52,7 +53,6 @@ add_interfaces(struct own_addresses *o, bool loopback_only)
 		if (i->ifa_addr && (i->ifa_flags & IFF_UP) &&
 			(!loopback_only || (i->ifa_flags & IFF_LOOPBACK)))
 			add_own(o, i->ifa_addr);
-	freeifaddrs(list);
 }
 
 static void

@@ -8,8 +8,9 @@
 
 /* From so much in hand on a further worker of the same line is worth its start. */
 #define BUSY_FROM 4
-/* Small leaks and unlucky states end with their process. */
-#define RETIRE_AFTER 100000
+/* Small leaks and unlucky states end with their process: max_use counts requests of a
+ * process that serves one client at a time; ours stands for this many of those. */
+#define PROCESSES_IN_ONE 1000
 
 static struct {
 	struct io io;
@@ -55,7 +56,8 @@ control_load_changed(void)
 		control.told_busy = true;
 		control_tell(CONTROL_BUSY, 0);
 	}
-	if (worker.served >= RETIRE_AFTER && !worker.service->reload)
+	if (worker.served >= (uint64_t)worker.conf->p.max_use * PROCESSES_IN_ONE &&
+		!worker.service->reload)
 		worker_drain();
 	if (worker.spawn.stays || worker.draining)
 		return;

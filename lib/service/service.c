@@ -72,6 +72,12 @@ service_draining(void)
 	return worker.draining || worker.stopping;
 }
 
+bool
+service_stopping(void)
+{
+	return worker.stopping;
+}
+
 void
 service_busy(int change)
 {
@@ -191,7 +197,29 @@ read_configuration(int argc, char **argv)
 	worker_log_open(worker.conf);
 }
 
-/* Files and directories that a table look-up may need to open again. */
+/* Those parameters whose items may be files, read again at a reload. */
+static void
+allow_lists(const struct conf *c)
+{
+	static const char *const lists[] = { "myorigin", "myhostname", "mydestination",
+		"mynetworks", "relay_domains", "virtual_alias_domains",
+		"virtual_mailbox_domains" };
+
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct arena *arena CLEANUP(arena_free_at) = arena_new();
+		struct strs items = conf_list(conf_text(c, str_c(lists[i])), arena);
+
+		for (size_t j = 0; j < items.n; j++) {
+			ssize_t slash = str_rchr(items.items[j], '/');
+
+			if (slash > 0 && items.items[j].data[0] == '/')
+				service_allow_read(arena_cstr(arena,
+					str_sub(items.items[j], 0, (size_t)slash)));
+		}
+	}
+}
+
+/* Directories that a table look-up may need to open again. */
 static void
 allow_tables(const struct conf *c)
 {
@@ -226,8 +254,10 @@ enter_jail(void)
 	uid_t uid;
 	gid_t gid;
 
-	if (what & SANDBOX_TABLES)
+	if (what & SANDBOX_TABLES) {
 		allow_tables(worker.conf);
+		allow_lists(worker.conf);
+	}
 	if (users_find(s, worker.conf, &uid, &gid, &why) < 0)
 		log_fatal("%s", why.text);
 	if (sandbox_enter(s->name, what, uid, gid, worker.conf, &why) < 0)
