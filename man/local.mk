@@ -12,3 +12,4 @@ dist_man_MANS += man/dns.8
 dist_man_MANS += man/postdrop.1
 dist_man_MANS += man/sendmail.1
 dist_man_MANS += man/spool.8
+dist_man_MANS += man/spool.5

@@ -1,3 +1,4 @@
 # tests
 include tests/powercut/local.mk
 EXTRA_DIST += tests/conf/postconf_test.py tests/conf/sets.expected
+include tests/spool/local.mk

@@ -28,3 +28,6 @@ lib_spool_listing_fuzz_SOURCES = lib/spool/listing_fuzz.c
 lib_spool_listing_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_spool_listing_fuzz_LDADD = $(SPOOL_LIBS)
 endif
+noinst_PROGRAMS += lib/spool/spool_bench
+lib_spool_spool_bench_SOURCES = lib/spool/spool_bench.c
+lib_spool_spool_bench_LDADD = $(SPOOL_LIBS)

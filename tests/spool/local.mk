@@ -1,0 +1,5 @@
+# tests/spool
+check_PROGRAMS += tests/spool/dump
+tests_spool_dump_SOURCES = tests/spool/dump.c
+tests_spool_dump_LDADD = $(SPOOL_LIBS)
+EXTRA_DIST += tests/spool/reader.py tests/spool/reader_test.py
