@@ -278,7 +278,6 @@ set_options(struct ub_ctx *ctx, bool validate)
 		{ "unblock-lan-zones:", "yes" },
 		{ "insecure-lan-zones:", "yes" },
 		{ "hide-trustanchor:", "yes" },
-		{ "num-threads:", "1" },
 		{ "msg-cache-size:", "8m" },
 		{ "rrset-cache-size:", "16m" },
 		{ "cache-max-negative-ttl:", "60" },

@@ -1,0 +1,116 @@
+"""dns_server.py -- an authoritative DNS server for tests: a zone in a dictionary, UDP and TCP on
+a free loopback port, every question remembered.
+
+    with DnsServer({("relay.test", "MX"): [(10, "mx.relay.test")],
+                    ("mx.relay.test", "A"): ["127.0.0.1"]}) as dns:
+        settings = {"dns_servers": f"127.0.0.1:{dns.port}"}
+
+A name that the zone does not have is NXDOMAIN, one with other types NODATA. The value "SERVFAIL"
+answers that, "DROP" never answers, "TRUNCATE:..." is not needed: long answers over UDP set TC."""
+import ipaddress
+import socket
+import struct
+import threading
+
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+
+
+def encode_name(name):
+    out = b""
+    for label in name.rstrip(".").split("."):
+        if label:
+            out += bytes([len(label)]) + label.encode()
+    return out + b"\0"
+
+
+def encode_data(kind, value):
+    if kind in ("A", "AAAA"):
+        return ipaddress.ip_address(value).packed
+    if kind == "MX":
+        return struct.pack(">H", value[0]) + encode_name(value[1])
+    if kind == "TXT":
+        data = value.encode()
+        return b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255]
+                        for i in range(0, max(len(data), 1), 255))
+    return encode_name(value)
+
+
+class DnsServer:
+    def __init__(self, zone):
+        self.zone = {(name.lower().rstrip("."), kind): values
+                     for (name, kind), values in zone.items()}
+        self.asked = []
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.port = self.udp.getsockname()[1]
+        self.tcp = socket.socket()
+        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.tcp.bind(("127.0.0.1", self.port))
+        self.tcp.listen(10)
+        for loop in (self._serve_udp, self._serve_tcp):
+            threading.Thread(target=loop, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.udp.close()
+        self.tcp.close()
+
+    def _serve_udp(self):
+        while True:
+            try:
+                packet, peer = self.udp.recvfrom(4096)
+                answer = self.answer(packet, 512)
+                if answer:
+                    self.udp.sendto(answer, peer)
+            except OSError:
+                return
+
+    def _serve_tcp(self):
+        while True:
+            try:
+                conn, _ = self.tcp.accept()
+                with conn:
+                    size = struct.unpack(">H", conn.recv(2))[0]
+                    answer = self.answer(conn.recv(size), 65535)
+                    if answer:
+                        conn.sendall(struct.pack(">H", len(answer)) + answer)
+            except (OSError, struct.error):
+                if self.tcp.fileno() < 0:
+                    return
+
+    def _question(self, packet):
+        labels, at = [], 12
+        while packet[at]:
+            labels.append(packet[at + 1:at + 1 + packet[at]].decode())
+            at += 1 + packet[at]
+        kind = struct.unpack(">H", packet[at + 1:at + 3])[0]
+        names = [name for name, number in TYPES.items() if number == kind]
+        return ".".join(labels).lower(), names[0] if names else str(kind), packet[12:at + 5]
+
+    def answer(self, packet, most):
+        name, kind, question = self._question(packet)
+        self.asked.append((name, kind))
+        values = self.zone.get((name, kind))
+        if values == "DROP":
+            return None
+        records, owner = [], name
+        alias = self.zone.get((owner, "CNAME"))
+        while alias and kind != "CNAME" and values is None:
+            records.append((owner, "CNAME", alias[0]))
+            owner = alias[0].lower()
+            values = self.zone.get((owner, kind))
+            alias = self.zone.get((owner, "CNAME"))
+        rcode = 0
+        if values == "SERVFAIL":
+            rcode, values = 2, []
+        elif values is None and not any(n == owner for n, _ in self.zone):
+            rcode = 3
+        records += [(owner, kind, value) for value in values or []]
+        body = b"".join(encode_name(n) + struct.pack(">HHIH", TYPES[k], 1, 60, len(d)) + d
+                        for n, k, d in ((n, k, encode_data(k, v)) for n, k, v in records))
+        flags, count = 0x8580 | rcode, len(records)
+        if 12 + len(question) + len(body) > most:
+            flags, count, body = flags | 0x0200, 0, b""
+        return packet[:2] + struct.pack(">HHHHH", flags, 1, count, 0, 0) + question + body
