@@ -58,21 +58,21 @@ comment_word(struct str *rest)
 	return (struct word){ WORD_COMMENT, str_sub(whole, 0, i) };
 }
 
-/* [192.0.2.1] */
+/* [192.0.2.1]; one that is left open gets its bracket. Backslashes stay: taken off each
+ * time that a line is read and written again, the text would change each time. */
 static struct word
 literal_word(struct str *rest, struct arena *arena)
 {
-	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct str text;
 	size_t i;
 
-	for (i = 0; i < rest->len && rest->data[i] != ']'; i++) {
+	for (i = 0; i < rest->len && rest->data[i] != ']'; i++)
 		if (rest->data[i] == '\\' && i + 1 < rest->len)
 			i++;
-		buf_addc(&text, rest->data[i]);
-	}
-	buf_addc(&text, ']');
+	i = MIN(i, rest->len);
+	text = arena_printf(arena, STR_FMT "]", STR_ARG(str_sub(*rest, 0, i)));
 	*rest = str_from(*rest, MIN(i + 1, rest->len));
-	return (struct word){ WORD_LITERAL, arena_str(arena, buf_str(&text)) };
+	return (struct word){ WORD_LITERAL, text };
 }
 
 /* An atom; one that needs its backslashes becomes a quoted word. */

@@ -171,7 +171,7 @@ maps_find_address(struct maps *m, struct str address, struct str delimiters,
 	};
 
 	*extension = STR_NONE;
-	if (m->tables.n == 0 || address.len == 0)
+	if (m->tables.n == 0 || address.len == 0 || str_chr(address, '\0') >= 0)
 		return DICT_NOTFOUND;
 	split_address(address, &s.parts.local, &s.parts.domain);
 	split_extension(&s.parts, delimiters);

@@ -305,7 +305,8 @@ rules_find(struct dict *d, struct str key, struct arena *arena, struct str *valu
 	struct why *why)
 {
 	const struct rules *r = d->state;
-	struct subject s = { .key = key };
+	/* with a NUL behind it: regexec() as the sanitizers wrap it wants a C string */
+	struct subject s = { .key = arena_str(arena, key) };
 	size_t i = 0;
 
 	if (r->syntax->prepare && !r->syntax->prepare(&s))
