@@ -183,7 +183,8 @@ act_setuid(const struct act_args *a)
 {
 	uid_t uid = (uid_t)atoi(a->word[0]);
 
-	return setresuid(uid, uid, uid);
+	/* The library would ask every thread to do it, too. */
+	return (int)syscall(SYS_setresuid, uid, uid, uid);
 }
 
 static int

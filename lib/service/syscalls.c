@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <asm/ioctls.h>
@@ -40,7 +41,8 @@
 		SYS_##name, bits, unless, argument, mask, value \
 	}
 
-#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+#define OPENS_TO_WRITE (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
+#define THREAD_FLAGS   (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define NAMESPACES \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 		CLONE_NEWPID | CLONE_NEWNET | CLONE_PTRACE)
@@ -63,9 +65,14 @@ const struct syscall_row syscall_rows[] = {
 	CALL_IF(socketpair, ALWAYS, 0, ~0U, AF_UNIX),
 	/* libc asks for the status of a descriptor in this form. */
 	CALL_BUT(newfstatat, ALWAYS, FILES, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),
-	CALL_IF(prctl, ALWAYS, 0, ~0U, 15), /* PR_SET_NAME */
-#ifdef SYS_process_madvise
-	CALL_IF(prlimit64, ALWAYS, 0, ~0U, 0),
+	CALL_IF(prctl, ALWAYS, 0, ~0U, PR_SET_NAME),
+	/* Who never writes files cannot open one for that, Landlock or not. */
+	CALL_BUT(openat, FILES, WRITES, 2, OPENS_TO_WRITE, 0),
+	CALL(openat, WRITES),
+	CALL_IF(prlimit64, ALWAYS, 0, ~0U, 0), /* its own */
+#ifdef __x86_64__
+	CALL_BUT(open, FILES, WRITES, 1, OPENS_TO_WRITE, 0),
+	CALL(open, WRITES),
 #endif
 
 	/* ---- what everybody does ---- */
@@ -163,7 +170,6 @@ const struct syscall_row syscall_rows[] = {
 #endif
 
 	/* ---- files ---- */
-	CALL(openat, FILES),
 	CALL(newfstatat, FILES),
 	CALL(statx, FILES),
 	CALL(faccessat, FILES),
@@ -177,7 +183,6 @@ const struct syscall_row syscall_rows[] = {
 	CALL(chdir, FILES),
 	CALL(fchdir, FILES),
 #ifdef __x86_64__
-	CALL(open, FILES),
 	CALL(stat, FILES),
 	CALL(lstat, FILES),
 	CALL(access, FILES),
