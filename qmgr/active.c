@@ -32,6 +32,29 @@ active_count(void)
 	return count.messages;
 }
 
+/* Arenas of messages that ended, for those that come. */
+static struct {
+	struct arena *spare[64];
+	size_t n;
+} arenas;
+
+struct arena *
+active_arena(void)
+{
+	return arenas.n ? arenas.spare[--arenas.n] : arena_new();
+}
+
+static void
+leave_arena(struct arena *arena)
+{
+	if (arenas.n == COUNT(arenas.spare)) {
+		arena_free(arena);
+		return;
+	}
+	arena_reset(arena);
+	arenas.spare[arenas.n++] = arena;
+}
+
 static void
 active_free(struct active *a)
 {
@@ -42,7 +65,7 @@ active_free(struct active *a)
 	count.messages--;
 	count.recipients -= a->envelope.n_rcpts;
 	fd_close(&a->content_fd);
-	arena_free(arena);
+	leave_arena(arena);
 	outside.wake_loader();
 }
 

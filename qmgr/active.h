@@ -43,6 +43,8 @@ struct active {
 
 extern struct index queue_index;
 
+/* An arena for active_start(), perhaps one that a message before left. */
+struct arena *active_arena(void);
 /* Takes up a message whose envelope is at hand (encoded). Takes over the arena that holds
  * it and the states. */
 void active_start(struct message *m, struct arena *arena, struct str envelope,

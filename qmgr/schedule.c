@@ -391,14 +391,15 @@ schedule_cancel(struct active *a)
 /* ---- choosing ---- */
 
 /* Who went there last, if it has room: it may have a connection open. Else the one with
- * most room. */
+ * most room; among equals always the same for a next hop, for the same reason. */
 static struct worker *
 worker_for(const struct transport *t, const struct destination *d)
 {
 	struct worker *best = NULL;
+	size_t first = t->workers.n > 1 ? str_hash(d->nexthop) % t->workers.n : 0;
 
 	for (size_t i = 0; i < t->workers.n; i++) {
-		struct worker *w = t->workers.items[i];
+		struct worker *w = t->workers.items[(first + i) % t->workers.n];
 
 		if (w->busy >= w->slots)
 			continue;

@@ -94,9 +94,9 @@ batch_answered(void *arg, int error, struct str bytes)
 {
 	struct batch *b = arg;
 	struct spool_update_reply said = { 0 };
-	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 
-	if (!error && spool_update_reply_get(bytes, &said, arena) < 0)
+	/* No lists in it: no arena. */
+	if (!error && spool_update_reply_get(bytes, &said, NULL) < 0)
 		error = EPROTO;
 	if (error || said.error) {
 		b->sent = false;
@@ -192,7 +192,7 @@ place(struct message *m, const struct spool_message_note *note)
 	/* New mail comes with its envelope: nothing is read for it while there is room.
 	 */
 	if (note->envelope.data && note->n_states == 0 && active_has_room()) {
-		struct arena *arena = arena_new();
+		struct arena *arena = active_arena();
 
 		active_start(m, arena, arena_str(arena, note->envelope), NULL, 0);
 		return;
