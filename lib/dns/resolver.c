@@ -290,6 +290,21 @@ set_options(struct ub_ctx *ctx, bool validate)
 	return result;
 }
 
+/* libunbound answers some names by itself (RFC 6303, RFC 6761); for a mail system the servers
+ * that it was told to ask know better. */
+static int
+no_built_in_zones(struct ub_ctx *ctx)
+{
+	static const char *const zones[] = { "localhost.", "test.", "invalid.", "onion.",
+		"home.arpa.", "127.in-addr.arpa.", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+					  "0.0.0.0.0.0.0.0.0.0.ip6.arpa." };
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(zones); i++)
+		error |= ub_ctx_zone_remove(ctx, zones[i]);
+	return error;
+}
+
 /* "192.0.2.1:5353", "[2001:db8::1]:53" as libunbound writes it: "192.0.2.1@5353". */
 static int
 add_server(struct ub_ctx *ctx, struct str server)
@@ -328,6 +343,8 @@ context_new(struct resolver *r, bool validate)
 		log_warn("%s cannot be used: asking the root servers", o->resolv_conf);
 	if (!error && validate && o->trust_anchor)
 		error = ub_ctx_add_ta_file(ctx, o->trust_anchor);
+	if (!error) /* last: it makes the options final */
+		error = no_built_in_zones(ctx);
 	if (error) {
 		log_warn("DNS resolver: %s", ub_strerror(error));
 		ub_ctx_delete(ctx);
