@@ -3,6 +3,7 @@
 #ifndef BASE_H
 #define BASE_H
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,15 +11,15 @@
 #include <string.h>
 #include <sys/types.h>
 
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-#define CLEANUP(fn)	__attribute__((cleanup(fn)))
-#define NONNULL		__attribute__((nonnull))
-#define MUST_CHECK	__attribute__((warn_unused_result))
-#define NORETURN	__attribute__((noreturn))
-#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
-#define UNUSED		__attribute__((unused))
-#define MIN(a, b)	((a) < (b) ? (a) : (b))
-#define MAX(a, b)	((a) > (b) ? (a) : (b))
+#define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
+#define CLEANUP(fn)  __attribute__((cleanup(fn)))
+#define NONNULL      __attribute__((nonnull))
+#define MUST_CHECK   __attribute__((warn_unused_result))
+#define NORETURN     __attribute__((noreturn))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define UNUSED       __attribute__((unused))
+#define MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 /* Marks a call that may run other coroutines before it returns; shared state must be
  * looked up again afterwards. Documentation only. */
@@ -35,10 +36,11 @@ NORETURN void ensure_failed(const char *what, const char *file, int line);
 extern void (*ensure_hook)(const char *text);
 
 /* ---- memory that cannot fail: says so and exits when the machine is dying ---- */
-void *mem_alloc(size_t size) MUST_CHECK;	/* zeroed */
+void *mem_alloc(size_t size) MUST_CHECK;           /* zeroed */
 void *mem_resize(void *p, size_t size) MUST_CHECK; /* not zeroed */
 void mem_free(void *p);
-void mem_free_at(void *pp); /* for CLEANUP: frees *pp */
+void mem_free_at(void *pp);               /* for CLEANUP: frees *pp */
+NORETURN void mem_exhausted(size_t size); /* what the others do when there is none */
 void mem_wipe(void *p, size_t size);
 
 /* ---- str: a view of bytes; owns nothing, may hold NULs ---- */
@@ -46,11 +48,14 @@ struct str {
 	const char *data;
 	size_t len;
 };
-#define STR(lit)	((struct str){ (lit), sizeof(lit) - 1 })
-#define STR_INIT(lit)	{ (lit), sizeof(lit) - 1 }
-#define STR_NONE	((struct str){ NULL, 0 })
-#define STR_FMT		"%.*s"
-#define STR_ARG(s)	(int)(s).len, (s).data ? (s).data : ""
+#define STR(lit) ((struct str){ (lit), sizeof(lit) - 1 })
+#define STR_INIT(lit) \
+	{ \
+		(lit), sizeof(lit) - 1 \
+	}
+#define STR_NONE   ((struct str){ NULL, 0 })
+#define STR_FMT    "%.*s"
+#define STR_ARG(s) (int)(s).len, (s).data ? (s).data : ""
 
 static inline struct str
 str_of(const void *data, size_t len)
@@ -97,9 +102,12 @@ struct buf {
 	char *data;
 	size_t len, room;
 };
-#define BUF_INIT { NULL, 0, 0 }
-void buf_free(struct buf *b); /* for CLEANUP too; b may be used again */
-void buf_wipe(struct buf *b); /* the same, after wiping: secrets */
+#define BUF_INIT \
+	{ \
+		NULL, 0, 0 \
+	}
+void buf_free(struct buf *b);              /* for CLEANUP too; b may be used again */
+void buf_wipe(struct buf *b);              /* the same, after wiping: secrets */
 void buf_need(struct buf *b, size_t more); /* room for `more` bytes behind len */
 void buf_add(struct buf *b, struct str s);
 void buf_addc(struct buf *b, char c);
@@ -125,23 +133,25 @@ struct arena *arena_new(void) MUST_CHECK;
 void arena_free(struct arena *a);
 void arena_free_at(struct arena **a); /* for CLEANUP */
 void arena_reset(struct arena *a);    /* keeps one chunk for the next use */
-void *arena_alloc(struct arena *a, size_t size) MUST_CHECK; /* zeroed, 16-aligned */
+void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;     /* zeroed, 16-aligned */
 struct str arena_str(struct arena *a, struct str s) MUST_CHECK; /* copy, NUL behind it */
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
 struct str arena_lower(struct arena *a, struct str s) MUST_CHECK;
-char *arena_cstr(struct arena *a, struct str s) MUST_CHECK; /* copy; NULL if s holds NUL */
+char *arena_cstr(struct arena *a, struct str s)
+	MUST_CHECK; /* copy; NULL if s holds NUL */
 size_t arena_used(const struct arena *a);
 
 /* ---- vectors: VEC(type) is a struct with items, n, room ---- */
-#define VEC(type)                                                                          \
-	struct {                                                                           \
-		type *items;                                                               \
-		size_t n, room;                                                            \
+#define VEC(type) \
+	struct { \
+		type *items; \
+		size_t n, room; \
 	}
 /* Appends one zeroed item and gives its address (good until the next push). */
-#define vec_push(v)                                                                        \
-	(vec_grow((void **)&(v)->items, &(v)->room, (v)->n + 1, sizeof(*(v)->items)),      \
-		memset(&(v)->items[(v)->n], 0, sizeof(*(v)->items)), &(v)->items[(v)->n++])
+#define vec_push(v) \
+	(vec_grow((void **)&(v)->items, &(v)->room, (v)->n + 1, sizeof(*(v)->items)), \
+		memset(&(v)->items[(v)->n], 0, sizeof(*(v)->items)), \
+		&(v)->items[(v)->n++])
 #define vec_free(v) (mem_free((v)->items), (v)->items = NULL, (v)->n = (v)->room = 0)
 void vec_grow(void **items, size_t *room, size_t n, size_t size);
 
@@ -164,29 +174,31 @@ size_t map_count(const struct map *m);
 bool map_next(const struct map *m, size_t *at, struct str *key, void **value);
 
 /* ---- time ---- */
-typedef int64_t msec_t;	    /* a span, milliseconds */
+typedef int64_t msec_t;     /* a span, milliseconds */
 typedef int64_t deadline_t; /* a moment on CLOCK_MONOTONIC, milliseconds */
 typedef uint64_t octets_t;
 #define DEADLINE_NEVER ((deadline_t)INT64_MAX)
-msec_t time_monotonic(void);	/* milliseconds */
+msec_t time_monotonic(void); /* milliseconds */
 int64_t time_monotonic_us(void);
-int64_t time_wall_us(void);	/* microseconds since 1970 */
+int64_t time_wall_us(void); /* microseconds since 1970 */
 deadline_t deadline_in(msec_t span);
 bool deadline_passed(deadline_t d);
 deadline_t deadline_least(deadline_t a, deadline_t b);
 
-/* ---- what happened to mail: one verdict and one reason for log, reply and bounce ---- */
+/* ---- what happened to mail: one verdict and one reason for log, reply and bounce ----
+ */
 enum verdict {
 	ACCEPT,
 	TEMPFAIL, /* in doubt, this one */
 	PERMFAIL,
 };
 struct why {
-	char code[12];	/* enhanced status, RFC 3463: "5.1.1" */
+	char code[12];  /* enhanced status, RFC 3463: "5.1.1" */
 	char text[500]; /* cut at the end when longer; no CR or LF */
 };
 /* Fill in *why and return the verdict that belongs to the code's class. */
-enum verdict why_set(struct why *why, const char *code, const char *fmt, ...) PRINTF(3, 4);
+enum verdict why_set(struct why *why, const char *code, const char *fmt, ...)
+	PRINTF(3, 4);
 /* code: temporary; the text is "what: strerror(errno)". */
 enum verdict why_errno(struct why *why, const char *code, const char *what);
 
@@ -210,19 +222,19 @@ int xtext_decode(struct str in, struct buf *out) MUST_CHECK; /* -1 on bad +XX */
 static inline void
 put_u16(void *p, uint16_t v)
 {
-	v = __builtin_bswap16(v);
+	v = htobe16(v);
 	memcpy(p, &v, 2);
 }
 static inline void
 put_u32(void *p, uint32_t v)
 {
-	v = __builtin_bswap32(v);
+	v = htobe32(v);
 	memcpy(p, &v, 4);
 }
 static inline void
 put_u64(void *p, uint64_t v)
 {
-	v = __builtin_bswap64(v);
+	v = htobe64(v);
 	memcpy(p, &v, 8);
 }
 static inline uint16_t
@@ -231,7 +243,7 @@ get_u16(const void *p)
 	uint16_t v;
 
 	memcpy(&v, p, 2);
-	return __builtin_bswap16(v);
+	return be16toh(v);
 }
 static inline uint32_t
 get_u32(const void *p)
@@ -239,7 +251,7 @@ get_u32(const void *p)
 	uint32_t v;
 
 	memcpy(&v, p, 4);
-	return __builtin_bswap32(v);
+	return be32toh(v);
 }
 static inline uint64_t
 get_u64(const void *p)
@@ -247,7 +259,7 @@ get_u64(const void *p)
 	uint64_t v;
 
 	memcpy(&v, p, 8);
-	return __builtin_bswap64(v);
+	return be64toh(v);
 }
 
 #endif

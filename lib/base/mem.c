@@ -37,8 +37,8 @@ ensure_failed(const char *what, const char *file, int line)
 	abort();
 }
 
-NORETURN static void
-out_of_memory(size_t size)
+void
+mem_exhausted(size_t size)
 {
 	char text[100];
 
@@ -54,7 +54,7 @@ mem_alloc(size_t size)
 	void *p = calloc(1, size ? size : 1);
 
 	if (!p)
-		out_of_memory(size);
+		mem_exhausted(size);
 	return p;
 }
 
@@ -64,7 +64,7 @@ mem_resize(void *p, size_t size)
 	void *grown = realloc(p, size ? size : 1);
 
 	if (!grown)
-		out_of_memory(size);
+		mem_exhausted(size);
 	return grown;
 }
 

@@ -140,11 +140,12 @@ test_dir(void)
 static void
 out_of_patience(int signo)
 {
+	static const char hangs[] = ": hangs\n";
 	const char *said = running;
-	ssize_t ignored = write(STDOUT_FILENO, said, strlen(said));
 
-	ignored = write(STDOUT_FILENO, ": hangs\n", 8);
-	(void)ignored;
+	if (write(STDOUT_FILENO, said, strlen(said)) < 0 ||
+		write(STDOUT_FILENO, hangs, sizeof(hangs) - 1) < 0)
+		_exit(1);
 	signal(signo, SIG_DFL);
 	abort();
 }

@@ -28,21 +28,21 @@ const char *test_dir(void);
 /* Says in which row of a table the next checks are; shown with failures. */
 void test_row(size_t row);
 
-#define TEST(id)                                                                           \
-	static void test_##id(void);                                                       \
-	__attribute__((constructor)) static void test_register_##id(void)                  \
-	{                                                                                  \
-		static struct test t = { #id, test_##id, NULL };                           \
-		test_register(&t);                                                         \
-	}                                                                                  \
+#define TEST(id) \
+	static void test_##id(void); \
+	__attribute__((constructor)) static void test_register_##id(void) \
+	{ \
+		static struct test t = { #id, test_##id, NULL }; \
+		test_register(&t); \
+	} \
 	static void test_##id(void)
-#define CHECK(x)	     test_check((x), #x, __FILE__, __LINE__)
+#define CHECK(x)             test_check((x), #x, __FILE__, __LINE__)
 #define CHECK_STR(got, want) test_check_str((got), str_c(want), #got, __FILE__, __LINE__)
 #define CHECK_INT(got, want) test_check_int((got), (want), #got, __FILE__, __LINE__)
-#define TEST_MAIN()                                                                        \
-	int main(int argc, char **argv)                                                    \
-	{                                                                                  \
-		return test_main(argc, argv);                                              \
+#define TEST_MAIN() \
+	int main(int argc, char **argv) \
+	{ \
+		return test_main(argc, argv); \
 	}
 
 #endif

@@ -18,6 +18,13 @@ struct co_link {
 	struct co *co;
 };
 
+/* One coroutine's place in a co_queue. */
+struct co_waiter {
+	struct co *co;
+	struct co_waiter *prev, *next;
+	bool queued;
+};
+
 enum co_state {
 	CO_READY,   /* in a list, to run soon */
 	CO_RUNNING, /* the one whose code this is, or none while the loop works */
@@ -36,6 +43,7 @@ struct co {
 	struct co_link link; /* among the children of scope */
 	struct co_scope *scope;
 	struct timer patience;
+	struct co_waiter waiter;
 	enum co_state state;
 	enum co_stack stack;
 	int outcome; /* of the wait: 0 or an errno */

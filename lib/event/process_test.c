@@ -189,8 +189,9 @@ forks_a_loop(void)
 
 		event_after_fork();
 		sigprocmask(SIG_BLOCK, NULL, &now);
-		_exit(sigismember(&now, SIGUSR1) || sigismember(&now, SIGCHLD) ||
-			signal(SIGPIPE, SIG_DFL) != SIG_DFL);
+		if (sigismember(&now, SIGUSR1) || sigismember(&now, SIGCHLD))
+			_exit(1);
+		_exit(signal(SIGPIPE, SIG_DFL) == SIG_DFL ? 0 : 2);
 	}
 	CHECK_INT(co_wait_child(pid, &status, event_now() + 60000), 0);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -3,13 +3,6 @@
 #include "event_impl.h"
 #include <errno.h>
 
-/* On the stack of the one that waits. */
-struct co_waiter {
-	struct co *co;
-	struct co_waiter *prev, *next;
-	bool queued;
-};
-
 static void
 queue_remove(struct co_queue *q, struct co_waiter *w)
 {
@@ -24,21 +17,29 @@ queue_remove(struct co_queue *q, struct co_waiter *w)
 	w->queued = false;
 }
 
+static void
+queue_add(struct co_queue *q, struct co_waiter *w, struct co *co)
+{
+	*w = (struct co_waiter){ co, q->last, NULL, true };
+	if (q->last)
+		q->last->next = w;
+	else
+		q->first = w;
+	q->last = w;
+}
+
 int
 co_wait(struct co_queue *q, deadline_t patience)
 {
-	struct co_waiter w = { co_self(), q->last, NULL, true };
+	struct co *self = co_self();
 	int got, error;
 
-	if (q->last)
-		q->last->next = &w;
-	else
-		q->first = &w;
-	q->last = &w;
+	ensure(self);
+	queue_add(q, &self->waiter, self);
 	got = co_block(patience);
 	error = errno;
-	if (w.queued)
-		queue_remove(q, &w);
+	if (self->waiter.queued)
+		queue_remove(q, &self->waiter);
 	errno = error;
 	return got;
 }

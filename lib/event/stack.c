@@ -7,9 +7,6 @@
  * below are chosen. AddressSanitizer's frames are several times larger. */
 #include "config.h"
 #include "event_impl.h"
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #ifdef SANITIZED
@@ -114,21 +111,17 @@ guard_size(void)
 	return page;
 }
 
-static bool census_taken(void);
-
 static struct co *
 stack_map(enum co_stack kind)
 {
 	size_t size = kinds[kind].size, guard = guard_size();
 	char *low = mmap(NULL, guard + size, PROT_READ | PROT_WRITE,
+		/* cppcheck-suppress invalidFunctionArg ; -1 is what mmap(2) wants */
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	struct co *co;
 
-	/* As with mem_alloc(): sessions are bounded, so this machine is dying. */
-	if (low == MAP_FAILED || mprotect(low, guard, PROT_NONE) < 0) {
-		fprintf(stderr, "out of memory for stacks: %s\n", strerror(errno));
-		_exit(1);
-	}
+	if (low == MAP_FAILED || mprotect(low, guard, PROT_NONE) < 0)
+		mem_exhausted(guard + size);
 	low += guard;
 	co = (struct co *)(void *)(low + size - room_for_co());
 	co->stack = kind;
