@@ -77,12 +77,32 @@ static const struct {
 	{ KEYWORD_CHUNKING, 0, "CHUNKING" },
 };
 
+/* Whoever discards keywords wants to see that it worked, unless "silent-discard" is one.
+ */
+static void
+log_discarded(unsigned discard)
+{
+	struct buf names CLEANUP(buf_free) = BUF_INIT;
+
+	for (size_t i = 0; i < COUNT(keywords); i++)
+		if (discard & keywords[i].keyword) {
+			struct str text = str_c(keywords[i].text), word;
+
+			(void)str_token(&text, " ", &word);
+			buf_addc(&names, ' ');
+			buf_add(&names, word);
+		}
+	log_info("discarding EHLO keywords:%.*s", STR_ARG(buf_str(&names)));
+}
+
 /* What this client is not offered for reasons of its own. */
 static unsigned
 withheld(struct session *s)
 {
-	unsigned not = discarded(s) & ~(unsigned)KEYWORD_SILENT;
+	unsigned not = discarded(s);
 
+	if (not &~(unsigned)KEYWORD_SILENT && !(not &KEYWORD_SILENT))
+		log_discarded(not );
 	if (s->p->disable_vrfy_command)
 		not |= KEYWORD_VRFY;
 	if (!s->site->tls || s->conn->tls)

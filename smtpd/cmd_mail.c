@@ -74,6 +74,7 @@ cmd_mail(struct session *s, struct str rest)
 	if (address_parse(path, address_rules(s) | ADDRESS_SENDER, &address, &why) !=
 		ACCEPT)
 		return illegal_address(s, 501, &why, path);
+	session_begin_mail(s);
 	if (mail_parameters_parse(
 		    rest, s->extensions, s->mail, &parameters, &code, &why) != ACCEPT)
 		return reply_why(s, code, &why);

@@ -20,12 +20,14 @@ smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a $(TEST_LIBS) $(ROUTE_LIBS) lib/mime/li
 EXTRA_DIST += smtpd/README tests/smtpd/session_test.py tests/smtpd/smuggling_test.py \
 	tests/smtpd/tables_test.py tests/smtpd/tls_test.py
 if FUZZ
-noinst_PROGRAMS += smtpd/data_fuzz smtpd/esmtp_fuzz
+noinst_PROGRAMS += smtpd/data_fuzz smtpd/esmtp_fuzz smtpd/session_fuzz
+smtpd_session_fuzz_SOURCES = smtpd/session_fuzz.c smtpd/play.h smtpd/play.c
+smtpd_session_fuzz_LDADD = $(smtpd_smtpd_test_LDADD)
+smtpd_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 smtpd_data_fuzz_SOURCES = smtpd/data_fuzz.c
 smtpd_data_fuzz_LDADD = smtpd/libsmtpd.a lib/base/libbase.a
 smtpd_data_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 smtpd_esmtp_fuzz_SOURCES = smtpd/esmtp_fuzz.c
-smtpd_esmtp_fuzz_LDADD = smtpd/libsmtpd.a lib/mime/libmime.a lib/ipc/libipc.a \
-	lib/event/libevent.a lib/log/liblog.a lib/base/libbase.a
+smtpd_esmtp_fuzz_LDADD = $(smtpd_smtpd_test_LDADD)
 smtpd_esmtp_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif

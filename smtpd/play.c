@@ -290,6 +290,8 @@ act(void *arg)
 	}
 	if (stage->bytes.data) {
 		conn_write(conn, stage->bytes);
+		(void)conn_flush(conn, deadline_in(PATIENCE));
+		shutdown(stage->client, SHUT_WR);
 		while (read_reply(conn, &first))
 			;
 	}
@@ -322,11 +324,18 @@ play(const struct exchange *rows, size_t n)
 }
 
 void
-play_bytes(struct str send, const char *want)
+play_feed(struct str send)
 {
-	struct exchange greeting = { NULL, "220 " };
+	static const struct exchange greeting = { NULL, "220 " };
 	struct stage stage = { .rows = &greeting, .n = 1, .bytes = send };
 
+	buf_clear(&logged);
 	run(&stage);
+}
+
+void
+play_bytes(struct str send, const char *want)
+{
+	play_feed(send);
 	CHECK_STR(buf_str(&play_said), want);
 }

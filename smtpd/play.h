@@ -19,7 +19,9 @@ const char *play_file(const char *name, const char *text);
 /* One session. Each row is a check; says whether all were as wanted. */
 bool play(const struct exchange *rows, size_t n);
 #define PLAY(rows) play((rows), COUNT(rows))
-/* The same bytes in one go, answered by exactly `want`. */
+/* Bytes in one go behind the greeting, then the end of the client's side. */
+void play_feed(struct str send);
+/* The same, answered by exactly `want`. */
 void play_bytes(struct str send, const char *want);
 
 /* What cleanup got last, and what it answers. */

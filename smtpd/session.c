@@ -3,69 +3,93 @@
 #include "service.h"
 #include <errno.h>
 
-/* Sessions that ended leave their memory to those that come. */
+/* What sessions leave behind, for those that need it next: warm, and bounded. */
 #define POOL_MOST    64
 #define CONTENT_KEPT (128 * 1024)
-static struct session *pool;
-static size_t pool_size;
+#define RCPTS_KEPT   64
+static struct {
+	struct session *sessions[POOL_MOST];
+	struct arena *arenas[POOL_MOST];
+	struct buf contents[POOL_MOST];
+	size_t n_sessions, n_arenas, n_contents;
+} pool;
+
+static struct arena *
+arena_borrow(void)
+{
+	return pool.n_arenas ? pool.arenas[--pool.n_arenas] : arena_new();
+}
+
+static void
+arena_give_back(struct arena **a)
+{
+	if (*a && pool.n_arenas < POOL_MOST) {
+		arena_reset(*a);
+		pool.arenas[pool.n_arenas++] = *a;
+	} else if (*a) {
+		arena_free(*a);
+	}
+	*a = NULL;
+}
+
+static void
+content_give_back(struct buf *b)
+{
+	buf_clear(b);
+	if (b->room > 0 && b->room <= CONTENT_KEPT && pool.n_contents < POOL_MOST)
+		pool.contents[pool.n_contents++] = *b;
+	else
+		buf_free(b);
+	*b = (struct buf)BUF_INIT;
+}
+
+void
+session_begin_mail(struct session *s)
+{
+	if (s->mail)
+		return;
+	s->mail = arena_borrow();
+	if (pool.n_contents)
+		s->content = pool.contents[--pool.n_contents];
+}
 
 static struct session *
 session_open(struct conn *conn)
 {
-	struct session *s = pool;
+	struct session *s = pool.n_sessions ? pool.sessions[--pool.n_sessions]
+					    : mem_alloc(sizeof(*s));
 
-	if (s) {
-		pool = s->next;
-		pool_size--;
-	} else {
-		s = mem_alloc(sizeof(*s));
-		s->arena = arena_new();
-		s->mail = arena_new();
-		s->command = arena_new();
-	}
+	/* Belongs to the coroutine: each log line of this session carries it. */
+	log_session(service_next_session());
+	s->arena = arena_borrow();
+	s->command = arena_borrow();
 	s->conn = conn;
 	s->site = smtpd_site;
 	s->p = smtpd_site->p;
-	/* Belongs to the coroutine: each log line of this session carries it. */
-	log_session(service_next_session());
 	s->where = "CONNECT";
 	s->protocol = STR("SMTP");
 	conn->line_limit = (size_t)s->p->line_length_limit;
 	return s;
 }
 
-/* Puts s back as it was when it was new, but for its memory. */
 static void
 session_close(struct session *s)
 {
-	struct session blank = {
-		.arena = s->arena,
-		.mail = s->mail,
-		.command = s->command,
-		.content = s->content,
-		.t.rcpts = s->t.rcpts,
-		.next = pool,
-	};
+	struct session blank = { .t.rcpts = s->t.rcpts };
 
-	arena_reset(s->arena);
-	arena_reset(s->mail);
-	arena_reset(s->command);
-	if (blank.content.room > CONTENT_KEPT)
-		buf_free(&blank.content);
-	buf_clear(&blank.content);
-	blank.t.rcpts.n = 0;
-	*s = blank;
-	if (pool_size == POOL_MOST) {
-		arena_free(s->arena);
-		arena_free(s->mail);
-		arena_free(s->command);
-		buf_free(&s->content);
+	arena_give_back(&s->arena);
+	arena_give_back(&s->command);
+	if (s->t.rcpts.room > RCPTS_KEPT) {
+		vec_free(&s->t.rcpts);
+		blank.t.rcpts = s->t.rcpts;
+	}
+	if (pool.n_sessions == POOL_MOST) {
 		vec_free(&s->t.rcpts);
 		mem_free(s);
 		return;
 	}
-	pool = s;
-	pool_size++;
+	*s = blank;
+	pool.sessions[pool.n_sessions++] = s;
 }
 
 enum dict_result
@@ -131,7 +155,8 @@ session_reset_mail(struct session *s)
 	blank.rcpts.n = 0;
 	s->t = blank;
 	s->asked_sender = s->asked_recipient = STR_NONE;
-	arena_reset(s->mail);
+	arena_give_back(&s->mail);
+	content_give_back(&s->content);
 }
 
 void
@@ -270,7 +295,9 @@ session_turn(struct session *s)
 		s->closing = true;
 		return;
 	}
+	arena_give_back(&s->command);
 	got = conn_read_line(s->conn, &line, session_patience(s));
+	s->command = arena_borrow();
 	if (got == CONN_TOO_LONG) {
 		log_warn("%.*s: request longer than %d", STR_ARG(s->client),
 			s->p->line_length_limit);
@@ -281,7 +308,6 @@ session_turn(struct session *s)
 	} else if (!refuses_bare_newline(s)) {
 		verbs_run(s, line);
 	}
-	arena_reset(s->command);
 	/* Nothing may be half done when this process is to end. */
 	if (service_stopping() && !s->t.open && !s->closing)
 		session_lost(s, CONN_CANCELED, STR_NONE);

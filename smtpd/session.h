@@ -67,7 +67,6 @@ struct session {
 	struct walk walk;
 
 	struct transaction t;
-	struct session *next; /* in the pool */
 };
 
 /* The whole of it, greeting to goodbye: struct service's session. */
@@ -75,6 +74,8 @@ SWITCHES void smtpd_session(struct conn *conn);
 
 /* Is the client in $mynetworks? TEMPFAIL: the table failed. */
 SWITCHES enum dict_result session_client_is_ours(struct session *s);
+/* Borrows the memory of a transaction, when it is not there yet. */
+void session_begin_mail(struct session *s);
 /* Composes s->client after name or address changed. */
 void session_name_client(struct session *s);
 /* Keeps the name of HELO, cut and without what has a meaning in a Received: header. */

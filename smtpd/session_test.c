@@ -88,6 +88,10 @@ TEST(ehlo_keywords_in_their_order)
 		"220 mx.test ESMTP Postern\n"
 		"250-mx.test\n250-PIPELINING\n250-SIZE\n250-ENHANCEDSTATUSCODES\n"
 		"250 8BITMIME\n221 2.0.0 Bye\n");
+	CHECK(!play_logged("discarding"));
+	play_conf("smtpd_discard_ehlo_keywords = chunking dsn etrn\n");
+	PLAY(rows);
+	CHECK(play_logged("discarding EHLO keywords: DSN CHUNKING\n"));
 }
 
 static const struct exchange data_needs_rcpt[] = {
