@@ -42,6 +42,8 @@ line_end(struct line *l)
 }
 
 /* Behind the output, whatever the two are connected to. */
+static void complain(const char *label, const char *fmt, va_list ap) PRINTF(2, 0);
+
 static void
 complain(const char *label, const char *fmt, va_list ap)
 {

@@ -11,10 +11,10 @@
 #include "expand.h"
 #include "idna.h"
 
-static int mistake(struct expander *e, const char *fmt, ...) PRINTF(2, 3);
+static void tell(struct expander *e, const char *fmt, ...) PRINTF(2, 3);
 
-static int
-mistake(struct expander *e, const char *fmt, ...)
+static void
+tell(struct expander *e, const char *fmt, ...)
 {
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 	va_list ap;
@@ -23,8 +23,9 @@ mistake(struct expander *e, const char *fmt, ...)
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	why_set(e->why, "4.3.5", STR_FMT, STR_ARG(buf_str(&text)));
-	return -1;
 }
+
+#define mistake(e, ...) (tell((e), __VA_ARGS__), -1)
 
 static struct str
 excerpt(struct str rest)
@@ -214,7 +215,7 @@ compare(struct expander *e, struct str left, struct str right, bool levels, int 
 {
 	int (*as)(struct expander *, struct str, int64_t *) =
 		levels ? level_of : number_of;
-	int64_t a, b;
+	int64_t a = 0, b = 0;
 
 	if (!levels && !(is_number(left) && is_number(right))) {
 		*order = str_cmp(left, right);

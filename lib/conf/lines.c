@@ -35,7 +35,7 @@ physical_line(struct conf_lines *l)
 	struct str s;
 
 	if (!str_split(&l->rest, '\n', &s))
-		return STR_NONE;
+		return STR("");
 	l->next++;
 	return s;
 }

@@ -177,7 +177,7 @@ static void
 expand_own(struct conf_values *v)
 {
 	for (size_t i = 0; i < v->order.n; i++) {
-		struct entry *e = v->order.items[i];
+		struct entry *e = v->order.items[i].entry;
 		struct str value;
 		struct why why;
 

@@ -23,3 +23,13 @@ lib_conf_master_cf_test_LDADD = $(CONF_TEST_LIBS)
 lib_conf_table_test_SOURCES = lib/conf/table_test.c
 lib_conf_table_test_LDADD = $(CONF_TEST_LIBS)
 lib_conf_table_test_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_DIRECTORY='"$(abs_top_srcdir)"'
+
+if FUZZ
+noinst_PROGRAMS += lib/conf/expand_fuzz lib/conf/files_fuzz
+lib_conf_expand_fuzz_SOURCES = lib/conf/expand_fuzz.c
+lib_conf_expand_fuzz_LDADD = lib/conf/libconf.a lib/base/libbase.a
+lib_conf_expand_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_conf_files_fuzz_SOURCES = lib/conf/files_fuzz.c
+lib_conf_files_fuzz_LDADD = lib/conf/libconf.a lib/base/libbase.a
+lib_conf_files_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -229,7 +229,7 @@ TEST(overrides_without_effect_are_told)
 
 TEST(a_missing_file_is_fatal)
 {
-	load("");
+	master_conf_free(load(""));
 	conf_issues_free(&issues);
 	conf_issues_init(&issues);
 	CHECK(master_conf_load("/no/such/place", conf, &issues) == NULL);

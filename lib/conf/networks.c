@@ -53,8 +53,8 @@ prefix_of(const struct sockaddr *netmask)
 	return n;
 }
 
-/* Asked for once: a process in its jail, which reads its configuration again at a reload, is
- * refused the question, and might be alone in a network of its own by then. */
+/* Asked for once: a process in its jail, which reads its configuration again at a reload,
+ * is refused the question, and might be alone in a network of its own by then. */
 static const struct ifaddrs *
 interfaces_at_start(void)
 {

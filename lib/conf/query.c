@@ -27,7 +27,8 @@ conf_text(const struct conf *c, struct str name)
 const struct conf_setting *
 conf_next_setting(const struct conf *c, size_t *at)
 {
-	return *at < c->values->order.n ? &c->values->order.items[(*at)++]->said : NULL;
+	return *at < c->values->order.n ? &c->values->order.items[(*at)++].entry->said
+					: NULL;
 }
 
 const struct conf_setting *

@@ -61,7 +61,7 @@ values_set(struct conf_values *v, struct str name, struct str text, struct str f
 	struct str before = e->said.text;
 
 	if (!before.data)
-		*vec_push(&v->order) = e;
+		vec_push(&v->order)->entry = e;
 	e->said.text = arena_str(v->arena, text);
 	e->said.file = file;
 	e->said.line = line;

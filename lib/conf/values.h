@@ -14,12 +14,16 @@ struct entry {
 	bool broken; /* cannot be expanded: empty for those who ask by name */
 };
 
+struct set_entry {
+	struct entry *entry;
+};
+
 struct conf_values {
 	struct arena *arena;
 	struct entry *known; /* by number in the table */
 	size_t n_known;
-	struct map *own;           /* name -> struct entry *: user-defined */
-	VEC(struct entry *) order; /* what was set */
+	struct map *own;             /* name -> struct entry *: user-defined */
+	VEC(struct set_entry) order; /* what was set */
 	struct expander expander;
 	bool read_files; /* myorigin = /etc/mailname means the file's first line */
 };
