@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""The flag .honoured of parameters.def against the source: what is honoured is read by some
+program, and what some program reads is honoured. Users are warned by that flag."""
+import os
+import re
+import sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import check, finish
+
+TOP = os.environ.get("TOP_SRCDIR", os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                                "..", ".."))
+# Honoured without a line of a program that names it.
+WITHOUT_READER = {
+    "biff": "nobody is told of new mail: as with biff = no",
+    "default_cache_db_type": "through defaults",
+    "config_directory": "struct conf has it",
+    "mail_release_date": "for people and scripts",
+    "mail_version": "through defaults",
+    "multi_instance_name": "through syslog_name",
+    "mynetworks_style": "lib/conf computes mynetworks with it",
+    "process_id": "for values that name it",
+    "process_name": "for values that name it",
+    "virtual_maps": "through virtual_alias_maps",
+}
+WITHOUT_READER.update({name: "for people and scripts" for name in (
+    "html_directory", "mailq_path", "manpage_directory", "meta_directory", "newaliases_path",
+    "readme_directory", "sample_directory", "sendmail_path", "shlib_directory")})
+# Named by a program for another reason than to honour it: name -> reason.
+NOT_HONOURED = {
+    "canonical_maps": "smtpd looks recipients up in it, cleanup does not rewrite",
+    "recipient_canonical_maps": "as canonical_maps",
+    "sender_canonical_maps": "as canonical_maps",
+    "notify_classes": "bounce knows two of the classes",
+    "soft_bounce": "in replies to clients only",
+}
+
+
+def rows():
+    with open(os.path.join(TOP, "lib/conf/parameters.def"), encoding="utf-8") as f:
+        for row in re.finditer(r"^PARAM(?:_AS)?\((\w+),.*?\)$(?=\n[P#])", f.read(), re.M | re.S):
+            yield row[1], ".honoured = true" in row[0], ".tier = 4" in row[0]
+
+
+def sources():
+    for folder, folders, files in os.walk(TOP):
+        folders[:] = [d for d in folders if d not in (".git", "build", "tests") and
+                      os.path.relpath(os.path.join(folder, d), TOP) != "lib/conf"]
+        for name in files:
+            if name.endswith((".c", ".h")) and not re.search(r"_(test|fuzz|bench)\.c$", name):
+                with open(os.path.join(folder, name), encoding="utf-8") as f:
+                    yield f.read()
+
+
+text = re.sub(r"/\*.*?\*/", "", "\n".join(sources()), flags=re.S)
+named = set(re.findall(r"\w+", text))
+suffixes = tuple("_" + s for s in
+                 re.findall(r'conf_transport_\w+\([^"]*"(\w+)"', text))
+count = 0
+for name, honoured, obsolete in rows():
+    count += 1
+    used = name in named or name.endswith(suffixes)
+    if honoured:
+        check(used or name in WITHOUT_READER,
+              f"{name} is .honoured in lib/conf/parameters.def, but nothing reads it")
+    elif not obsolete:
+        check(not used or name in NOT_HONOURED,
+              f"{name} is read, but not .honoured in lib/conf/parameters.def")
+check(count > 1045, f"only {count} rows of parameters.def were understood")
+finish()
