@@ -139,9 +139,12 @@ request_main(void *arg)
 static void
 run_direct(struct request *rq)
 {
+	const char *view = rq->pub.payload.data;
+
 	running = rq;
 	rq->handler->run(&rq->pub);
-	if (running == rq && rq->handler->in_place)
+	/* Unless the handler put a copy of its own there. */
+	if (running == rq && rq->handler->in_place && rq->pub.payload.data == view)
 		rq->pub.payload = STR_NONE;
 	running = NULL;
 }
