@@ -21,3 +21,6 @@ dist_man_MANS += man/showq.8
 dist_man_MANS += man/postqueue.1
 dist_man_MANS += man/postsuper.1
 dist_man_MANS += man/postcat.1
+dist_man_MANS += man/postmap.1
+dist_man_MANS += man/postalias.1
+dist_man_MANS += man/postern-tables.5

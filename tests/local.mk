@@ -2,3 +2,5 @@
 include tests/powercut/local.mk
 EXTRA_DIST += tests/conf/honoured_test.py tests/conf/postconf_test.py tests/conf/sets.expected
 include tests/spool/local.mk
+EXTRA_DIST += tests/dict/interop_test.py tests/dict/postalias_test.py tests/dict/postmap_test.py \
+	tests/dict/rules_test.py

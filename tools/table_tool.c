@@ -79,6 +79,15 @@ take_option(struct request *rq, int option)
 	}
 }
 
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
 /* One of -s, -q and -d, and once: what the second one would mean nobody can say. */
 static void
 parse_options(struct request *rq, int argc, char **argv)
@@ -165,7 +174,7 @@ table_tool_main(const struct table_tool *tool, int argc, char **argv)
 	int status;
 
 	log_open(tool->name, LOG_TO_STDERR, -1, 0);
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+	if (wants_help(argc, argv)) {
 		printf("usage: %s\n%s", tool->usage, tool->help);
 		return 0;
 	}

@@ -27,8 +27,8 @@ quoted_word(struct str *rest, struct arena *arena)
 	size_t i;
 
 	for (i = 1; i < rest->len && rest->data[i] != '"'; i++) {
-		if (rest->data[i] == '\\' && i + 1 < rest->len)
-			i++;
+		if (rest->data[i] == '\\' && ++i == rest->len)
+			break; /* it escapes nothing */
 		/* a value is one line: a tab in it is a blank, as in Postfix */
 		buf_addc(&text, ascii_is_space(rest->data[i]) ? ' ' : rest->data[i]);
 	}
@@ -87,8 +87,9 @@ atom_word(struct str *rest, struct arena *arena)
 		char c = rest->data[i];
 
 		if (c == '\\') {
-			if (i + 1 < rest->len)
-				c = rest->data[++i];
+			if (++i == rest->len)
+				break; /* it escapes nothing */
+			c = rest->data[i];
 			if (!is_atom(c))
 				kind = WORD_QUOTED;
 		} else if (!is_atom(c)) {

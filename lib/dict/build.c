@@ -85,8 +85,11 @@ builder_start(struct dict_builder *b, bool fresh, struct why *why)
 static struct dict_builder *
 builder_fails(struct dict_builder *b, const char *what, struct why *why)
 {
+	int error = errno;
+
 	dict_fails_errno(why, what, b->path);
 	builder_free(b);
+	errno = error;
 	return NULL;
 }
 

@@ -64,7 +64,8 @@ void dict_build_nul(struct dict_builder *b, bool nul);
 /* 0 stored, 1 duplicate key (not stored), -1 *why. */
 int dict_build_add(struct dict_builder *b, struct str key, struct str value, bool replace,
 	struct why *why);
-/* Changes a table that is there: entries are added and removed, the rest stays. */
+/* Changes a table that is there: entries are added and removed, the rest stays. NULL with
+ * errno ENOENT when there is none. */
 struct dict_builder *dict_build_change(struct str spec, struct why *why);
 /* 0 removed, 1 not there, -1 *why. Only after dict_build_change(). */
 int dict_build_remove(struct dict_builder *b, struct str key, struct why *why);
