@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Deliveries through the real queue manager: sizes, routes and their changes, transports that
+are not there, agents and daemons that die under load."""
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import Instance, check, check_equal, finish, free_port, kill, wait_until
+
+MESSAGES = {"quick": 60, "default": 200, "long": 2000}[os.environ.get("TEST_MODE", "quick")]
+
+
+def instance(**more):
+    settings = {"mydestination": "", "virtual_mailbox_domains": "box.example",
+                "virtual_mailbox_maps": "static:u/",
+                "virtual_uid_maps": f"static:{os.getuid() or 1000}",
+                "virtual_gid_maps": f"static:{os.getgid() or 1000}",
+                "virtual_minimum_uid": "1", "minimal_backoff_time": "1s",
+                "queue_run_delay": "1s", "transport_retry_time": "1s"}
+    settings.update(more)
+    mta = Instance(settings)
+    mta.write_configuration(virtual_mailbox_base=mta.mail)
+    os.chmod(mta.mail, 0o777)
+    return mta
+
+
+def send(mta, recipients, content="Subject: test\n\nbody"):
+    smtp = mta.smtp()
+    smtp.say("EHLO client.example", "250")
+    qid = smtp.message("s@x.example", recipients, content)
+    smtp.close()
+    return qid
+
+
+def sizes(mta):
+    """In the frame, in a memfd, in a file of its own: everything arrives as it was."""
+    for count, size in enumerate((10, 60_000, 70_000, 900_000, 3_000_000), 1):
+        line = "0123456789abcdef" * 4
+        body = "\n".join([line] * (size // 65 + 1) + [f"end of {size}"])
+        qid = send(mta, "u@box.example", f"Subject: {size}\n\n{body}")
+        mta.wait_for_log(rf"{qid}: to=<u@box\.example>.*status=sent")
+        mta.wait_for_log(rf"{qid}: removed")
+        texts = mta.maildir("u", count)
+        mine = [t for t in texts if f"Subject: {size}\n" in t]
+        check(len(mine) == 1 and mine[0].rstrip("\n").endswith(body), f"{size} bytes arrive whole")
+
+
+def routes(mta):
+    """A transport table is used as soon as it is changed; relayhost after a reload."""
+    table = mta.write("transport", "far.example discard:\n")
+    mta.run("postmap", f"hash:{table}")
+    mta.write_configuration(transport_maps=f"hash:{table}", relayhost="[127.0.0.1]:1",
+                            virtual_mailbox_base=mta.mail)
+    since = mta.log_position()
+    mta.reload()
+    qid = send(mta, "a@far.example")
+    mta.wait_for_log(rf"discard\[\d+\]: {qid}: to=<a@far\.example>, relay=none.*status=sent",
+                     since=since)
+    mta.write("transport", "far.example nosuch:\n*.example discard:\n")
+    mta.run("postmap", f"hash:{table}")
+
+    def unavailable():
+        mine = send(mta, "b@far.example")
+        return mta.wait_for_log(rf"{mine}: to=<b@far\.example>.*status=(\w+) \((.*)\)",
+                                since=since)[2] == "mail transport unavailable"
+    wait_until(unavailable, "the changed table")
+    check(mta.logged(r"warning: connect to transport private/nosuch: ", since) > 0,
+          "the missing transport is named")
+    mta.write("transport", "far.example discard:\n")
+    mta.run("postmap", f"hash:{table}")
+    mta.wait_for_log(r"discard\[\d+\]: \w+: to=<b@far\.example>.*status=sent", since=since)
+    mta.run("postsuper", "-d", "ALL")
+    mta.expect_trouble(r"nosuch")
+
+
+def under_load(mta, rng):
+    """kill -9 of agents, qmgr, spool while mail flows: everything arrives, nothing is left."""
+    table = mta.write("transport", "")
+    mta.run("postmap", f"hash:{table}")
+    since, done = mta.log_position(), []
+
+    def client(n):
+        for i in range(n):
+            while True:
+                try:
+                    done.append(send(mta, "u@box.example"))
+                    break
+                except (OSError, ValueError, AttributeError):
+                    pass
+    threads = [threading.Thread(target=client, args=(MESSAGES // 4,)) for _ in range(4)]
+    for t in threads:
+        t.start()
+    while any(t.is_alive() for t in threads):
+        victims = mta.processes(rng.choice(("virtual", "qmgr", "virtual")))
+        if victims:
+            try:
+                os.kill(rng.choice(list(victims)), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        enough = len(done) + MESSAGES // 10
+        wait_until(lambda: len(done) >= enough or not any(t.is_alive() for t in threads),
+                   "some more mail")
+    for t in threads:
+        t.join()
+    wait_until(lambda: all(f"{q}: removed" in mta.log_text(since) for q in done),
+               "the end of every message", 60)
+    log = mta.log_text(since)
+    lost = [q for q in done if f"{q}: to=<u@box.example>" not in log]
+    check_equal(lost, [], "undelivered messages")
+    wait_until(lambda: mta.run("postqueue", "-p").stdout == "Mail queue is empty\n",
+               "an empty queue")
+
+
+with instance() as the_instance:
+    seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+    the_instance.start()
+    sizes(the_instance)
+    routes(the_instance)
+    the_instance.expect_trouble(r"killed by signal 9", r"lost", r"bad command startup",
+                                r"did not answer", r"does not answer")
+    under_load(the_instance, random.Random(seed))
+    print(f"seed {seed}")
+
+finish()
