@@ -8,12 +8,10 @@
 #define CHUNK_MOST (64 * 1024) /* content gathered before it is handed on */
 #define SHORT_FOR  5000        /* how long a full spool is believed to stay full, ms */
 
-static deadline_t storage_short_until;
-
 bool
 message_storage_is_short(void)
 {
-	return storage_short_until && event_now() < storage_short_until;
+	return event_now() < smtpd_site->storage_short_until;
 }
 
 static uint32_t
@@ -143,7 +141,7 @@ answer(struct session *s, const struct submit_reply *said)
 	if (code < 400 || code > 599)
 		code = said->verdict == PERMFAIL ? 554 : 451;
 	if (code == 452)
-		storage_short_until = deadline_in(SHORT_FOR);
+		smtpd_site->storage_short_until = deadline_in(SHORT_FOR);
 	return reply(
 		s, code, "%.*s Error: %.*s", STR_ARG(said->code), STR_ARG(said->text));
 }

@@ -11,12 +11,14 @@
 
 struct play_mail play_mail;
 struct submit_reply play_verdict;
-bool play_cleanup_dies;
+bool play_cleanup_dies, play_draining;
+const struct play_record *play_zone;
+size_t play_zone_n;
 struct buf play_said;
 
 static const struct conf *conf;
-static struct ipc_peer *cleanup;
-static struct ipc_link *cleanup_link;
+static struct ipc_peer *cleanup, *dns;
+static struct ipc_link *cleanup_link, *dns_link;
 static struct buf logged;
 static uint32_t sessions;
 
@@ -37,7 +39,7 @@ service_next_session(void)
 bool
 service_stopping(void)
 {
-	return false;
+	return play_draining;
 }
 
 void
@@ -83,32 +85,58 @@ answer_submit(struct ipc_request *rq)
 	submit_answer(rq, &play_verdict);
 }
 
-static const struct ipc_handler cleanup_handlers[] = {
+static void
+answer_dns(struct ipc_request *rq)
+{
+	struct dns_request ask;
+	struct dns_reply say = { .status = DNS_NXDOMAIN };
+	struct dns_rr found = { .ttl = 60 };
+
+	ensure(dns_request_get(rq->payload, &ask, rq->arena) == 0);
+	for (size_t i = 0; i < play_zone_n; i++)
+		if (str_is(ask.name, play_zone[i].name) &&
+			ask.type == play_zone[i].type) {
+			say = (struct dns_reply){
+				.status = DNS_OK, .records = &found, .n_records = 1
+			};
+			found.type = ask.type;
+			found.data = str_c(play_zone[i].data);
+		}
+	dns_answer(rq, &say);
+}
+
+static const struct ipc_handler handlers[] = {
 	{ .type = submit_TYPE, .run = answer_submit },
+	{ .type = dns_TYPE, .run = answer_dns },
 	{ .type = 0 },
 };
 
 static void
-cleanup_lost(struct ipc_link *link, void *ctx)
+link_lost(struct ipc_link *link, void *ctx)
 {
-	(void)link, (void)ctx;
-	cleanup_link = NULL;
+	(void)ctx;
+	if (link == cleanup_link)
+		cleanup_link = NULL;
+	if (link == dns_link)
+		dns_link = NULL;
 }
 
+/* Both services live in this process. */
 static int
-connect_cleanup(const char *name, deadline_t patience)
+connect_here(const char *name, deadline_t patience)
 {
 	struct ipc_caller caller = {
 		.program = "smtpd", .pid = getpid(), .uid = getuid()
 	};
+	struct ipc_link *link;
 	int pair[2];
 
-	(void)name, (void)patience;
+	(void)patience;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
 	ensure(ipc_hello(pair[0], &caller) == 0);
-	cleanup_link =
-		ipc_link_accept(pair[1], cleanup_handlers, NULL, cleanup_lost, getuid());
+	link = ipc_link_accept(pair[1], handlers, NULL, link_lost, getuid());
+	*(strcmp(name, "cleanup") == 0 ? &cleanup_link : &dns_link) = link;
 	return pair[0];
 }
 
@@ -126,10 +154,13 @@ service_peer(const char *name)
 	static struct ipc_peer *nobody;
 
 	if (!cleanup) {
-		cleanup = ipc_peer_new("cleanup", connect_cleanup, NULL, NULL);
+		cleanup = ipc_peer_new("cleanup", connect_here, NULL, NULL);
+		dns = ipc_peer_new("dns", connect_here, NULL, NULL);
 		nobody = ipc_peer_new("nobody", connect_nobody, NULL, NULL);
 	}
-	return strcmp(name, "cleanup") == 0 ? cleanup : nobody;
+	return strcmp(name, "cleanup") == 0 ? cleanup
+	       : strcmp(name, "dns") == 0   ? dns
+					    : nobody;
 }
 
 /* ---- the stage ---- */
@@ -214,7 +245,8 @@ play_conf(const char *text)
 	buf_clear(&logged);
 	log_capture(keep_line, NULL);
 	play_mail.count = 0;
-	play_cleanup_dies = false;
+	play_cleanup_dies = play_draining = false;
+	play_zone_n = 0;
 	play_verdict = (struct submit_reply){ .verdict = ACCEPT, .code = STR("2.0.0") };
 	smtpd_site = site_open(conf);
 }

@@ -34,6 +34,14 @@ extern struct play_mail {
 } play_mail;
 extern struct submit_reply play_verdict;
 extern bool play_cleanup_dies; /* hangs up instead of an answer */
+extern bool play_draining;     /* this process is to end */
+/* What dns knows; a name or address that is not here does not exist. */
+struct play_record {
+	const char *name, *data;
+	int type;
+};
+extern const struct play_record *play_zone;
+extern size_t play_zone_n;
 
 /* Log lines since play_conf, each ending in a newline. */
 bool play_logged(const char *part);

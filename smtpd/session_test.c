@@ -1,5 +1,6 @@
 /* Plays: what a client sends, and how the answer begins (RFC 5321). */
 #include "play.h"
+#include <arpa/nameser.h>
 
 #define EHLO \
 	{ \
@@ -662,4 +663,96 @@ TEST(lines_and_bytes_that_are_no_commands)
 	rows[1].send = buf_cstr(&line);
 	play_conf("");
 	PLAY(rows);
+}
+
+static const struct play_record zone[] = {
+	{ "1.2.0.192.in-addr.arpa", "good.example", ns_t_ptr },
+	{ "good.example", "192.0.2.1", ns_t_a },
+	{ "2.2.0.192.in-addr.arpa", "good.example",
+		ns_t_ptr }, /* claims another's name */
+	{ "3.2.0.192.in-addr.arpa", "nowhere.example", ns_t_ptr },
+	{ "4.2.0.192.in-addr.arpa", "192.0.2.1", ns_t_ptr }, /* a name like an address */
+	{ "5.2.0.192.in-addr.arpa", "a b)\n", ns_t_ptr },
+	{ "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+		"six.example", ns_t_ptr },
+	{ "six.example", "2001:db8:0:0::1", ns_t_aaaa },
+};
+static const struct {
+	const char *address, *client, *warning;
+} names[] = {
+	{ "192.0.2.1", "good.example[192.0.2.1]", NULL },
+	{ "192.0.2.2", "unknown[192.0.2.2]",
+		"hostname good.example does not resolve to address 192.0.2.2\n" },
+	{ "192.0.2.3", "unknown[192.0.2.3]",
+		"hostname nowhere.example does not resolve to address 192.0.2.3: Name or "
+		"service not known\n" },
+	{ "192.0.2.4", "unknown[192.0.2.4]", NULL },
+	{ "192.0.2.5", "unknown[192.0.2.5]", NULL },
+	{ "192.0.2.6", "unknown[192.0.2.6]", NULL },
+	{ "IPv6:2001:db8::1", "six.example[2001:db8::1]", NULL },
+};
+
+TEST(names_of_clients)
+{
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct arena *arena CLEANUP(arena_free_at) = arena_new();
+		const struct exchange rows[] = {
+			GREETING,
+			{ arena_printf(arena, "XCLIENT ADDR=%s\r\n", names[i].address)
+					.data,
+				"220 " },
+			EHLO,
+			MAIL,
+			RCPT,
+			QUIT,
+		};
+
+		play_conf("smtpd_peername_lookup = yes\n");
+		play_zone = zone;
+		play_zone_n = COUNT(zone);
+		PLAY(rows);
+		CHECK(play_logged(
+			arena_printf(arena, "TESTQ1: client=%s\n", names[i].client)
+				.data));
+		CHECK(names[i].warning ? play_logged(names[i].warning)
+				       : !play_logged("does not resolve"));
+	}
+}
+
+TEST(a_process_that_is_to_end_says_421)
+{
+	static const struct exchange rows[] = {
+		GREETING,
+		EHLO,
+		{ NULL, "421 4.3.2 mx.test Error: service shutting down" },
+		CLOSED,
+	};
+
+	play_conf("");
+	play_draining = true;
+	PLAY(rows);
+}
+
+TEST(a_full_spool_is_told_at_mail)
+{
+	static const struct exchange rows[] = {
+		GREETING,
+		EHLO,
+		MAIL,
+		RCPT,
+		DATA,
+		{ ".\r\n", "452 4.3.1 Error: insufficient system storage" },
+		{ "MAIL FROM:<a@b>\r\n", "452 4.3.1 Insufficient system storage" },
+		QUIT,
+	};
+
+	play_conf("");
+	play_verdict = (struct submit_reply){ .verdict = TEMPFAIL,
+		.code = STR("4.3.1"),
+		.text = STR("insufficient system storage"),
+		.smtp_code = 452 };
+	PLAY(rows);
+	CHECK(play_logged("NOQUEUE: reject: MAIL from localhost[127.0.0.1]: 452 4.3.1 "
+			  "Insufficient system storage; from=<a@b> proto=ESMTP "
+			  "helo=<client.example>\n"));
 }

@@ -66,7 +66,8 @@ struct site {
 	struct str banner; /* "220 " and smtpd_banner */
 	struct ehlo_answer *ehlo;
 	struct arena *arena;
-	deadline_t checked; /* when the tables were last looked at */
+	deadline_t checked;             /* when the tables were last looked at */
+	deadline_t storage_short_until; /* the spool said that it has no room */
 };
 
 /* Opens everything; a mistake that would make an open relay, or lose mail, is fatal.
