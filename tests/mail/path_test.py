@@ -72,7 +72,7 @@ def clients(mta):
                           "<snail@c.test>", "<swaks@c.test>"], "senders in the Maildir")
     for text in texts:
         check_equal(header(text, "Delivered-To"), "ann@local.test", "Delivered-To")
-        check_match(r"^Received: (from|by) ", text, "Received")
+        check_match(r"(?m)^Received: (from|by) ", text, "Received")
         check(header(text, "Message-Id"), "a Message-Id")
     check(any(".leading dot\n" in t for t in texts), "a leading dot survives")
 
