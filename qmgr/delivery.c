@@ -30,17 +30,14 @@ fresh(struct arena **kept)
 static int
 sealed_memfd(struct str content)
 {
-	int fd CLEANUP(fd_close) =
-		memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int sealed;
+	int fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd < 0 || write_all(fd, content) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
-		fcntl(fd, F_ADD_SEALS,
-			F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-		return -1;
-	sealed = fd;
-	fd = -1;
-	return sealed;
+	if (fd >= 0 && (write_all(fd, content) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
+			       fcntl(fd, F_ADD_SEALS,
+				       F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
+					       F_SEAL_WRITE) < 0))
+		fd_close(&fd);
+	return fd;
 }
 
 int

@@ -196,6 +196,7 @@ job_unlink(struct job *j)
 {
 	struct destination *d = j->to;
 
+	ensure(j->next && j->prev);
 	if (j->next == j) {
 		d->jobs = NULL;
 	} else {
