@@ -24,3 +24,7 @@ dist_man_MANS += man/postcat.1
 dist_man_MANS += man/postmap.1
 dist_man_MANS += man/postalias.1
 dist_man_MANS += man/postern-tables.5
+dist_man_MANS += man/master.8
+dist_man_MANS += man/broker.8
+dist_man_MANS += man/postern.1
+dist_man_MANS += man/postlog.1

@@ -212,6 +212,43 @@ class Smtp:
         self.socket.close()
 
 
+# ---- what is left when a test is killed ----
+
+_guardian = None
+
+
+def _guard(home):
+    """A child of ours ends the instance when we end without having done so."""
+    global _guardian
+    if _guardian is None:
+        ours, _guardian = os.pipe()
+        if os.fork() == 0:
+            _wait_and_clean(ours)
+        os.close(ours)
+    os.write(_guardian, (home + "\n").encode())
+
+
+def _wait_and_clean(source):
+    os.close(_guardian)
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    with os.fdopen(source) as homes:
+        homes = homes.read().split()
+    for home in homes:
+        try:
+            with open(os.path.join(home, "queue", "pid", "master.pid")) as file:
+                pid = int(file.read())
+            if process_status(pid).get("Name") == "master":
+                os.kill(pid, signal.SIGTERM)
+        except (OSError, ValueError):
+            pass
+        if not os.environ.get("POSTERN_KEEP"):
+            shutil.rmtree(home, ignore_errors=True)
+    os._exit(0)
+
+
 # ---- an instance ----
 
 class Instance:
@@ -224,6 +261,7 @@ class Instance:
         self.as_root = is_root() and not self.user
         self.home = directory or tempfile.mkdtemp(prefix="postern-test-")
         os.chmod(self.home, 0o755)
+        _guard(self.home)
         self.environment = dict(environment or {})
         self.ports = {}
         self.read_to = 0
@@ -382,7 +420,9 @@ class Instance:
                 pid = int(file.read())
         except (OSError, ValueError):
             return None
-        return pid if process_state(pid) not in (None, "Z") else None
+        status = process_status(pid)  # the number may be of another pid namespace
+        alive = status.get("Name") == "master" and not status["State"].startswith("Z")
+        return pid if alive else None
 
     def processes(self, name=None):
         """{pid: name} of master's living children; of one program only with a name."""

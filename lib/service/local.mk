@@ -7,3 +7,10 @@ lib_service_libservice_a_SOURCES = lib/service/service.h lib/service/service_imp
 	lib/service/peers.c lib/service/queue_id.c lib/service/sandbox.c \
 	lib/service/seccomp.c lib/service/service.c lib/service/spawn.c \
 	lib/service/syscalls.c lib/service/users.c
+SERVICE_TEST_LIBS = lib/service/libservice.a $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
+check_PROGRAMS += lib/service/service_test lib/service/sandbox_test
+TESTS += lib/service/service_test lib/service/sandbox_test
+lib_service_service_test_SOURCES = lib/service/service_test.c
+lib_service_service_test_LDADD = $(SERVICE_TEST_LIBS)
+lib_service_sandbox_test_SOURCES = lib/service/sandbox_test.c
+lib_service_sandbox_test_LDADD = $(SERVICE_TEST_LIBS)
