@@ -1,14 +1,20 @@
 /* hosts.c -- which addresses to try for a next hop, best first. */
 #include "smtp.h"
+#include "idna.h"
 #include "log.h"
 #include <arpa/nameser.h>
 #include <stdlib.h>
+
+#define DNS_PATIENCE ((msec_t)120 * 1000) /* dns gives up long before */
+#define MX_MOST      50                   /* mail exchangers whose addresses are asked */
 
 void
 hosts_free(struct hosts *h)
 {
 	vec_free(&h->list);
 }
+
+/* ---- questions ---- */
 
 /* "Host or domain name not found. Name service error for name=x type=MX: reason" */
 static enum verdict
@@ -22,104 +28,193 @@ dns_why(struct str name, const char *type, const struct dns_reply *said, struct 
 		STR_ARG(name), type, STR_ARG(said->reason));
 }
 
-static int
-ask(struct str name, uint16_t type, const struct conf *c, struct arena *arena,
+static bool
+has_word(struct str list, const char *word)
+{
+	struct str item;
+
+	while (str_token(&list, " \t\r\n,", &item))
+		if (str_case_is(item, word))
+			return true;
+	return false;
+}
+
+static bool
+dns_disabled(const struct conf *c)
+{
+	struct str level = c->p.smtp_dns_support_level;
+
+	return str_case_is(level, "disabled") ||
+	       (level.len == 0 && c->p.disable_dns_lookups);
+}
+
+static uint32_t
+search_flags(const struct conf *c)
+{
+	struct str options = c->p.smtp_dns_resolver_options;
+
+	return (has_word(options, "res_defnames") ? DNS_DEFNAMES : 0u) |
+	       (has_word(options, "res_dnsrch") ? DNS_SEARCH : 0u);
+}
+
+static void
+ask_with(struct str name, uint16_t type, uint32_t flags, struct arena *arena,
 	struct dns_reply *said)
 {
-	struct dns_request question = { .name = name, .type = type };
+	struct dns_request question = { .name = name, .type = type, .flags = flags };
 
-	if (type != ns_t_mx && str_find(c->p.smtp_host_lookup, STR("native")) >= 0)
-		question.flags = DNS_HOSTS;
 	if (dns_call(service_peer("dns"), &question, said, arena,
-		    deadline_in((msec_t)120 * 1000)) == 0)
-		return 0;
-	*said = (struct dns_reply){ .status = DNS_TEMPFAIL,
-		.reason = STR("Host not found, try again") };
-	return -1;
+		    deadline_in(DNS_PATIENCE)) < 0)
+		*said = (struct dns_reply){ .status = DNS_TEMPFAIL,
+			.reason = STR("Host not found, try again") };
+}
+
+/* The addresses of a host, as smtp_host_lookup says: by DNS, by the system's own ways
+ * (hosts, its search list), or the second where the first knows nothing. */
+static void
+ask_address(struct str name, uint16_t type, const struct conf *c, struct arena *arena,
+	struct dns_reply *said)
+{
+	bool native = dns_disabled(c) || has_word(c->p.smtp_host_lookup, "native");
+
+	*said = (struct dns_reply){ .status = DNS_NXDOMAIN };
+	if (!dns_disabled(c) && has_word(c->p.smtp_host_lookup, "dns"))
+		ask_with(name, type, search_flags(c), arena, said);
+	if (native && (said->status == DNS_NXDOMAIN || said->status == DNS_NODATA))
+		ask_with(name, type, DNS_HOSTS | DNS_DEFNAMES | DNS_SEARCH, arena, said);
+}
+
+/* ---- addresses ---- */
+
+/* Chance among equals; not the next hop's to foresee. */
+static uint32_t
+chance(void)
+{
+	static uint64_t count;
+
+	count++;
+	return (uint32_t)str_hash(str_of(&count, sizeof(count)));
 }
 
 static void
 host_add(struct hosts *h, struct str name, const struct net_addr *addr,
-	uint16_t preference)
+	uint16_t preference, const struct conf *c)
 {
 	struct host *host = vec_push(&h->list);
 
 	host->name = name;
 	host->addr = *addr;
 	host->preference = preference;
+	host->order = c->p.smtp_randomize_addresses ? chance() : (uint32_t)h->list.n;
 }
 
 static bool
 wants(const struct conf *c, const char *protocol)
 {
-	return str_find(c->p.inet_protocols, STR("all")) >= 0 ||
-	       str_find(c->p.inet_protocols, str_c(protocol)) >= 0;
+	return has_word(c->p.inet_protocols, "all") ||
+	       has_word(c->p.inet_protocols, protocol);
 }
 
-/* The addresses of one host join the list; how many. -1: nobody could tell now. */
-static int
+/* What a look-up of addresses came to, when there are none. */
+struct lookup {
+	struct dns_reply last;
+	struct str name;
+	const char *type;
+	bool later; /* one could not be answered now */
+};
+
+static void
 addresses_add(struct hosts *h, struct str name, uint16_t preference, unsigned port,
-	const struct conf *c, struct arena *arena, struct dns_reply *last)
+	const struct conf *c, struct arena *arena, struct lookup *l)
 {
 	static const struct {
 		uint16_t type;
-		const char *protocol;
-	} kinds[] = { { ns_t_aaaa, "ipv6" }, { ns_t_a, "ipv4" } };
-	bool later = false;
-	int found = 0;
+		const char *name, *protocol;
+	} kinds[] = { { ns_t_a, "A", "ipv4" }, { ns_t_aaaa, "AAAA", "ipv6" } };
 
 	for (size_t k = 0; k < COUNT(kinds); k++) {
 		struct dns_reply said;
 
 		if (!wants(c, kinds[k].protocol))
 			continue;
-		ask(name, kinds[k].type, c, arena, &said);
-		*last = said;
-		later |= said.status == DNS_TEMPFAIL;
+		ask_address(name, kinds[k].type, c, arena, &said);
+		if (said.status == DNS_TEMPFAIL || !l->later) {
+			l->last = said;
+			l->name = name;
+			l->type = kinds[k].name;
+		}
+		l->later |= said.status == DNS_TEMPFAIL;
 		for (size_t i = 0; said.status == DNS_OK && i < said.n_records; i++) {
 			struct net_addr addr;
 
-			if (said.records[i].type != kinds[k].type ||
-				net_addr_parse(said.records[i].data, port, &addr) < 0)
-				continue;
-			host_add(h, name, &addr, preference);
-			found++;
+			if (said.records[i].type == kinds[k].type &&
+				net_addr_parse(said.records[i].data, port, &addr) == 0)
+				host_add(h, name, &addr, preference, c);
 		}
 	}
-	return found == 0 && later ? -1 : found;
+}
+
+static enum verdict
+no_address(const struct lookup *l, struct why *why)
+{
+	return dns_why(l->name, l->type, &l->last, why);
 }
 
 /* ---- order: by preference, equals at random (RFC 5321 section 5.1) ---- */
+
+/* smtp_address_preference: which family comes first among equals. */
+static int preferred_family;
 
 static int
 host_compare(const void *a, const void *b)
 {
 	const struct host *x = a, *y = b;
+	bool x_liked = x->addr.sa.ss_family == preferred_family;
+	bool y_liked = y->addr.sa.ss_family == preferred_family;
 
-	return (x->preference > y->preference) - (x->preference < y->preference);
+	if (x->preference != y->preference)
+		return (x->preference > y->preference) - (x->preference < y->preference);
+	if (x_liked != y_liked)
+		return y_liked - x_liked;
+	return (x->order > y->order) - (x->order < y->order);
 }
 
 static void
 hosts_sort(struct hosts *h, const struct conf *c)
 {
-	if (c->p.smtp_randomize_addresses)
-		for (size_t i = h->list.n; i > 1; i--) {
-			size_t j = (size_t)random() % i;
-			struct host swap = h->list.items[i - 1];
-
-			h->list.items[i - 1] = h->list.items[j];
-			h->list.items[j] = swap;
-		}
-	/* glibc's qsort is a stable merge sort for arrays that fit in memory: the shuffle
-	 * among equals survives. */
+	preferred_family = str_case_is(c->p.smtp_address_preference, "ipv6") ? AF_INET6
+			   : str_case_is(c->p.smtp_address_preference, "ipv4")
+				   ? AF_INET
+				   : AF_UNSPEC;
 	qsort(h->list.items, h->list.n, sizeof(*h->list.items), host_compare);
+}
+
+/* smtp_balance_inet_protocols: what smtp_mx_address_limit leaves has addresses of both
+ * families, when the list has. Moves the first of the family that is missing to the last
+ * place that counts. */
+static void
+hosts_balance(struct hosts *h, const struct conf *c)
+{
+	size_t most = (size_t)MAX(c->p.smtp_mx_address_limit, 0);
+	struct host *list = h->list.items;
+
+	if (!c->p.smtp_balance_inet_protocols || most < 2 || h->list.n <= most)
+		return;
+	for (size_t i = 1; i < most; i++)
+		if (list[i].addr.sa.ss_family != list[0].addr.sa.ss_family)
+			return;
+	for (size_t i = most; i < h->list.n; i++)
+		if (list[i].addr.sa.ss_family != list[0].addr.sa.ss_family) {
+			list[most - 1] = list[i];
+			return;
+		}
 }
 
 /* RFC 5321 section 5.1: a host that is in the list itself must only use better ones. */
 static enum verdict
 hosts_without_us(struct hosts *h, const struct nexthop *n, struct why *why)
 {
-	for (size_t i = 0; i < h->list.n; i++) {
+	for (size_t i = 0; n->default_port && i < h->list.n; i++) {
 		const struct host *host = &h->list.items[i];
 
 		if (!own_addresses_have(smtp_own, &host->addr) &&
@@ -141,44 +236,89 @@ static enum verdict
 hosts_of_name(const struct nexthop *n, struct str name, const struct conf *c,
 	struct arena *arena, struct hosts *out, struct why *why)
 {
-	struct dns_reply last = { .status = DNS_NXDOMAIN,
-		.reason = STR("Host not found") };
-	int found = addresses_add(out, name, 0, n->port, c, arena, &last);
+	struct lookup l = { .name = name, .type = "A" };
 
-	if (found > 0)
-		return ACCEPT;
-	if (found < 0)
-		last.status = DNS_TEMPFAIL;
-	return dns_why(name, "A", &last, why);
+	addresses_add(out, name, 0, n->port, c, arena, &l);
+	return out->list.n > 0 ? ACCEPT : no_address(&l, why);
+}
+
+static int
+mx_compare(const void *a, const void *b)
+{
+	const struct dns_rr *x = a, *y = b;
+	bool x_mx = x->type == ns_t_mx, y_mx = y->type == ns_t_mx;
+
+	if (x_mx != y_mx)
+		return y_mx - x_mx; /* a CNAME on the way there */
+	return (x->preference > y->preference) - (x->preference < y->preference);
 }
 
 static enum verdict
 hosts_of_mx(const struct nexthop *n, const struct dns_reply *mx, const struct conf *c,
 	struct arena *arena, struct hosts *out, struct why *why)
 {
-	struct dns_reply last = { .status = DNS_NXDOMAIN,
-		.reason = STR("Host not found") };
-	bool later = false;
+	struct lookup l = { .name = n->host, .type = "MX" };
+	size_t count = 0, named = 0;
 
-	if (mx->n_records == 1 && mx->records[0].data.len == 0) /* RFC 7505 */
+	qsort(mx->records, mx->n_records, sizeof(*mx->records), mx_compare);
+	while (count < mx->n_records && mx->records[count].type == ns_t_mx)
+		count++;
+	for (size_t i = 0; i < count && named < MX_MOST; i++)
+		if (mx->records[i].data.len > 0) {
+			addresses_add(out, mx->records[i].data, mx->records[i].preference,
+				n->port, c, arena, &l);
+			named++;
+		}
+	if (named == 0) /* RFC 7505 */
 		return why_set(why, "5.1.2", "Domain %.*s does not accept mail (nullMX)",
 			STR_ARG(n->host));
-	for (size_t i = 0; i < mx->n_records; i++)
-		if (mx->records[i].type == ns_t_mx && mx->records[i].data.len > 0)
-			later |= addresses_add(out, mx->records[i].data,
-					 mx->records[i].preference, n->port, c, arena,
-					 &last) < 0;
-	if (out->list.n == 0) {
-		if (later || c->p.smtp_defer_if_no_mx_address_found)
-			last.status = DNS_TEMPFAIL;
-		else
-			return why_set(why, "5.4.4",
-				"unable to find primary relay for %.*s: none of its mail "
-				"exchangers has an address",
-				STR_ARG(n->host));
-		return dns_why(n->host, "A", &last, why);
+	if (out->list.n > 0)
+		return ACCEPT;
+	log_warn("no MX host for %.*s has a valid address record", STR_ARG(n->host));
+	if (c->p.smtp_defer_if_no_mx_address_found)
+		l.last.status = DNS_TEMPFAIL;
+	return no_address(&l, why);
+}
+
+/* The name as the DNS has it: A-labels. */
+static enum verdict
+domain_name(struct str host, struct arena *arena, struct str *out, struct why *why)
+{
+	struct buf ascii CLEANUP(buf_free) = BUF_INIT;
+
+	*out = host;
+	for (size_t i = 0; i < host.len; i++) {
+		if ((unsigned char)host.data[i] < 0x80)
+			continue;
+		if (idna_to_ascii(host, &ascii) < 0)
+			return why_set(why, "5.1.2", "malformed domain name \"%.*s\"",
+				STR_ARG(host));
+		*out = arena_str(arena, buf_str(&ascii));
+		break;
 	}
 	return ACCEPT;
+}
+
+static enum verdict
+hosts_of_domain(const struct nexthop *n, struct str name, const struct conf *c,
+	struct arena *arena, struct hosts *out, struct why *why)
+{
+	struct dns_reply mx;
+	enum verdict verdict;
+
+	ask_with(name, ns_t_mx, search_flags(c), arena, &mx);
+	if (mx.status == DNS_OK)
+		verdict = hosts_of_mx(n, &mx, c, arena, out, why);
+	else if (mx.status == DNS_NODATA ||
+		 (mx.status == DNS_TEMPFAIL && c->p.ignore_mx_lookup_error))
+		verdict = hosts_of_name(n, name, c, arena, out, why);
+	else
+		return dns_why(name, "MX", &mx, why);
+	hosts_sort(out, c);
+	if (verdict == ACCEPT)
+		verdict = hosts_without_us(out, n, why);
+	hosts_balance(out, c);
+	return verdict;
 }
 
 enum verdict
@@ -186,27 +326,23 @@ hosts_find(const struct nexthop *n, const struct conf *c, struct arena *arena,
 	struct hosts *out, struct why *why)
 {
 	struct net_addr addr;
-	struct dns_reply mx;
+	struct str name;
 	enum verdict verdict;
 
 	if (net_addr_parse(n->host, n->port, &addr) == 0) {
-		host_add(out, n->host, &addr, 0);
+		struct str bare = n->host;
+
+		if (str_case_starts(bare, STR("IPv6:")))
+			bare = str_from(bare, 5);
+		host_add(out, bare, &addr, 0, c);
 		return ACCEPT;
 	}
-	if (n->literal || str_case_is(c->p.smtp_dns_support_level, "disabled")) {
-		verdict = hosts_of_name(n, n->host, c, arena, out, why);
-		hosts_sort(out, c);
-		return verdict;
-	}
-	ask(n->host, ns_t_mx, c, arena, &mx);
-	if (mx.status == DNS_OK)
-		verdict = hosts_of_mx(n, &mx, c, arena, out, why);
-	else if (mx.status == DNS_NODATA)
-		verdict = hosts_of_name(n, n->host, c, arena, out, why);
-	else if (mx.status == DNS_TEMPFAIL && c->p.ignore_mx_lookup_error)
-		verdict = hosts_of_name(n, n->host, c, arena, out, why);
-	else
-		return dns_why(n->host, "MX", &mx, why);
+	if (domain_name(n->host, arena, &name, why) != ACCEPT)
+		return PERMFAIL;
+	if (!n->literal && !dns_disabled(c))
+		return hosts_of_domain(n, name, c, arena, out, why);
+	verdict = hosts_of_name(n, name, c, arena, out, why);
 	hosts_sort(out, c);
-	return verdict == ACCEPT ? hosts_without_us(out, n, why) : verdict;
+	hosts_balance(out, c);
+	return verdict;
 }

@@ -2,9 +2,8 @@
 #include "smtp.h"
 #include <netdb.h>
 
-/* A number, or a name of services(5). 0: neither. */
-static unsigned
-port_parse(struct str text)
+unsigned
+nexthop_port(struct str text)
 {
 	char name[64];
 	struct servent *entry;
@@ -39,7 +38,7 @@ nexthop_parse(struct str text, unsigned port, struct nexthop *out, struct why *w
 	}
 	if (rest.len > 0) {
 		unsigned given =
-			str_starts(rest, STR(":")) ? port_parse(str_from(rest, 1)) : 0;
+			str_starts(rest, STR(":")) ? nexthop_port(str_from(rest, 1)) : 0;
 
 		out->default_port = given == port;
 		out->port = given;

@@ -10,22 +10,37 @@ static struct timer sweep;
 /* When each destination was last delivered to; destinations that share a place only keep
  * each other's sessions a little too eagerly. */
 #define DEMAND_PLACES 1024
+#define LATELY        2000 /* milliseconds */
 static struct {
 	uint64_t key;
 	deadline_t last;
 } demand[DEMAND_PLACES];
 
-bool
-pool_demand(struct str key)
+static bool
+demanded(struct str key)
 {
 	uint64_t hash = str_case_hash(key);
 	size_t place = hash % DEMAND_PLACES;
 	bool lately =
-		demand[place].key == hash && event_now() - demand[place].last < 2000;
+		demand[place].key == hash && event_now() - demand[place].last < LATELY;
 
 	demand[place].key = hash;
 	demand[place].last = event_now();
 	return lately;
+}
+
+bool
+pool_wants(struct str key, struct str host, const struct conf *c)
+{
+	struct str list = c->p.smtp_connection_cache_destinations, item;
+	bool lately = demanded(key);
+
+	if (lately && c->p.smtp_connection_cache_on_demand)
+		return true;
+	while (str_token(&list, " \t\r\n,", &item))
+		if (str_case_eq(item, key) || str_case_eq(item, host))
+			return true;
+	return false;
 }
 
 static void

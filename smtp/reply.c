@@ -1,10 +1,7 @@
 /* reply.c -- replies of a server (RFC 5321 section 4.2, RFC 2034), and what they mean. */
 #include "smtp.h"
 #include "log.h"
-#include <errno.h>
 #include <stdio.h>
-
-#define REPLY_TEXT_MOST ((size_t)8192)
 
 /* "d.d.d" behind the reply code, of the same class (RFC 2034 section 4). */
 static void
@@ -18,8 +15,10 @@ enhanced_code(struct str text, int code, char out[12])
 		word.data[0] != '0' + code / 100 || word.data[1] != '.')
 		return;
 	for (size_t i = 1; i < word.len; i++) {
-		dots += word.data[i] == '.';
-		if (word.data[i] != '.' && !ascii_is_digit(word.data[i]))
+		bool dot = word.data[i] == '.';
+
+		dots += dot;
+		if (dot ? word.data[i - 1] == '.' : !ascii_is_digit(word.data[i]))
 			return;
 	}
 	if (dots != 2 || word.data[word.len - 1] == '.')
@@ -28,36 +27,64 @@ enhanced_code(struct str text, int code, char out[12])
 	out[word.len] = '\0';
 }
 
-/* One line of a reply: "250-text" or "250 text". 1: more follow, 0: the last, -1: none.
- */
+/* The three digits, 0: there are none that could be a reply's. */
 static int
-reply_line(struct reply *r, struct str line)
+reply_code(struct str line)
 {
-	int code;
+	int code = 0;
 
-	if (line.len < 3 || !ascii_is_digit(line.data[0]) ||
-		!ascii_is_digit(line.data[1]) || !ascii_is_digit(line.data[2]))
+	if (line.len < 3 || (line.len > 3 && line.data[3] != '-' && line.data[3] != ' '))
+		return 0;
+	for (size_t i = 0; i < 3; i++) {
+		if (!ascii_is_digit(line.data[i]))
+			return 0;
+		code = code * 10 + line.data[i] - '0';
+	}
+	return code >= 200 && code <= 599 ? code : 0;
+}
+
+void
+reply_clear(struct reply *r)
+{
+	buf_clear(&r->text);
+	r->status[0] = '\0';
+	r->code = 0;
+	r->n_lines = 0;
+}
+
+int
+reply_add(struct reply *r, struct str line)
+{
+	int code = reply_code(line);
+
+	if (code == 0)
 		return -1;
-	code = (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + line.data[2] -
-	       '0';
-	if (code < 200 || code > 599 ||
-		(line.len > 3 && line.data[3] != '-' && line.data[3] != ' '))
-		return -1;
-	if (r->text.len + line.len < REPLY_TEXT_MOST) {
+	r->code = code;
+	if (r->n_lines < REPLY_LINES_MOST && r->text.len + line.len < REPLY_TEXT_MOST) {
 		if (r->text.len > 0)
 			buf_addc(&r->text, ' ');
+		r->starts[r->n_lines++] = r->text.len;
 		buf_add(&r->text, line);
 	}
-	r->code = code;
-	if (r->status[0] == '\0' && line.len > 4)
-		enhanced_code(str_from(line, 4), code, r->status);
+	/* The first line's, unless the last line turns out to be of another class. */
+	if (r->status[0] != '0' + code / 100)
+		enhanced_code(str_from(line, MIN((size_t)4, line.len)), code, r->status);
 	return line.len > 3 && line.data[3] == '-';
+}
+
+struct str
+reply_line(const struct reply *r, size_t i)
+{
+	struct str text = buf_str(&r->text);
+	size_t end = i + 1 < r->n_lines ? r->starts[i + 1] - 1 : text.len;
+
+	return str_from(str_sub(text, r->starts[i], end - r->starts[i]), 4);
 }
 
 static bool
 reply_lost(struct session *s, enum conn_result how)
 {
-	s->reply.code = 0;
+	reply_clear(&s->reply);
 	s->reply.lost = how;
 	s->dead = true;
 	return false;
@@ -66,30 +93,32 @@ reply_lost(struct session *s, enum conn_result how)
 bool
 session_reply(struct session *s, deadline_t patience)
 {
-	struct reply *r = &s->reply;
 	struct str line;
 
-	buf_clear(&r->text);
-	r->status[0] = '\0';
 	if (s->dead)
 		return reply_lost(s, CONN_CLOSED);
+	reply_clear(&s->reply);
 	for (int lines = 0; lines < REPLY_LINES_MOST; lines++) {
 		enum conn_result got = conn_read_line(s->conn, &line, patience);
-		int more;
+		int more = -1;
 
 		if (got != CONN_LINE && got != CONN_TOO_LONG)
 			return reply_lost(s, got);
-		more = got == CONN_LINE ? reply_line(r, line) : 1;
+		if (got == CONN_LINE)
+			more = reply_add(&s->reply, line);
+		else
+			line = STR("(too long)");
 		if (more < 0) {
-			log_warn("%.*s sent a reply that is none: %.*s",
-				STR_ARG(s->namaddr), STR_ARG(str_sub(line, 0, 100)));
+			log_warn("non-SMTP response from %.*s: %.*s",
+				STR_ARG(s->namaddrport), STR_ARG(str_sub(line, 0, 100)));
 			return reply_lost(s, CONN_ERROR);
 		}
 		if (more == 0) {
-			s->dead |= r->code == 421; /* it is about to hang up */
+			s->dead |= s->reply.code == 421; /* it is about to hang up */
 			return true;
 		}
 	}
+	log_warn("endless response from %.*s", STR_ARG(s->namaddrport));
 	return reply_lost(s, CONN_ERROR);
 }
 
@@ -107,11 +136,26 @@ session_why(
 		return why_set(why, "4.4.2", "lost connection with %.*s while %s",
 			STR_ARG(s->namaddr), doing);
 	snprintf(code, sizeof(code), "%s", r->status);
-	if (code[0] == '\0' || code[0] != '0' + r->code / 100)
+	/* A 2xx or 3xx where none belongs is an error in the protocol: temporary. */
+	if (code[0] != '4' && code[0] != '5')
 		snprintf(code, sizeof(code), "%d.0.0", r->code / 100 == 5 ? 5 : 4);
 	if (!command)
 		return why_set(why, code, "host %.*s refused to talk to me: %.*s",
 			STR_ARG(s->namaddr), STR_ARG(buf_str(&r->text)));
 	return why_set(why, code, "host %.*s said: %.*s (in reply to %s command)",
 		STR_ARG(s->namaddr), STR_ARG(buf_str(&r->text)), command);
+}
+
+void
+session_refusal(const struct session *s, const struct why *why, struct arena *arena,
+	struct refusal *out)
+{
+	*out = (struct refusal){
+		.text = arena_str(arena, str_c(why->text)),
+		.relay = arena_str(arena, s->namaddrport),
+		.mta = arena_str(arena, s->host),
+	};
+	snprintf(out->code, sizeof(out->code), "%s", why->code);
+	if (s->reply.code != 0)
+		out->reply = arena_str(arena, buf_str(&s->reply.text));
 }

@@ -1,5 +1,4 @@
-/* session.c -- a conversation with one host, from connect to EHLO, with TLS on the way.
- */
+/* session.c -- a conversation with one host, from connect to EHLO. */
 #include "smtp.h"
 #include "log.h"
 #include <errno.h>
@@ -7,25 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum tls_level
-smtp_tls_level(const struct conf *c)
-{
-	struct str level = c->p.smtp_tls_security_level;
-
-	if (str_case_is(level, "may"))
-		return TLS_MAY;
-	if (level.len > 0 && !str_case_is(level, "none"))
-		return TLS_ENCRYPT;
-	if (level.len == 0 && c->p.smtp_enforce_tls)
-		return TLS_ENCRYPT;
-	return level.len == 0 && c->p.smtp_use_tls ? TLS_MAY : TLS_NONE;
-}
-
 void
 session_free(struct session *s)
 {
-	if (s->conn)
-		conn_close(s->conn);
+	conn_close(s->conn);
 	buf_free(&s->reply.text);
 	arena_free(s->arena); /* s lives there */
 }
@@ -38,6 +22,8 @@ session_new(const struct host *host, const struct nexthop *n)
 	char text[NET_ADDR_TEXT];
 
 	s->arena = arena;
+	s->addr = host->addr;
+	s->nexthop = n;
 	s->host = arena_str(arena, host->name);
 	net_addr_text(&host->addr, text);
 	s->namaddr = arena_printf(arena, "%.*s[%s]", STR_ARG(host->name), text);
@@ -54,34 +40,50 @@ bind_address(int fd, const struct host *host, const struct conf *c)
 	struct str text = v6 ? c->p.smtp_bind_address6 : c->p.smtp_bind_address;
 	struct net_addr addr;
 
-	if (text.len == 0 || net_addr_parse(text, 0, &addr) < 0)
+	if (text.len == 0)
 		return 0;
-	return bind(fd, (struct sockaddr *)&addr.sa, addr.len);
+	if (net_addr_parse(text, 0, &addr) == 0 &&
+		bind(fd, (struct sockaddr *)&addr.sa, addr.len) == 0)
+		return 0;
+	/* Mail goes out all the same, as it does with Postfix. */
+	log_warn("smtp_bind_address%s: cannot use \"%.*s\": %s", v6 ? "6" : "",
+		STR_ARG(text), strerror(errno));
+	return 0;
 }
 
 static int
 session_connect(struct session *s, const struct host *host, const struct conf *c)
 {
+	msec_t most = c->p.smtp_connect_timeout; /* 0: as long as the system tries */
 	int fd = socket(
 		host->addr.sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	if (bind_address(fd, host, c) < 0) {
-		close(fd);
-		return -1;
-	}
+	bind_address(fd, host, c);
 	s->conn = conn_open(fd);
 	if (!s->conn)
 		return -1;
+	s->conn->line_limit = REPLY_TEXT_MOST;
 	return io_connect(&s->conn->io, &host->addr.sa, host->addr.len,
-		deadline_in(c->p.smtp_connect_timeout));
+		most > 0 ? deadline_in(most) : DEADLINE_NEVER);
 }
 
-/* ---- greeting ---- */
+/* ---- EHLO (RFC 5321 section 4.1.1.1) ---- */
+
+static bool
+discarded(struct str keyword, const struct conf *c, struct arena *arena)
+{
+	struct strs list = conf_list(c->p.smtp_discard_ehlo_keywords, arena);
+
+	for (size_t i = 0; i < list.n; i++)
+		if (str_case_eq(list.items[i], keyword))
+			return true;
+	return false;
+}
 
 static void
-session_offer(struct session *s, struct str line)
+session_offer(struct session *s, struct str line, const struct conf *c)
 {
 	static const struct {
 		const char *keyword;
@@ -97,7 +99,9 @@ session_offer(struct session *s, struct str line)
 	struct str word = STR_NONE, value;
 	uint64_t limit;
 
-	if (!str_token(&line, " \t", &word))
+	if (!str_token(&line, " \t=", &word))
+		return;
+	if (c->p.smtp_discard_ehlo_keywords.len > 0 && discarded(word, c, s->arena))
 		return;
 	for (size_t i = 0; i < COUNT(known); i++)
 		if (str_case_is(word, known[i].keyword))
@@ -107,172 +111,136 @@ session_offer(struct session *s, struct str line)
 		s->size_limit = limit;
 }
 
-/* The lines of an EHLO reply were joined by blanks with their codes: "250-host 250-SIZE 1
- * 250 DSN". Keywords follow each "250-" or "250 " but the first. */
+/* The first line names the server, each other an extension. */
 static void
-session_offers(struct session *s)
+session_offers(struct session *s, const struct conf *c)
 {
-	struct str text = buf_str(&s->reply.text);
-	ssize_t at;
-
 	s->offers = OFFERS_ESMTP;
 	s->size_limit = 0;
-	while ((at = str_find(str_from(text, 4), STR(" 250"))) >= 0) {
-		struct str line;
-		ssize_t end;
+	for (size_t i = 1; i < s->reply.n_lines; i++)
+		session_offer(s, reply_line(&s->reply, i), c);
+}
 
-		text = str_from(text, 4 + (size_t)at + 1);
-		end = str_find(str_from(text, 4), STR(" 250"));
-		line = end < 0 ? str_from(text, 4) : str_sub(text, 4, (size_t)end);
-		session_offer(s, line);
+bool
+session_ehlo(struct session *s, const struct conf *c, const char **doing)
+{
+	deadline_t patience = deadline_in(c->p.smtp_helo_timeout);
+
+	*doing = "performing the EHLO handshake";
+	s->offers = 0;
+	if (!c->p.smtp_never_send_ehlo) {
+		conn_printf(s->conn, "EHLO %.*s\r\n", STR_ARG(c->p.smtp_helo_name));
+		if (!session_reply(s, patience) || s->reply.code == 421)
+			return false;
+		if (s->reply.code / 100 == 2) {
+			session_offers(s, c);
+			return true;
+		}
 	}
+	*doing = "performing the HELO handshake";
+	conn_printf(s->conn, "HELO %.*s\r\n", STR_ARG(c->p.smtp_helo_name));
+	return session_reply(s, deadline_in(c->p.smtp_helo_timeout)) &&
+	       s->reply.code / 100 == 2;
 }
 
 /* The first word of the reply is the server's name; if it is ours, and it listens where
  * we would, the mail would come back for ever. */
 static bool
-greets_as_us(const struct session *s, const struct nexthop *n, const struct conf *c)
+greets_as_us(const struct session *s, const struct conf *c)
 {
-	struct str text = str_from(buf_str(&s->reply.text), 4), word;
+	struct str text = reply_line(&s->reply, 0), word;
 
-	return n->default_port && str_token(&text, " \t", &word) &&
+	return s->nexthop->default_port && str_token(&text, " \t", &word) &&
 	       str_case_eq(word, c->p.myhostname);
 }
 
-static bool
-session_ehlo(struct session *s, const struct conf *c)
-{
-	conn_printf(s->conn, "EHLO %.*s\r\n", STR_ARG(c->p.smtp_helo_name));
-	if (!session_reply(s, deadline_in(c->p.smtp_helo_timeout)))
-		return false;
-	if (s->reply.code / 100 == 2) {
-		session_offers(s);
-		return true;
-	}
-	if (s->reply.code / 100 != 5 || s->dead)
-		return false;
-	conn_printf(s->conn, "HELO %.*s\r\n", STR_ARG(c->p.smtp_helo_name));
-	s->offers = 0;
-	return session_reply(s, deadline_in(c->p.smtp_helo_timeout)) &&
-	       s->reply.code / 100 == 2;
-}
+/* ---- from the greeting to the first MAIL ---- */
 
-/* ---- TLS (RFC 3207) ---- */
+static enum verdict
+session_greet(struct session *s, const struct conf *c, bool use_tls, struct why *why)
+{
+	const char *doing = "receiving the initial server greeting";
+
+	if (use_tls && c->p.smtp_tls_wrappermode && starttls_wrapped(s, c, why) != ACCEPT)
+		return TEMPFAIL;
+	if (!session_reply(s, deadline_in(c->p.smtp_helo_timeout)) ||
+		s->reply.code / 100 != 2) {
+		session_why(s, doing, NULL, why);
+		/* A refusal to talk concerns this host only (RFC 5321 section 5.1),
+		 * unless the administrator wants 5xx greetings to be final. */
+		if (why->code[0] == '5' && c->p.smtp_skip_5xx_greeting)
+			why->code[0] = '4';
+		return TEMPFAIL;
+	}
+	if (!session_ehlo(s, c, &doing))
+		return session_why(s, doing, NULL, why);
+	if (greets_as_us(s, c)) {
+		log_warn("host %.*s greeted me with my own hostname %.*s",
+			STR_ARG(s->namaddrport), STR_ARG(c->p.myhostname));
+		return why_set(why, "5.4.6", "mail for %.*s loops back to myself",
+			STR_ARG(s->nexthop->host));
+	}
+	return use_tls && !s->conn->tls ? starttls(s, c, why) : ACCEPT;
+}
 
 static void
-tls_log(const struct session *s, const struct conf *c)
+connect_failed(struct session *s, const struct attempt *a, struct refusal *r)
 {
-	const struct tls_info *t = conn_tls_info(s->conn);
-	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct str reason = str_c(strerror(errno));
+	struct arena *arena = a->d->arena;
 
-	if (!t || c->p.smtp_tls_loglevel.len == 0 || str_is(c->p.smtp_tls_loglevel, "0"))
-		return;
-	conn_tls_text(s->conn, &text);
-	log_line(SMTP_TLS,
-		t->trusted            ? STR("Trusted")
-		: t->peer_certificate ? STR("Untrusted")
-				      : STR("Anonymous"),
-		t->reused ? STR("reused") : STR("established"), s->namaddrport,
-		buf_str(&text));
-}
-
-static enum verdict
-session_start_tls(struct session *s, const struct conf *c, struct why *why)
-{
-	bool must = smtp_tls_level(c) == TLS_ENCRYPT;
-
-	if (!smtp_tls)
-		return must ? why_set(why, "4.7.5",
-				      "TLS is required, but our TLS engine is "
-				      "unavailable")
-			    : ACCEPT;
-	if (!(s->offers & OFFERS_STARTTLS))
-		return must ? why_set(why, "4.7.4",
-				      "TLS is required, but was not offered by "
-				      "host %.*s",
-				      STR_ARG(s->namaddr))
-			    : ACCEPT;
-	conn_write(s->conn, STR("STARTTLS\r\n"));
-	if (!session_reply(s, deadline_in(c->p.smtp_starttls_timeout)))
-		return session_why(s, "sending STARTTLS", "STARTTLS", why);
-	if (s->reply.code / 100 != 2)
-		return must ? session_why(s, "", "STARTTLS", why) : ACCEPT;
-	if (conn_connect_tls(s->conn, smtp_tls, s->host,
-		    deadline_in(c->p.smtp_starttls_timeout)) != CONN_OK) {
-		log_line(SMTP_SSL_CONNECT, s->namaddrport, s->conn->tls_error);
-		s->tls_failed = s->dead = true;
-		return why_set(why, "4.7.5", "Cannot start TLS: handshake failure");
-	}
-	tls_log(s, c);
-	/* What was said in clear does not count any more (RFC 3207 section 4.2). */
-	if (session_ehlo(s, c))
-		return ACCEPT;
-	return session_why(s, "performing the EHLO handshake", NULL, why);
-}
-
-/* ---- all of it ---- */
-
-/* A refusal to talk concerns this host only: the next one is asked (RFC 5321
- * section 5.1), unless the administrator wants 5xx greetings to be final. */
-static enum verdict
-refused(struct session *s, const struct conf *c, const char *doing, struct why *why)
-{
-	session_why(s, doing, NULL, why);
-	if (why->code[0] == '5' && c->p.smtp_skip_5xx_greeting)
-		why->code[0] = '4';
-	return why->code[0] == '5' ? PERMFAIL : TEMPFAIL;
-}
-
-static enum verdict
-session_greet(struct session *s, const struct nexthop *n, const struct conf *c,
-	bool use_tls, struct why *why)
-{
-	if (!session_reply(s, deadline_in(c->p.smtp_helo_timeout)) ||
-		s->reply.code / 100 != 2)
-		return refused(s, c, "receiving the initial server greeting", why);
-	if (!session_ehlo(s, c))
-		return refused(s, c, "performing the EHLO handshake", why);
-	if (greets_as_us(s, n, c))
-		return why_set(why, "5.4.6", "mail for %.*s loops back to myself",
-			STR_ARG(n->host));
-	return use_tls ? session_start_tls(s, c, why) : ACCEPT;
+	*r = (struct refusal){ .code = "4.4.1", .relay = STR("none"), .logged = true };
+	r->text = arena_printf(
+		arena, "connect to %.*s: %.*s", STR_ARG(s->namaddrport), STR_ARG(reason));
+	log_line(SMTP_CONNECT, s->namaddrport, reason);
 }
 
 static struct session *
-session_try(const struct host *host, const struct nexthop *n, const struct conf *c,
-	bool use_tls, bool *tls_failed, struct why *why)
+session_try(const struct host *host, const struct attempt *a, bool use_tls,
+	bool *tls_failed, struct refusal *r)
 {
-	struct session *s = session_new(host, n);
+	struct session *s = session_new(host, &a->nexthop);
+	struct why why;
 
 	*tls_failed = false;
-	if (session_connect(s, host, c) < 0) {
-		struct str reason = str_c(strerror(errno));
-
-		why_set(why, "4.4.1", "connect to %.*s: %.*s", STR_ARG(s->namaddrport),
-			STR_ARG(reason));
-		log_line(SMTP_CONNECT, s->namaddrport, reason);
-	} else if (session_greet(s, n, c, use_tls, why) == ACCEPT) {
+	if (session_connect(s, host, a->conf) < 0) {
+		connect_failed(s, a, r);
+	} else if (session_greet(s, a->conf, use_tls, &why) == ACCEPT) {
 		s->opened = event_now();
+		s->nexthop = NULL;
 		return s;
+	} else {
+		session_refusal(s, &why, a->d->arena, r);
 	}
 	*tls_failed = s->tls_failed;
-	session_free(s);
+	if (s->conn && !s->dead)
+		session_quit(s, a->conf);
+	else
+		session_free(s);
 	return NULL;
 }
 
-struct session *
-session_open(const struct host *host, const struct nexthop *n, const struct conf *c,
-	const char *qid, struct why *why)
+/* A server that offers TLS and cannot do it gets the mail in clear (RFC 7435 section 3):
+ * not at once, since it may be back tomorrow, but once mail has waited (as Postfix). */
+static bool
+may_go_clear(const struct attempt *a)
 {
-	enum tls_level level = smtp_tls_level(c);
-	bool tls_failed;
-	struct session *s = session_try(host, n, c, level != TLS_NONE, &tls_failed, why);
+	uint64_t active = a->d->ask.active_us, arrival = a->d->envelope.arrival_us;
 
-	/* Opportunistic: a server that offers TLS and cannot do it gets the mail in clear
-	 * (RFC 7435 section 3). */
-	if (!s && tls_failed && level == TLS_MAY) {
-		log_line(SMTP_HOST, str_c(qid), str_c(why->text));
-		s = session_try(host, n, c, false, &tls_failed, why);
+	return smtp_tls_level(a->conf) == TLS_MAY && !a->conf->p.smtp_tls_wrappermode &&
+	       active > arrival &&
+	       (msec_t)((active - arrival) / 1000) >= a->conf->p.minimal_backoff_time;
+}
+
+struct session *
+session_open(const struct host *host, const struct attempt *a, struct refusal *r)
+{
+	bool use_tls = smtp_tls_level(a->conf) != TLS_NONE, tls_failed;
+	struct session *s = session_try(host, a, use_tls, &tls_failed, r);
+
+	if (!s && tls_failed && may_go_clear(a)) {
+		log_line(SMTP_HOST, a->d->envelope.queue_id, r->text);
+		s = session_try(host, a, false, &tls_failed, r);
 	}
 	return s;
 }

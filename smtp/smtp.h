@@ -7,7 +7,7 @@
 #include "net.h"
 #include "route.h"
 
-/* ---- the next hop as qmgr gives it (contract 6.5) ---- */
+/* ---- nexthop.c: the next hop as qmgr gives it (contract 6.5) ---- */
 struct nexthop {
 	struct str host; /* a domain, or what stood in [] */
 	bool literal;    /* [host] or [address]: no MX look-up */
@@ -18,12 +18,15 @@ struct nexthop {
  * with the service's default port. A bad form is PERMFAIL 5.1.3 (RFC 3463). */
 enum verdict nexthop_parse(
 	struct str text, unsigned port, struct nexthop *out, struct why *why);
+/* A number, or a name of services(5). 0: neither. */
+unsigned nexthop_port(struct str text);
 
 /* ---- hosts.c: the addresses to try, best first ---- */
 struct host {
 	struct str name;
 	struct net_addr addr;
 	uint16_t preference;
+	uint32_t order; /* among those of the same preference */
 };
 struct hosts {
 	VEC(struct host) list;
@@ -33,20 +36,55 @@ void hosts_free(struct hosts *h);
  * are seen here. Strings are in arena. */
 SWITCHES enum verdict hosts_find(const struct nexthop *n, const struct conf *c,
 	struct arena *arena, struct hosts *out, struct why *why);
+/* Ourselves, for loops; found before the jail. */
+extern const struct own_addresses *smtp_own;
+/* smtp_tcp_port, looked up before the jail. */
+extern unsigned smtp_port;
 
-/* ---- reply.c ---- */
+/* ---- attempt.c: one delivery on its way through the hosts ---- */
+
+/* Why a recipient was not taken by the host asked last: what becomes of it when no other
+ * host is left. */
+struct refusal {
+	char code[12];    /* "": nothing was refused yet */
+	struct str text;  /* as in the log */
+	struct str relay; /* "host[address]:port", or "none" where no host talked to us */
+	struct str mta, reply; /* the remote side, for the notice; may be none */
+	bool logged;
+};
+struct attempt {
+	struct delivery *d;
+	const struct conf *conf;
+	struct nexthop nexthop;
+	struct str key;             /* of the pool */
+	struct refusal *refusals;   /* one for each recipient */
+	bool talked;                /* some host did talk to us */
+	const struct net_addr *had; /* tried already, in a session of the pool */
+};
+SWITCHES void attempt_run(struct delivery *d);
+/* For the recipient, or for all that are undecided: a permanent refusal is its end, a
+ * temporary one is remembered while there may be another host. */
+void attempt_refuse(struct attempt *a, size_t rcpt, const struct refusal *r);
+void attempt_refuse_all(struct attempt *a, const struct refusal *r);
+
+/* ---- reply.c: replies of a server (RFC 5321 section 4.2, RFC 2034) ---- */
 #define REPLY_LINES_MOST 100
+#define REPLY_TEXT_MOST  ((size_t)8192)
 struct reply {
 	int code;              /* 0: none came */
 	char status[12];       /* enhanced code of RFC 2034, or "" */
 	struct buf text;       /* all lines with their codes, joined by blanks */
 	enum conn_result lost; /* why none came */
+	size_t starts[REPLY_LINES_MOST], n_lines; /* of each line in text */
 };
+void reply_clear(struct reply *r);
+/* One line, without its line end. 1: more follow, 0: it was the last, -1: this is not a
+ * reply. */
+int reply_add(struct reply *r, struct str line);
+/* What stands behind the code in line i. */
+struct str reply_line(const struct reply *r, size_t i);
 
-/* Ourselves, for loops; found before the jail. */
-extern const struct own_addresses *smtp_own;
-
-/* ---- session.c: a conversation with one host ---- */
+/* ---- session.c, starttls.c: a conversation with one host ---- */
 enum {
 	OFFERS_PIPELINING = 1,
 	OFFERS_SIZE = 2,
@@ -57,9 +95,11 @@ enum {
 	OFFERS_ESMTP = 64,
 };
 struct session {
-	struct conn *conn;
-	struct str host; /* name, and "name[address]", "name[address]:port" */
+	struct conn *conn; /* NULL: not connected */
+	struct str host;   /* name, and "name[address]", "name[address]:port" */
 	struct str namaddr, namaddrport;
+	struct net_addr addr;
+	const struct nexthop *nexthop; /* while it is being opened */
 	unsigned offers;
 	octets_t size_limit; /* of SIZE; 0: none told */
 	struct reply reply;  /* the last one */
@@ -71,32 +111,65 @@ struct session {
 	bool dead;            /* lost, or told 421: not to be used again */
 	bool tls_failed;
 };
-/* Connects, greets, and turns TLS on as configured. NULL: *why tells, and whether the
- * next host may be tried (everything but a PERMFAIL). */
-SWITCHES struct session *session_open(const struct host *host, const struct nexthop *n,
-	const struct conf *c, const char *qid, struct why *why);
+/* Connects, greets, and turns TLS on as configured. NULL: *r tells why, ready for
+ * attempt_refuse_all(); r->relay is "none" when there was no connection. */
+SWITCHES struct session *session_open(
+	const struct host *host, const struct attempt *a, struct refusal *r);
 SWITCHES void session_quit(struct session *s, const struct conf *c);
 void session_free(struct session *s);
-/* Reads one reply (RFC 5321 section 4.2). False: none came, s->dead. */
+/* Reads one reply. False: none came, s->dead. */
 SWITCHES bool session_reply(struct session *s, deadline_t patience);
 /* What the last reply, or its absence, means in the words of the log. doing: "sending
- * MAIL FROM"; command: "MAIL FROM". */
+ * MAIL FROM"; command: "MAIL FROM". NULL for the command: it did not want to talk. */
 enum verdict session_why(
 	const struct session *s, const char *doing, const char *command, struct why *why);
-extern struct tls_context *smtp_tls; /* NULL: no TLS */
-enum tls_level { TLS_NONE, TLS_MAY, TLS_ENCRYPT };
+/* The same, and everything else that is known, as a refusal in arena. */
+void session_refusal(const struct session *s, const struct why *why, struct arena *arena,
+	struct refusal *out);
+/* EHLO, or HELO where that is not understood. False: the reply tells; *doing what we were
+ * at. */
+SWITCHES bool session_ehlo(struct session *s, const struct conf *c, const char **doing);
+
+enum tls_level {
+	TLS_NONE,
+	TLS_MAY,
+	TLS_ENCRYPT,
+	TLS_VERIFIED, /* verify, secure, fingerprint, dane-only: more than we can promise
+		       */
+};
 enum tls_level smtp_tls_level(const struct conf *c);
+extern struct tls_context *smtp_tls; /* NULL: no TLS */
+/* Reads certificates and CAs while we may. */
+void starttls_prepare(const struct conf *c);
+/* STARTTLS as configured, on a session that said EHLO (RFC 3207). */
+SWITCHES enum verdict starttls(struct session *s, const struct conf *c, struct why *why);
+/* TLS from the first byte (smtp_tls_wrappermode). */
+SWITCHES enum verdict starttls_wrapped(
+	struct session *s, const struct conf *c, struct why *why);
 
 /* ---- transfer.c: one message over a session ---- */
-/* Sets the outcome of every recipient that this host decided; those that stay undecided
- * may be tried at the next one, *why tells why. */
-SWITCHES void transfer(struct session *s, struct delivery *d, struct why *why);
+/* Decides on recipients, or leaves a refusal for them. */
+SWITCHES void transfer(struct session *s, struct attempt *a);
+
+/* ---- command.c: MAIL and RCPT with their parameters ---- */
+void command_mail(struct session *s, const struct delivery *d);
+void command_rcpt(struct session *s, const struct delivery *d, size_t rcpt);
+
+/* ---- content.c: the message as it goes over the wire ---- */
+/* Appends lines with CRLF and doubled dots, folding what is longer than limit (0: none).
+ * *column goes on from chunk to chunk; 0 is the start of a line. */
+void content_write(struct conn *conn, struct str text, size_t limit, size_t *column);
+/* Sends everything up to the final dot, which waits in the buffer. CONN_ERROR with
+ * *unreadable: our own copy could not be read. */
+SWITCHES enum conn_result content_send(
+	struct conn *conn, const struct delivery *d, bool *unreadable);
 
 /* ---- pool.c: sessions that wait for the next message to the same destination ---- */
 struct session *pool_take(struct str key, const struct conf *c);
 void pool_give(struct session *s, const struct conf *c);
 void pool_close(void);
-/* Is it worth keeping a session: was there other mail for this destination lately? */
-bool pool_demand(struct str key);
+/* Is it worth keeping a session: was there other mail for this destination lately, or is
+ * it one of smtp_connection_cache_destinations? */
+bool pool_wants(struct str key, struct str host, const struct conf *c);
 
 #endif

@@ -227,6 +227,8 @@ enum dns_status { DNS_OK, DNS_NXDOMAIN, DNS_NODATA, DNS_TEMPFAIL };
 enum {
 	DNS_VALIDATE = 1, /* use the validating context; `secure` means something */
 	DNS_HOSTS = 2,    /* A and AAAA: /etc/hosts in nsswitch order as well */
+	DNS_DEFNAMES = 4, /* a name without dots: with the first domain of `search` */
+	DNS_SEARCH = 8,   /* any name: with each domain of `search`, resolv.conf(5) */
 };
 #define dns_rr_FIELDS(FIELD, LIST) \
 	FIELD(U16, type) \

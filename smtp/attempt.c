@@ -1,0 +1,199 @@
+/* attempt.c -- one delivery on its way through the hosts. */
+#include "smtp.h"
+#include "log.h"
+#include <netinet/in.h>
+#include <stdio.h>
+
+static bool
+all_decided(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->envelope.n_rcpts; i++)
+		if (!delivery_decided(d, i))
+			return false;
+	return true;
+}
+
+/* ---- refusals ---- */
+
+static void
+refusal_final(struct attempt *a, size_t rcpt, enum verdict v, const struct refusal *r)
+{
+	if (r->mta.len > 0)
+		delivery_remote(a->d, rcpt, r->mta, r->reply);
+	delivery_done(a->d, rcpt, v, r->code, r->relay, r->text);
+}
+
+void
+attempt_refuse(struct attempt *a, size_t rcpt, const struct refusal *r)
+{
+	if (r->code[0] == '5')
+		refusal_final(a, rcpt, PERMFAIL, r);
+	else
+		a->refusals[rcpt] = *r;
+}
+
+void
+attempt_refuse_all(struct attempt *a, const struct refusal *r)
+{
+	for (size_t i = 0; i < a->d->envelope.n_rcpts; i++)
+		if (!delivery_decided(a->d, i))
+			attempt_refuse(a, i, r);
+}
+
+/* Somebody else is asked now: what the one before said is in no other line of the log. */
+static void
+refusals_log(struct attempt *a)
+{
+	struct str before = STR_NONE;
+
+	for (size_t i = 0; i < a->d->envelope.n_rcpts; i++) {
+		struct refusal *r = &a->refusals[i];
+
+		if (delivery_decided(a->d, i) || r->logged || r->code[0] == '\0')
+			continue;
+		if (!str_eq(r->text, before))
+			log_line(SMTP_HOST, a->d->envelope.queue_id, r->text);
+		before = r->text;
+		r->logged = true;
+	}
+}
+
+/* Nobody is left to ask. */
+static void
+refusals_final(struct attempt *a)
+{
+	for (size_t i = 0; i < a->d->envelope.n_rcpts; i++) {
+		struct refusal *r = &a->refusals[i];
+
+		if (delivery_decided(a->d, i) || r->code[0] == '\0')
+			continue;
+		if (!a->talked && !a->d->site_down) {
+			a->d->site_down = true;
+			a->d->site_code = arena_str(a->d->arena, str_c(r->code));
+			a->d->site_text = r->text;
+		}
+		refusal_final(a, i, TEMPFAIL, r);
+	}
+}
+
+/* What concerns no host: a bad next hop, a look-up that failed. */
+static void
+refuse_nexthop(struct attempt *a, const struct why *why)
+{
+	struct refusal r = { .text = arena_str(a->d->arena, str_c(why->text)),
+		.relay = STR("none") };
+
+	snprintf(r.code, sizeof(r.code), "%s", why->code);
+	attempt_refuse_all(a, &r);
+}
+
+/* ---- hosts ---- */
+
+/* The session goes on living where somebody may want it soon. */
+static void
+session_done(struct attempt *a, struct session *s)
+{
+	if (pool_wants(a->key, a->nexthop.host, a->conf) && !s->dead) {
+		if (s->key.len == 0)
+			s->key = arena_str(s->arena, a->key);
+		pool_give(s, a->conf);
+	} else {
+		session_quit(s, a->conf);
+	}
+}
+
+/* A session that somebody else opened. It may have died since: then the same host is
+ * asked again. */
+static void
+try_pooled(struct attempt *a)
+{
+	struct session *s = pool_take(a->key, a->conf);
+
+	if (!s)
+		return;
+	transfer(s, a);
+	if (!s->dead) {
+		struct net_addr *had = arena_alloc(a->d->arena, sizeof(*had));
+
+		*had = s->addr;
+		a->had = had;
+		a->talked = true;
+	}
+	session_done(a, s);
+}
+
+static bool
+same_host(const struct net_addr *a, const struct net_addr *b)
+{
+	return b && a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+static void
+try_host(struct attempt *a, const struct host *host, int *sessions)
+{
+	struct refusal r;
+	struct session *s;
+
+	refusals_log(a);
+	s = session_open(host, a, &r);
+	if (s) {
+		++*sessions;
+		a->talked = true;
+		transfer(s, a);
+		session_done(a, s);
+		return;
+	}
+	*sessions += !str_is(r.relay, "none");
+	attempt_refuse_all(a, &r);
+}
+
+static void
+try_hosts(struct attempt *a)
+{
+	const struct conf *c = a->conf;
+	int most = c->p.smtp_mx_session_limit, sessions = 0;
+	struct hosts hosts = { 0 };
+	struct why why;
+	size_t n;
+
+	if (hosts_find(&a->nexthop, c, a->d->arena, &hosts, &why) != ACCEPT)
+		refuse_nexthop(a, &why);
+	n = hosts.list.n;
+	if (c->p.smtp_mx_address_limit > 0)
+		n = MIN(n, (size_t)c->p.smtp_mx_address_limit);
+	for (size_t i = 0; i < n && !all_decided(a->d); i++) {
+		if (same_host(&hosts.list.items[i].addr, a->had))
+			continue;
+		if (most > 0 && sessions >= most)
+			break;
+		try_host(a, &hosts.list.items[i], &sessions);
+	}
+	hosts_free(&hosts);
+}
+
+void
+attempt_run(struct delivery *d)
+{
+	const struct conf *c = d->conf;
+	struct attempt a = { .d = d, .conf = c };
+	struct why why;
+
+	a.refusals = arena_alloc(d->arena, d->envelope.n_rcpts * sizeof(*a.refusals));
+	if (nexthop_parse(d->ask.nexthop, smtp_port, &a.nexthop, &why) != ACCEPT) {
+		refuse_nexthop(&a, &why);
+		return;
+	}
+	if (smtp_tls_level(c) == TLS_VERIFIED) {
+		why_set(&why, "4.7.5",
+			"smtp_tls_security_level = %.*s needs certificate checks that "
+			"this version does not have: use \"encrypt\"",
+			STR_ARG(c->p.smtp_tls_security_level));
+		refuse_nexthop(&a, &why);
+	} else {
+		a.key = arena_lower(d->arena, d->ask.nexthop);
+		try_pooled(&a);
+		if (!all_decided(d))
+			try_hosts(&a);
+	}
+	refusals_final(&a);
+}

@@ -1,0 +1,84 @@
+/* command.c -- MAIL and RCPT with the parameters that the server understands. */
+#include "smtp.h"
+
+static void
+write_xtext(struct conn *conn, struct str value)
+{
+	struct buf coded CLEANUP(buf_free) = BUF_INIT;
+
+	xtext_encode(value, &coded);
+	conn_write(conn, buf_str(&coded));
+}
+
+void
+command_mail(struct session *s, const struct delivery *d)
+{
+	const struct envelope *e = &d->envelope;
+	struct conn *conn = s->conn;
+
+	conn_write(conn, STR("MAIL FROM:<"));
+	conn_write(conn, address_quote(e->sender, d->arena));
+	conn_write(conn, STR(">"));
+	if (s->offers & OFFERS_SIZE)
+		conn_printf(conn, " SIZE=%llu", (unsigned long long)d->ask.size);
+	if ((s->offers & OFFERS_8BITMIME) && (e->flags & ENVELOPE_8BIT))
+		conn_write(conn, STR(" BODY=8BITMIME"));
+	if ((s->offers & OFFERS_SMTPUTF8) && (e->flags & ENVELOPE_SMTPUTF8))
+		conn_write(conn, STR(" SMTPUTF8"));
+	if ((s->offers & OFFERS_DSN) && e->ret != RET_NONE)
+		conn_printf(conn, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
+	if ((s->offers & OFFERS_DSN) && e->envid.len > 0) {
+		conn_write(conn, STR(" ENVID="));
+		write_xtext(conn, e->envid);
+	}
+	conn_write(conn, STR("\r\n"));
+}
+
+static void
+write_notify(struct conn *conn, uint8_t notify)
+{
+	static const struct {
+		uint8_t bit;
+		const char *word;
+	} words[] = {
+		{ NOTIFY_NEVER, "NEVER" },
+		{ NOTIFY_SUCCESS, "SUCCESS" },
+		{ NOTIFY_FAILURE, "FAILURE" },
+		{ NOTIFY_DELAY, "DELAY" },
+	};
+	const char *before = " NOTIFY=";
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (notify & words[i].bit) {
+			conn_printf(conn, "%s%s", before, words[i].word);
+			before = ",";
+		}
+}
+
+/* RFC 3461 section 4.2: "type;address", the address in xtext. */
+static void
+write_orcpt(struct conn *conn, struct str orcpt)
+{
+	struct str type, rest = orcpt;
+
+	if (!str_split(&rest, ';', &type) || type.len == 0 || rest.len == 0)
+		return;
+	conn_printf(conn, " ORCPT=%.*s;", STR_ARG(type));
+	write_xtext(conn, rest);
+}
+
+void
+command_rcpt(struct session *s, const struct delivery *d, size_t rcpt)
+{
+	const struct rcpt *r = &d->envelope.rcpts[rcpt];
+	struct conn *conn = s->conn;
+
+	conn_write(conn, STR("RCPT TO:<"));
+	conn_write(conn, address_quote(r->address, d->arena));
+	conn_write(conn, STR(">"));
+	if (s->offers & OFFERS_DSN) {
+		write_notify(conn, r->notify);
+		write_orcpt(conn, r->orcpt);
+	}
+	conn_write(conn, STR("\r\n"));
+}

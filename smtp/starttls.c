@@ -1,0 +1,178 @@
+/* starttls.c -- TLS with a host (RFC 3207), as smtp_tls_security_level says. */
+#include "smtp.h"
+#include "log.h"
+
+struct tls_context *smtp_tls;
+
+enum tls_level
+smtp_tls_level(const struct conf *c)
+{
+	static const struct {
+		const char *word;
+		enum tls_level level;
+	} levels[] = {
+		{ "none", TLS_NONE },
+		{ "may", TLS_MAY },
+		/* Without TLSA records to be had, what Postfix makes of it. */
+		{ "dane", TLS_MAY },
+		{ "encrypt", TLS_ENCRYPT },
+	};
+	struct str level = c->p.smtp_tls_security_level;
+
+	if (level.len == 0)
+		return c->p.smtp_enforce_tls ? TLS_ENCRYPT
+		       : c->p.smtp_use_tls   ? TLS_MAY
+					     : TLS_NONE;
+	for (size_t i = 0; i < COUNT(levels); i++)
+		if (str_case_is(level, levels[i].word))
+			return levels[i].level;
+	return TLS_VERIFIED;
+}
+
+/* ---- preparation ---- */
+
+static struct str
+grade_list(const struct conf *c, struct str grade)
+{
+	const struct {
+		const char *grade;
+		struct str list;
+	} grades[] = {
+		{ "high", c->p.tls_high_cipherlist },
+		{ "medium", c->p.tls_medium_cipherlist },
+		{ "low", c->p.tls_low_cipherlist },
+		{ "export", c->p.tls_export_cipherlist },
+		{ "null", c->p.tls_null_cipherlist },
+	};
+
+	for (size_t i = 0; i < COUNT(grades); i++)
+		if (str_case_is(grade, grades[i].grade))
+			return grades[i].list;
+	return STR_NONE;
+}
+
+void
+starttls_prepare(const struct conf *c)
+{
+	bool may = smtp_tls_level(c) == TLS_MAY;
+	struct str ciphers =
+		may ? c->p.smtp_tls_ciphers : c->p.smtp_tls_mandatory_ciphers;
+	struct why why;
+	struct tls_config tls = {
+		.cert_file = c->p.smtp_tls_cert_file,
+		.key_file = c->p.smtp_tls_key_file,
+		.eccert_file = c->p.smtp_tls_eccert_file,
+		.eckey_file = c->p.smtp_tls_eckey_file,
+		.chain_files = conf_list(c->p.smtp_tls_chain_files, c->arena),
+		.ca_file = c->p.smtp_tls_CAfile,
+		.ca_path = c->p.smtp_tls_CApath,
+		.protocols =
+			may ? c->p.smtp_tls_protocols : c->p.smtp_tls_mandatory_protocols,
+		.ciphers = ciphers,
+		.cipherlist = grade_list(c, ciphers),
+		.exclude_ciphers = c->p.smtp_tls_exclude_ciphers,
+	};
+
+	if (smtp_tls_level(c) == TLS_NONE)
+		return;
+	if (!may && c->p.smtp_tls_mandatory_exclude_ciphers.len > 0)
+		tls.exclude_ciphers = arena_printf(c->arena, "%.*s %.*s",
+			STR_ARG(c->p.smtp_tls_exclude_ciphers),
+			STR_ARG(c->p.smtp_tls_mandatory_exclude_ciphers));
+	if (tls.ca_path.len > 0)
+		service_allow_read(arena_cstr(c->arena, tls.ca_path));
+	smtp_tls = tls_client_context(&tls, &why);
+	if (!smtp_tls)
+		log_warn("TLS is off: %s", why.text);
+	if (str_case_is(c->p.smtp_tls_security_level, "dane"))
+		log_warn("smtp_tls_security_level = dane: this version looks up no TLSA "
+			 "records, and takes it as \"may\"");
+}
+
+/* ---- one session ---- */
+
+static void
+tls_log(const struct session *s, const struct conf *c)
+{
+	const struct tls_info *t = conn_tls_info(s->conn);
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+
+	if (!t || c->p.smtp_tls_loglevel.len == 0 || str_is(c->p.smtp_tls_loglevel, "0"))
+		return;
+	conn_tls_text(s->conn, &text);
+	log_line(SMTP_TLS,
+		t->trusted            ? STR("Trusted")
+		: t->peer_certificate ? STR("Untrusted")
+				      : STR("Anonymous"),
+		t->reused ? STR("reused") : STR("established"), s->namaddrport,
+		buf_str(&text));
+}
+
+/* The name in the SNI: none by default, as with Postfix. */
+static struct str
+server_name(const struct session *s, const struct conf *c)
+{
+	struct str name = c->p.smtp_tls_servername;
+
+	if (str_case_is(name, "hostname"))
+		return s->host;
+	if (str_case_is(name, "nexthop"))
+		return s->nexthop->host;
+	return name;
+}
+
+static enum verdict
+handshake(struct session *s, const struct conf *c, struct why *why)
+{
+	if (conn_connect_tls(s->conn, smtp_tls, server_name(s, c),
+		    deadline_in(c->p.smtp_starttls_timeout)) == CONN_OK) {
+		tls_log(s, c);
+		return ACCEPT;
+	}
+	log_line(SMTP_SSL_CONNECT, s->namaddrport,
+		s->conn->tls_error.len > 0 ? s->conn->tls_error : STR("lost connection"));
+	s->tls_failed = s->dead = true;
+	reply_clear(&s->reply);
+	return why_set(why, "4.7.5", "Cannot start TLS: handshake failure");
+}
+
+enum verdict
+starttls_wrapped(struct session *s, const struct conf *c, struct why *why)
+{
+	if (!smtp_tls)
+		return why_set(why, "4.7.5",
+			"TLS is required, but our TLS engine is unavailable");
+	return handshake(s, c, why);
+}
+
+enum verdict
+starttls(struct session *s, const struct conf *c, struct why *why)
+{
+	bool must = smtp_tls_level(c) == TLS_ENCRYPT;
+	const char *doing = "sending STARTTLS";
+
+	if (!(s->offers & OFFERS_STARTTLS))
+		return must ? why_set(why, "4.7.4",
+				      "TLS is required, but was not offered by host %.*s",
+				      STR_ARG(s->namaddr))
+			    : ACCEPT;
+	if (!smtp_tls)
+		return must ? starttls_wrapped(s, c, why) : ACCEPT;
+	conn_write(s->conn, STR("STARTTLS\r\n"));
+	if (!session_reply(s, deadline_in(c->p.smtp_starttls_timeout)))
+		return session_why(s, doing, "STARTTLS", why);
+	if (s->reply.code / 100 != 2 && !must && !s->dead)
+		return ACCEPT;
+	if (s->reply.code / 100 != 2) {
+		why_set(why, "4.7.4",
+			"TLS is required, but host %.*s refused to start TLS: %.*s",
+			STR_ARG(s->namaddr), STR_ARG(buf_str(&s->reply.text)));
+		return TEMPFAIL;
+	}
+	if (handshake(s, c, why) != ACCEPT)
+		return TEMPFAIL;
+	/* What was said in clear does not count any more (RFC 3207 section 4.2). */
+	if (session_ehlo(s, c, &doing))
+		return ACCEPT;
+	return session_why(s, doing, NULL, why);
+}
