@@ -99,31 +99,31 @@ log_discarded(unsigned discard)
 static unsigned
 withheld(struct session *s)
 {
-	unsigned not = discarded(s);
+	unsigned without = discarded(s);
 
-	if (not &~(unsigned)KEYWORD_SILENT && !(not &KEYWORD_SILENT))
-		log_discarded(not );
+	if (without & ~(unsigned)KEYWORD_SILENT && !(without & KEYWORD_SILENT))
+		log_discarded(without);
 	if (s->p->disable_vrfy_command)
-		not |= KEYWORD_VRFY;
+		without |= KEYWORD_VRFY;
 	if (!s->site->tls || s->conn->tls)
-		not |= KEYWORD_STARTTLS;
+		without |= KEYWORD_STARTTLS;
 	if (!offers_xclient(s))
-		not |= KEYWORD_XCLIENT;
+		without |= KEYWORD_XCLIENT;
 	if (!s->p->smtputf8_enable)
-		not |= KEYWORD_SMTPUTF8;
-	return not ;
+		without |= KEYWORD_SMTPUTF8;
+	return without;
 }
 
 /* Most clients are offered the same: the answer is made again only when it differs. */
 static void
-ehlo_text(struct session *s, unsigned not, struct buf *text)
+ehlo_text(struct session *s, unsigned without, struct buf *text)
 {
 	size_t last = 0; /* where the last line begins */
 
 	buf_clear(text);
 	buf_printf(text, "250-%.*s\r\n", STR_ARG(s->p->myhostname));
 	for (size_t i = 0; i < COUNT(keywords); i++) {
-		if (not &keywords[i].keyword)
+		if (without & keywords[i].keyword)
 			continue;
 		last = text->len;
 		buf_addz(text, "250-");
@@ -139,17 +139,18 @@ bool
 cmd_ehlo(struct session *s, struct str rest)
 {
 	struct ehlo_answer *answer = s->site->ehlo;
-	unsigned not ;
+	unsigned without;
 
 	if (!introduce(s, rest, "Syntax: EHLO hostname"))
 		return false;
 	s->protocol = STR("ESMTP");
-	not = withheld(s);
+	without = withheld(s);
 	for (size_t i = 0; i < COUNT(keywords); i++)
-		s->extensions |= not &keywords[i].keyword ? 0 : keywords[i].extension;
-	if (!answer->text.len || answer->withheld != not )
-		ehlo_text(s, not, &answer->text);
-	answer->withheld = not ;
+		s->extensions |=
+			without & keywords[i].keyword ? 0 : keywords[i].extension;
+	if (!answer->text.len || answer->withheld != without)
+		ehlo_text(s, without, &answer->text);
+	answer->withheld = without;
 	conn_write(s->conn, buf_str(&answer->text));
 	return true;
 }

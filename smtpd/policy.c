@@ -18,16 +18,20 @@ enum {
 	LISTS
 };
 
-struct class
-{
+/* A name in smtpd_restriction_classes: stands for the list that the parameter of that
+ * name holds. */
+struct named_list {
 	struct str name;
 	struct checks checks;
+};
+struct table {
+	struct maps *maps;
 };
 struct policy {
 	const struct conf *conf;
 	struct checks lists[LISTS];
-	VEC(struct class *) classes;
-	VEC(struct maps *) tables;
+	VEC(struct named_list) classes; /* complete before the first list is read */
+	VEC(struct table) tables;
 	struct arena *arena;
 };
 
@@ -78,7 +82,7 @@ table_open(struct policy *p, const char *parameter, struct str spec)
 {
 	struct maps *table = maps_open(parameter, spec, DICT_FOLD, p->conf);
 
-	*vec_push(&p->tables) = table;
+	vec_push(&p->tables)->maps = table;
 	return table;
 }
 
@@ -90,7 +94,14 @@ is_table(struct str word)
 	return colon > 0 && (size_t)colon + 1 < word.len && word.data[0] != '[';
 }
 
-static const struct checks *class_find(struct policy *p, struct str name);
+static const struct checks *
+class_find(const struct policy *p, struct str name)
+{
+	for (size_t i = 0; i < p->classes.n; i++)
+		if (str_eq(p->classes.items[i].name, name))
+			return &p->classes.items[i].checks;
+	return NULL;
+}
 
 static void
 checks_parse(struct policy *p, const char *parameter, struct str value,
@@ -118,30 +129,23 @@ checks_parse(struct policy *p, const char *parameter, struct str value,
 	}
 }
 
-/* A name in smtpd_restriction_classes stands for the list that the parameter of that name
- * holds. Each is read once, which also ends classes that name each other. */
-static const struct checks *
-class_find(struct policy *p, struct str name)
+/* All names first: classes may name each other, and an evaluation that goes round in
+ * circles ends at NESTING_MOST. */
+static void
+classes_parse(struct policy *p)
 {
 	struct strs names = conf_list(p->conf->p.smtpd_restriction_classes, p->arena);
-	bool declared = false;
-	struct class *class;
-	char *parameter;
 
-	for (size_t i = 0; i < p->classes.n; i++)
-		if (str_eq(p->classes.items[i]->name, name))
-			return &p->classes.items[i]->checks;
 	for (size_t i = 0; i < names.n; i++)
-		declared |= str_eq(names.items[i], name);
-	parameter = declared ? arena_cstr(p->arena, name) : NULL;
-	if (!parameter)
-		return NULL;
-	class = arena_alloc(p->arena, sizeof(*class));
-	class->name = arena_str(p->arena, name);
-	*vec_push(&p->classes) = class;
-	checks_parse(p, parameter, conf_value(p->conf, parameter), SUBJECT_RECIPIENT,
-		&class->checks);
-	return &class->checks;
+		vec_push(&p->classes)->name = arena_str(p->arena, names.items[i]);
+	for (size_t i = 0; i < p->classes.n; i++) {
+		struct named_list *class = &p->classes.items[i];
+		char *parameter = arena_cstr(p->arena, class->name);
+
+		if (parameter)
+			checks_parse(p, parameter, conf_value(p->conf, parameter),
+				SUBJECT_RECIPIENT, &class->checks);
+	}
 }
 
 static bool
@@ -174,6 +178,7 @@ policy_open(const struct conf *conf)
 
 	policy->conf = conf;
 	policy->arena = arena_new();
+	classes_parse(policy);
 	for (size_t i = 0; i < LISTS; i++)
 		checks_parse(policy, list_names[i], values[i], list_subjects[i],
 			&policy->lists[i]);
@@ -195,10 +200,10 @@ policy_close(struct policy *p)
 	for (size_t i = 0; i < LISTS; i++)
 		vec_free(&p->lists[i].items);
 	for (size_t i = 0; i < p->classes.n; i++)
-		vec_free(&p->classes.items[i]->checks.items);
+		vec_free(&p->classes.items[i].checks.items);
 	vec_free(&p->classes);
 	for (size_t i = 0; i < p->tables.n; i++)
-		maps_close(p->tables.items[i]);
+		maps_close(p->tables.items[i].maps);
 	vec_free(&p->tables);
 	arena_free(p->arena);
 	mem_free(p);
@@ -208,7 +213,7 @@ bool
 policy_changed(const struct policy *p)
 {
 	for (size_t i = 0; i < p->tables.n; i++)
-		if (maps_changed(p->tables.items[i]))
+		if (maps_changed(p->tables.items[i].maps))
 			return true;
 	return false;
 }
@@ -219,8 +224,8 @@ policy_reopen(struct policy *p)
 	bool ok = true;
 
 	for (size_t i = 0; i < p->tables.n; i++)
-		if (maps_changed(p->tables.items[i]))
-			ok &= maps_reopen(p->tables.items[i]);
+		if (maps_changed(p->tables.items[i].maps))
+			ok &= maps_reopen(p->tables.items[i].maps);
 	return ok;
 }
 

@@ -181,7 +181,7 @@ static bool
 ipv4_is_valid(struct str s)
 {
 	for (int i = 0; i < 4; i++) {
-		struct str number = s;
+		struct str number;
 		size_t n;
 		uint64_t value;
 
