@@ -219,7 +219,7 @@ entry_of(const struct message *m)
 		.segment = m->where.segment,
 		.offset = m->where.offset,
 		.length = m->where.length,
-		.states = m->states,
+		.states = (struct spool_at *)(uintptr_t)message_states(m),
 		.n_states = m->n_states };
 }
 

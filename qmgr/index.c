@@ -134,7 +134,8 @@ index_init(struct index *ix)
 static void
 message_free(struct message *m)
 {
-	mem_free(m->states);
+	if (m->n_states > 1)
+		mem_free(m->states);
 	mem_free(m);
 }
 
@@ -193,16 +194,26 @@ index_remove(struct index *ix, struct message *m)
 		message_free(m);
 }
 
+const struct spool_at *
+message_states(const struct message *m)
+{
+	return m->n_states == 1 ? &m->state : m->states;
+}
+
 void
 message_set_states(struct message *m, const struct spool_at *states, size_t n)
 {
-	if (n != m->n_states) {
+	if (m->n_states > 1 && n != m->n_states)
 		mem_free(m->states);
-		m->states = n ? mem_alloc(n * sizeof(*states)) : NULL;
-		m->n_states = (uint32_t)n;
-	}
-	if (n)
+	if (n > 1 && n != m->n_states)
+		m->states = mem_alloc(n * sizeof(*states));
+	if (n > 1)
 		memcpy(m->states, states, n * sizeof(*states));
+	else if (n == 1)
+		m->state = *states;
+	else
+		m->states = NULL;
+	m->n_states = (uint32_t)n;
 }
 
 void
@@ -239,11 +250,11 @@ index_make_ready(struct index *ix, struct message *m, bool fresh)
 }
 
 size_t
-index_wake_due(struct index *ix, uint32_t now)
+index_wake_due(struct index *ix, uint32_t now, size_t most)
 {
 	size_t n = 0;
 
-	for (; ix->n_sleeping && ix->sleeping[1]->wake <= now; n++)
+	for (; n < most && ix->n_sleeping && ix->sleeping[1]->wake <= now; n++)
 		index_make_ready(ix, ix->sleeping[1], false);
 	return n;
 }

@@ -28,7 +28,10 @@ struct message {
 			*active; /* not listed: what is known while it is worked on */
 		struct message *ready; /* listed: the next to be taken up */
 	};
-	struct spool_at *states; /* its state records, oldest first */
+	union {
+		struct spool_at *states; /* its state records, oldest first */
+		struct spool_at state;   /* when there is one: most have no more */
+	};
 	uint32_t n_states;
 	struct spool_where where;
 	uint32_t wake;      /* seconds since 1970, rounded up; QUEUE_DEFERRED */
@@ -65,6 +68,7 @@ struct message *index_add(struct index *ix, uint64_t mid, struct str queue_id);
 struct message *index_find(const struct index *ix, uint64_t mid);
 /* Forgets and frees it. */
 void index_remove(struct index *ix, struct message *m);
+const struct spool_at *message_states(const struct message *m);
 void message_set_states(struct message *m, const struct spool_at *states, size_t n);
 
 /* Changes of queue. Each leaves the queue where m is. While it is worked on only `queue`
@@ -73,8 +77,8 @@ void index_sleep(struct index *ix, struct message *m, uint32_t wake); /* deferre
 void index_make_ready(struct index *ix, struct message *m, bool fresh);
 void index_set_queue(struct index *ix, struct message *m, enum queue_name queue);
 
-/* Sleeping messages whose time has come become ready. How many did. */
-size_t index_wake_due(struct index *ix, uint32_t now);
+/* Sleeping messages whose time has come become ready, at most `most`. How many did. */
+size_t index_wake_due(struct index *ix, uint32_t now, size_t most);
 /* Seconds since 1970 of the first one that wakes; 0: none sleeps. */
 uint32_t index_first_wake(const struct index *ix);
 /* All that sleep become ready at once: a flush. */

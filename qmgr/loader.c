@@ -93,7 +93,7 @@ load_add(struct load *load, struct message *m)
 	l->n_places = m->n_states;
 	l->places = arena_alloc(arena, (l->n_places + 1) * sizeof(*l->places));
 	if (l->n_places)
-		memcpy(l->places, m->states, l->n_places * sizeof(*l->places));
+		memcpy(l->places, message_states(m), l->n_places * sizeof(*l->places));
 	m->worked_on = true;
 	m->active = NULL;
 }

@@ -37,3 +37,8 @@ tools_postmap_SOURCES = tools/postmap.c $(TABLE_TOOL)
 tools_postmap_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 tools_postalias_SOURCES = tools/postalias.c $(TABLE_TOOL)
 tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+check_PROGRAMS += tools/queue_list_test
+TESTS += tools/queue_list_test
+tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/queue_list.h tools/queue_list.c
+tools_queue_list_test_LDADD = $(TEST_LIBS) $(TABLE_LIBS) lib/spool/libspool.a $(BASE_LIBS) \
+	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
