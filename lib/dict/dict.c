@@ -130,13 +130,10 @@ static bool
 file_changed(const struct dict *d)
 {
 	struct stamp *s = d->stamp;
-	char path[4096];
 	struct stat now;
 	bool settled;
 
-	if (snprintf(path, sizeof path, "%s%s", d->name, d->ops->suffix) >=
-			(int)sizeof path ||
-		stat(path, &now) < 0)
+	if (stat(d->file, &now) < 0)
 		return false;
 	if (!s->known || !is_same_file(&now, &s->seen))
 		return true;
@@ -154,7 +151,7 @@ dict_changed(const struct dict *d)
 
 	if (d->ops->inner_changed)
 		return d->state && d->ops->inner_changed(d->state);
-	if (!d->ops->suffix || (d->state && !s->known))
+	if (!d->file || (d->state && !s->known))
 		return false;
 	if (!s->changed && deadline_passed(s->next)) {
 		s->next = deadline_in(STAT_EVERY_MS);
@@ -194,6 +191,14 @@ without_proxy(struct str spec, unsigned flags)
 	return spec;
 }
 
+static void
+open_first(struct dict *d, struct why *why)
+{
+	if (d->ops->suffix)
+		d->file = arena_printf(d->arena, "%s%s", d->name, d->ops->suffix).data;
+	d->state = d->ops->open(d, d->stamp, why);
+}
+
 struct dict *
 dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why)
 {
@@ -216,7 +221,7 @@ dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why
 	if (!d->name)
 		dict_fails(why, "the name of a table holds a NUL byte");
 	else
-		d->state = ops->open(d, d->stamp, why);
+		open_first(d, why);
 	if (!d->state) {
 		d->broken = *why;
 		d->stamp->next = deadline_in(STAT_EVERY_MS);

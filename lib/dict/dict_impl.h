@@ -21,6 +21,7 @@ struct dict {
 	const struct dict_ops *ops;
 	struct str spec;  /* "hash:/etc/aliases" */
 	const char *name; /* "/etc/aliases" */
+	const char *file; /* watched for changes; NULL: the table is no file */
 	unsigned flags;
 	const struct conf *conf; /* may be NULL (tests, commands) */
 	void *state;             /* the type's own; NULL: could not be opened */

@@ -1,7 +1,7 @@
 # lib/dict
 noinst_LIBRARIES += lib/dict/libdict.a
 lib_dict_libdict_a_SOURCES = lib/dict/dict.h lib/dict/dict_impl.h lib/dict/aliases.h \
-	lib/dict/entries.h lib/dict/maps.h lib/dict/rules.h lib/dict/source.h \
+	lib/dict/entries.h lib/dict/maps.h lib/dict/rules.h lib/dict/source.h lib/dict/unix.h \
 	lib/dict/alias_entry.c lib/dict/aliases.c lib/dict/braces.c lib/dict/build.c \
 	lib/dict/cdb.c lib/dict/cidr.c lib/dict/combine.c lib/dict/db.c lib/dict/dict.c \
 	lib/dict/entries.c lib/dict/fail.c lib/dict/lmdb.c lib/dict/maps.c \

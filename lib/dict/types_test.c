@@ -3,6 +3,7 @@
 #include "dict_impl.h"
 #include "test.h"
 #include "log.h"
+#include "unix.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -121,6 +122,70 @@ TEST(unix_tables)
 	CHECK_STR(ask(a, "unix:passwd.byname", "ro:ot", 0), "(none)");
 	CHECK_STR(ask(a, "unix:passwd.byname", "no-such-user-here", 0), "(none)");
 	arena_free(a);
+}
+
+TEST(lines_of_passwd)
+{
+	static const struct {
+		const char *text, *name, *want;
+		bool others;
+	} rows[] = {
+		{ "a:x:1:1:A:/a:/b\n", "a", "a:x:1:1:A:/a:/b", false },
+		{ "a:x:1:1:A:/a:", "a", "a:x:1:1:A:/a:", false },
+		{ "a:x:1:1:A:/a:/b\na:x:2:2:A:/a:/b\n", "a", "a:x:1:1:A:/a:/b", false },
+		{ "# a:x:1:1:A:/a:/b\n\n", "# a", NULL, false },
+		{ "a:x:1:1:A\n", "a", NULL, false },
+		{ "a:x:one:1:A:/a:/b\n", "a", NULL, false },
+		{ ":x:1:1:A:/a:/b\n", "", NULL, false },
+		{ "a\n", "a", NULL, false },
+		{ "+\n", "+", NULL, true },
+		{ "+@staff::::::\na:x:1:1:A:/a:/b\n", "a", "a:x:1:1:A:/a:/b", true },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct entries *e = entries_new();
+		struct str value = STR_NONE;
+		bool others;
+		FILE *file = tmpfile();
+
+		test_row(i);
+		ensure(file);
+		fputs(rows[i].text, file);
+		rewind(file);
+		CHECK(unix_read(e, file, 7, &others));
+		fclose(file);
+		CHECK_INT(others, rows[i].others);
+		CHECK_INT(entries_find(e, str_c(rows[i].name), &value),
+			rows[i].want != NULL);
+		CHECK_STR(value, rows[i].want);
+		entries_free(e);
+	}
+}
+
+TEST(sources_of_nsswitch)
+{
+	static const struct {
+		const char *text;
+		bool has_records, want;
+	} rows[] = {
+		{ "", false, false },
+		{ "passwd: files\n", true, false },
+		{ "# passwd: sss\npasswd:         files systemd\n", false, false },
+		{ "passwd:         files systemd\n", true, true },
+		{ "passwd: files sss\n", false, true },
+		{ "passwd: files [NOTFOUND=return SUCCESS=merge] ldap\n", false, true },
+		{ "passwd: files [NOTFOUND=return] # ldap\n", false, false },
+		{ " passwd : compat\n", false, false },
+		{ "group: sss\npasswd: files", false, false },
+		{ "passwd: db files", false, true },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		test_row(i);
+		CHECK_INT(unix_asks_others(
+				  str_c(rows[i].text), "passwd", rows[i].has_records),
+			rows[i].want);
+	}
 }
 
 TEST(types_are_sorted)
