@@ -136,9 +136,14 @@ route_close(struct route *r)
 bool
 route_changed(const struct route *r)
 {
+	const struct match_list *lists[] = { r->destinations, r->alias_domains,
+		r->mailbox_domains, r->relay_domains };
 	const struct maps *maps[] = { r->transport_maps, r->relocated_maps,
 		r->sender_transports, r->sender_relayhosts };
 
+	for (size_t i = 0; i < COUNT(lists); i++)
+		if (lists[i] && match_list_changed(lists[i]))
+			return true;
 	for (size_t i = 0; i < COUNT(maps); i++)
 		if (maps[i] && maps_changed(maps[i]))
 			return true;
@@ -148,10 +153,15 @@ route_changed(const struct route *r)
 bool
 route_reopen(struct route *r)
 {
+	struct match_list *lists[] = { r->destinations, r->alias_domains,
+		r->mailbox_domains, r->relay_domains };
 	struct maps *maps[] = { r->transport_maps, r->relocated_maps,
 		r->sender_transports, r->sender_relayhosts };
 	bool well = true;
 
+	for (size_t i = 0; i < COUNT(lists); i++)
+		if (lists[i] && match_list_changed(lists[i]))
+			well &= match_list_reopen(lists[i]);
 	for (size_t i = 0; i < COUNT(maps); i++)
 		if (maps[i] && maps_changed(maps[i]))
 			well &= maps_reopen(maps[i]);
@@ -224,7 +234,7 @@ route_is_local(struct route *r, struct str domain, struct why *why)
 	domain = without_last_dot(domain);
 	if (domain.len == 0)
 		return DICT_NOTFOUND;
-	found = match_domain(r->destinations, domain, why);
+	found = match_string(r->destinations, domain, why);
 	if (found == DICT_NOTFOUND && literal_is_own(r, domain))
 		found = DICT_FOUND;
 	return found;
@@ -255,10 +265,14 @@ static const struct {
 static enum dict_result
 class_has(struct route *r, size_t n, struct str domain, struct why *why)
 {
+	struct match_list *list;
+
 	if (class_lists[n].class == CLASS_LOCAL)
 		return route_is_local(r, domain, why);
-	return match_domain(
-		*(struct match_list **)((char *)r + class_lists[n].list), domain, why);
+	list = *(struct match_list **)((char *)r + class_lists[n].list);
+	/* Parents count in relay_domains only: the others are exact (contract 1.3). */
+	return class_lists[n].class == CLASS_RELAY ? match_domain(list, domain, why)
+						   : match_string(list, domain, why);
 }
 
 /* Warns, once for each domain, when a later list has it too. relay_domains may well name

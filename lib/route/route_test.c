@@ -392,6 +392,34 @@ TEST(quotes)
 	arena_free(arena);
 }
 
+/* Only relay_domains knows parents (contract 1.3). */
+TEST(lists_of_exact_names)
+{
+	static const struct {
+		const char *domain;
+		enum address_class want;
+	} rows[] = {
+		{ "own.example", CLASS_LOCAL },
+		{ "sub.own.example", CLASS_DEFAULT },
+		{ "sub.dotted.example", CLASS_DEFAULT },
+		{ "sub.table.example", CLASS_DEFAULT },
+		{ "sub.relay.example", CLASS_RELAY },
+	};
+	enum address_class got;
+	struct why why;
+
+	with_conf("mydestination = own.example, .dotted.example, "
+		  "inline:{.table.example=x}\n",
+		ROUTE_CLASS);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		test_row(i);
+		CHECK_INT(route_domain_class(route, str_c(rows[i].domain), &got, &why),
+			ACCEPT);
+		CHECK_INT(got, rows[i].want);
+	}
+	without_conf();
+}
+
 TEST(extensions)
 {
 	static const struct {
