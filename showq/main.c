@@ -4,6 +4,7 @@
 #include "event.h"
 #include "listing.h"
 #include "log.h"
+#include "maildrop.h"
 #include "messages.h"
 #include "service.h"
 #include "spool.h"
@@ -72,6 +73,23 @@ read_part(void *arg)
 		read_entry(part, &part->said.entries[i]);
 }
 
+static void
+put_dropped(const struct listing *l, void *arg)
+{
+	listing_put(arg, l);
+}
+
+/* Local mail first, as in Postfix: it will be the next to come in. */
+static void
+read_maildrop(void *arg)
+{
+	struct part *part = arg;
+
+	if (maildrop_each(service_conf()->p.queue_directory, put_dropped, &part->bytes) <
+		0)
+		log_warn("cannot read maildrop: %m");
+}
+
 /* Asks for the next part; false at the end, or when qmgr does not answer. */
 SWITCHES static bool
 next_part(struct part *part, uint64_t *after)
@@ -99,6 +117,7 @@ showq_session(struct conn *conn)
 	co_name("listing");
 	part.arena = arena_new();
 	listing_put_greeting(&part.bytes);
+	event_offload(read_maildrop, &part);
 	while (more) {
 		arena_reset(part.arena);
 		more = next_part(&part, &after);
@@ -115,6 +134,17 @@ showq_session(struct conn *conn)
 	arena_free(part.arena);
 }
 
+/* Landlock: maildrop may be looked into, and no more. */
+static void
+before_jail(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), STR_FMT "/maildrop",
+		STR_ARG(service_conf()->p.queue_directory));
+	service_allow_read(path);
+}
+
 static const char *const peers[] = { "qmgr", NULL };
 
 static const struct service showq = {
@@ -122,6 +152,7 @@ static const struct service showq = {
 	.user = USER_MAIL_OWNER,
 	.sandbox = SANDBOX_SPOOL_READ,
 	.peers = peers,
+	.before_jail = before_jail,
 	.plain = showq_session,
 };
 

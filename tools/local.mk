@@ -16,7 +16,7 @@ tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_L
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
 tools_postqueue_SOURCES = tools/postqueue.c tools/queue_list.h tools/queue_list.c \
 	tools/setgid.h tools/setgid.c
-tools_postqueue_LDADD = $(TABLE_LIBS) lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
+tools_postqueue_LDADD = $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c
 tools_postsuper_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
@@ -40,5 +40,6 @@ tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EX
 check_PROGRAMS += tools/queue_list_test
 TESTS += tools/queue_list_test
 tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/queue_list.h tools/queue_list.c
-tools_queue_list_test_LDADD = $(TEST_LIBS) $(TABLE_LIBS) lib/spool/libspool.a $(BASE_LIBS) \
+tools_queue_list_test_LDADD = $(TEST_LIBS) $(TABLE_LIBS) lib/agent/libagent.a \
+	lib/spool/libspool.a $(BASE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)

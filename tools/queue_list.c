@@ -1,6 +1,7 @@
 /* queue_list.c -- see queue_list.h. */
 #include "queue_list.h"
 #include "log.h"
+#include "maildrop.h"
 #include "net.h"
 #include <errno.h>
 #include <sys/socket.h>
@@ -281,11 +282,19 @@ print_entry(const struct spool_entry *e, void *arg)
 }
 
 static void
+print_dropped(const struct listing *l, void *arg)
+{
+	queue_print(arg, l);
+}
+
+static void
 print_from_log(const struct conf *c, const char *directory, struct queue_print *p)
 {
 	struct scan scan = { .print = p, .null_sender = c->p.empty_address_recipient };
 	struct why why = { 0 };
 
+	if (maildrop_each(c->p.queue_directory, print_dropped, p) < 0)
+		log_warn("cannot read maildrop: %s", strerror(errno));
 	scan.reader = spool_reader_open(directory, &why);
 	if (!scan.reader || spool_scan(directory, print_entry, &scan, &why) < 0)
 		log_fatal("cannot read the queue: %s", why.text);

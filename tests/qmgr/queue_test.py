@@ -152,6 +152,13 @@ def system_down(mta):
     check_equal(done.stderr, f"postsuper: {first}: removed\npostsuper: Deleted: 1 message\n",
                 "deleting from the log")
     mta.run("postsuper", "-h", second)
+    mta.run("sendmail", "-i", "-f", "l@x.example", "d@far.example", input="Subject: d\n\n.\n")
+    dropped = next((m for m in json_list(mta) if m["queue_name"] == "maildrop"), {})
+    check_equal([dropped.get("sender"), [r["address"] for r in dropped.get("recipients", [])]],
+                ["l@x.example", ["d@far.example"]], "local mail with the system down")
+    check_equal(mta.run("postsuper", "-d", dropped.get("queue_id", "none")).stderr,
+                f"postsuper: {dropped.get('queue_id')}: removed\n"
+                "postsuper: Deleted: 1 message\n", "deleting from maildrop")
     flush = mta.run("postqueue", "-f")
     check_equal(flush.returncode, 69, "flush with the system down")
     check("postqueue: fatal: Cannot flush mail queue - mail system is down" in flush.stderr,
