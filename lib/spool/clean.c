@@ -17,6 +17,7 @@ struct cleaning {
 	struct segment *victim;
 	VEC(struct found) list;
 	size_t at;
+	bool blocked; /* no segment is left to copy to */
 	int error;
 };
 struct survey_job {
@@ -72,7 +73,6 @@ survey_done(struct job *j)
 	spool_turn(v->s);
 	v->s->cleaning = v->c;
 	v->s->cleaning_busy = false;
-	v->g->busy--;
 	mem_free(v);
 }
 
@@ -112,8 +112,9 @@ has_states_in(const struct entry *e, const struct segment *g)
 static void
 add_source(struct spool *s, struct copy_job *k, struct copy_item *item, struct place p)
 {
-	const struct segment *g = segment_of(s, p.slot);
+	struct segment *g = segment_of(s, p.slot);
 
+	g->busy++; /* see release_sources() */
 	*vec_push(&k->sources) = (struct copy_source){ g->fd, g->id, p };
 	item->n_sources++;
 	k->estimate += p.length + SPOOL_ALIGN;
@@ -156,6 +157,18 @@ add_item(struct spool *s, struct copy_job *k, const struct segment *victim,
 }
 
 /* ---- one piece ---- */
+
+/* While a record is being copied, its segment stays: were a message to end meanwhile and
+ * all that is known of it be forgotten, nobody would know of the copy that appears. */
+static void
+release_sources(struct spool *s, const struct copy_job *k)
+{
+	for (size_t i = 0; i < k->sources.n; i++)
+		segment_of(s, k->sources.items[i].place.slot)->busy--;
+	for (size_t i = 0; i < k->sources.n; i++)
+		segment_check(s, segment_of(s, k->sources.items[i].place.slot));
+}
+
 static void
 item_done(struct spool *s, struct copy_job *k, struct copy_item *item)
 {
@@ -255,6 +268,7 @@ copy_done(struct job *j)
 		item_done(s, k, &k->items.items[i]);
 	}
 	tell_moved(s, k);
+	release_sources(s, k);
 	segment_check(s, k->to);
 	copy_free(k);
 	s->plan_due = true;
@@ -290,6 +304,7 @@ copy_cancel(struct spool *s, struct copy_job *k)
 		if (k->items.items[i].what == COPY_STATES)
 			e->copying = false;
 	}
+	release_sources(s, k);
 	copy_free(k);
 }
 
@@ -308,8 +323,10 @@ cleaning_end(struct spool *s)
 	struct cleaning *c = s->cleaning;
 
 	s->cleaning = NULL;
-	if (c->error)
-		c->victim->stuck = true;
+	c->victim->busy--;
+	/* Nothing that counts was found in it any more: then it is dead, or damaged. */
+	c->victim->stuck |= c->error || (!s->closing && !segment_is_dead(c->victim));
+	segment_check(s, c->victim);
 	vec_free(&c->list);
 	mem_free(c);
 }
@@ -326,15 +343,14 @@ clean_more(struct spool *s)
 	for (; c->at < c->list.n && k->estimate < most; c->at++)
 		add_item(s, k, c->victim, &c->list.items[c->at]);
 	if (k->items.n == 0) {
-		struct segment *g = c->victim;
-
 		copy_free(k);
-		g->stuck |= !segment_is_dead(g);
-		segment_check(s, g);
 		cleaning_end(s);
-	} else if (!copy_start(s, k)) {
-		c->at = before; /* a spare will come */
-		copy_cancel(s, k);
+	} else {
+		c->blocked = !copy_start(s, k);
+		if (c->blocked) {
+			c->at = before; /* until a spare comes */
+			copy_cancel(s, k);
+		}
 	}
 }
 
@@ -354,12 +370,12 @@ snapshots(struct spool *s)
 			add_item(s, k, segment_of(s, at.slot), &f);
 		}
 	}
-	if (k->items.n > 0 && !copy_start(s, k)) {
+	if (k->items.n == 0)
+		copy_free(k);
+	else if (!cleaner_has_room(s, s->n_spares, k->estimate) || !copy_start(s, k)) {
 		copy_cancel(s, k);
 		return;
 	}
-	if (k->items.n == 0)
-		copy_free(k);
 	vec_drop(&s->crowded, i);
 }
 
@@ -389,6 +405,20 @@ choose(struct spool *s)
 	return best;
 }
 
+/* When the disk is full, what is left to clean may be the segment that the cleaner itself
+ * has open: mostly snapshots that newer ones replaced. */
+static struct segment *
+choose_own(struct spool *s)
+{
+	struct segment *g = s->streams[STREAM_COLD].seg;
+
+	if (!s->starved || s->n_spares == 0 || !g || g->busy ||
+		cleaner_has_room(s, 0, 0) || cost(g) > (octets_t)g->id.size * 3 / 8)
+		return NULL;
+	stream_seal(s, &s->streams[STREAM_COLD]);
+	return g;
+}
+
 /* More on the disk than it should be, or about to be. */
 bool
 disk_is_pressed(const struct spool *s)
@@ -400,14 +430,28 @@ disk_is_pressed(const struct spool *s)
 	       (s->starved && s->n_spares < SPARES);
 }
 
+/* Is a segment about to come back, or to become one that can be chosen? */
 static bool
 is_freeing(const struct spool *s)
 {
-	for (size_t i = 0; i < s->segments.n; i++)
-		if (s->segments.items[i] &&
-			s->segments.items[i]->state == SEGMENT_FREEING)
+	for (size_t i = 0; i < s->segments.n; i++) {
+		const struct segment *g = s->segments.items[i];
+
+		if (!g || (s->cleaning && s->cleaning->victim == g))
+			continue;
+		if (g->state == SEGMENT_FREEING ||
+			(g->state == SEGMENT_SEALED && g->busy))
 			return true;
+	}
 	return false;
+}
+
+/* No segment will come, however long one waits. */
+bool
+clean_is_hopeless(const struct spool *s)
+{
+	return (s->cleaning ? s->cleaning->blocked : s->nothing_to_clean) && s->starved &&
+	       !s->cleaning_busy && s->n_making == 0 && !is_freeing(s);
 }
 
 void
@@ -427,6 +471,8 @@ clean_plan(struct spool *s)
 	if (s->cleaning_busy || !disk_is_pressed(s) || is_freeing(s))
 		return;
 	g = choose(s);
+	if (!g)
+		g = choose_own(s);
 	if (g)
 		survey(s, g);
 	else

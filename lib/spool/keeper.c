@@ -46,8 +46,8 @@ free_space_is(const struct spool *s, octets_t least)
 bool
 space_is_short(struct spool *s)
 {
-	if (s->o.reserve > 0 && deadline_passed(s->space_at)) {
-		s->below_reserve = !free_space_is(s, s->o.reserve);
+	if (deadline_passed(s->space_at)) {
+		s->below_reserve = s->o.reserve > 0 && !free_space_is(s, s->o.reserve);
 		s->space_at = deadline_in(1000);
 	}
 	return s->below_reserve;
@@ -148,7 +148,6 @@ renumber_done(struct job *j)
 		g->state = SEGMENT_SPARE;
 		s->n_spares++;
 		s->counts.freed++;
-		s->starved = false;
 		s->plan_due = true;
 	}
 	mem_free(k);

@@ -13,7 +13,8 @@ SPOOL_LIBS = lib/spool/libspool.a lib/ipc/libipc.a lib/event/libevent.a lib/log/
 check_PROGRAMS += lib/spool/spool_test
 TESTS += lib/spool/spool_test
 lib_spool_spool_test_SOURCES = lib/spool/spool_test.h lib/spool/spool_test.c \
-	lib/spool/harness_test.c lib/spool/model_test.c
+	lib/spool/harness_test.c lib/spool/model_test.c \
+	lib/spool/damage_test.c lib/spool/trouble_test.c
 lib_spool_spool_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
 
 # What queue listings show: showq, postqueue, postcat
@@ -31,3 +32,9 @@ endif
 noinst_PROGRAMS += lib/spool/spool_bench
 lib_spool_spool_bench_SOURCES = lib/spool/spool_bench.c
 lib_spool_spool_bench_LDADD = $(SPOOL_LIBS)
+if FUZZ
+noinst_PROGRAMS += lib/spool/format_fuzz
+lib_spool_format_fuzz_SOURCES = lib/spool/format_fuzz.c
+lib_spool_format_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_spool_format_fuzz_LDADD = $(SPOOL_LIBS)
+endif

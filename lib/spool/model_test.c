@@ -217,7 +217,7 @@ number_of(const char *name, long preset)
 TEST(random_lives_of_mail)
 {
 	struct model m = { .arena = arena_new() };
-	long steps = number_of("SPOOL_TEST_STEPS", 2000);
+	long steps = number_of("SPOOL_TEST_STEPS", 1000);
 
 	m.random =
 		(uint64_t)number_of("SPOOL_TEST_SEED", (long)(time_wall_us() % 1000000));

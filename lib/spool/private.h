@@ -245,6 +245,7 @@ void segment_retire(struct spool *s, struct segment *g, int error);
  * the reserve. NULL: there is none. */
 struct segment *stream_room(
 	struct spool *s, struct stream *t, uint32_t size, bool reserve);
+bool cleaner_has_room(const struct spool *s, unsigned spares, octets_t besides);
 bool stream_has_room(const struct stream *t, uint32_t size);
 /* Seals, places, writes without a flush. -1 and errno: the segment was retired. */
 int stream_write(
@@ -295,6 +296,7 @@ octets_t disk_limit(const struct spool *s);
 /* clean.c */
 void clean_plan(struct spool *s);
 bool disk_is_pressed(const struct spool *s);
+bool clean_is_hopeless(const struct spool *s);
 void clean_abandon(struct spool *s);
 
 /* merge.c: which of one message's states still say something, oldest first. */

@@ -23,6 +23,8 @@ turn_end(void *arg)
 		s->plan_due = false;
 		clean_plan(s);
 		keeper_plan(s);
+		if (s->pending_written < s->pending.n && clean_is_hopeless(s))
+			spool_turn(s); /* to say so */
 	}
 	flush_kick(s);
 }
@@ -234,6 +236,8 @@ spool_change(struct spool *s, const struct spool_options *o)
 	s->o.state_flush = o->state_flush;
 	s->o.slack = o->slack;
 	s->space_at = 0;
+	s->starved = false; /* until the next try */
+	timer_cancel(&s->retry_timer);
 	s->plan_due = true;
 	spool_turn(s);
 }

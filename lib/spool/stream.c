@@ -37,6 +37,7 @@ stream_seal(struct spool *s, struct stream *t)
 	g->state = SEGMENT_SEALED;
 	g->end = t->off;
 	s->plan_due = true;
+	s->nothing_to_clean = false;
 }
 
 static uint32_t
@@ -131,6 +132,28 @@ open_segment(struct spool *s, struct stream *t, struct segment *g)
 	return result;
 }
 
+/* Moving mail needs room, and without moving no segment would ever come back: a spare, or
+ * the larger part of the segment that is open for it. */
+bool
+cleaner_has_room(const struct spool *s, unsigned spares, octets_t besides)
+{
+	const struct stream *cold = &s->streams[STREAM_COLD];
+	octets_t size = s->o.segment_size;
+
+	return spares > 0 ||
+	       (cold->seg && stream_has_room(cold, (uint32_t)(size / 2 + besides)));
+}
+
+/* May the next segment be opened? */
+static bool
+may_take_spare(const struct spool *s, const struct stream *t, bool reserve)
+{
+	if (!reserve)
+		return s->n_spares > RESERVE;
+	return s->n_spares > 0 &&
+	       (t->id == STREAM_COLD || cleaner_has_room(s, s->n_spares - 1, 0));
+}
+
 struct segment *
 stream_room(struct spool *s, struct stream *t, uint32_t size, bool reserve)
 {
@@ -142,8 +165,11 @@ stream_room(struct spool *s, struct stream *t, uint32_t size, bool reserve)
 				return NULL;
 			return t->seg;
 		}
-		if (s->n_spares <= (reserve ? 0 : RESERVE))
+		if (!may_take_spare(s, t, reserve)) {
+			if (reserve)
+				stream_seal(s, t); /* what is dead in it can be cleaned */
 			return NULL;
+		}
 		stream_seal(s, t);
 		g = take_spare(s);
 		ensure(g);

@@ -138,17 +138,28 @@ give_up_unwritten(struct spool *s)
 	s->pending.n = s->pending_written;
 }
 
+/* All that is gathered. False: there is no segment for it now, but one may come. */
+static bool
+write_all_pending(struct spool *s)
+{
+	while (s->pending_written < s->pending.n)
+		/* A refused write retires the segment: the next try goes elsewhere. */
+		if (write_some(s) < 0 && errno == ENOSPC)
+			return false;
+	return true;
+}
+
 void
 states_write(struct spool *s)
 {
 	int error = 0;
 	size_t n = s->updates.n;
 
-	while (s->pending_written < s->pending.n && !error)
-		/* A refused write retires the segment: the next try goes elsewhere. */
-		if (write_some(s) < 0 && errno == ENOSPC)
-			error = ENOSPC;
-	if (error) {
+	if (!write_all_pending(s)) {
+		s->plan_due = true;
+		if (!s->closing && !clean_is_hopeless(s))
+			return; /* tried again when a segment was freed */
+		error = ENOSPC;
 		log_error(
 			"spool: no segment left for %zu state records; remove what fills "
 			"the disk of the queue directory",

@@ -93,7 +93,7 @@ worker_start(void)
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);
 	pthread_cond_init(&w->ended, NULL);
-	sigfillset(&all); /* signals are the loop's ... */
+	sigfillset(&all);        /* signals are the loop's ... */
 	sigdelset(&all, SIGSYS); /* ... but the jail's, which would kill when blocked */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&w->thread, NULL, worker_main, w);
