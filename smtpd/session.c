@@ -196,8 +196,10 @@ session_lost(struct session *s, enum conn_result why, struct str bytes)
 	}
 }
 
-/* Gives what has arrived without waiting for it. Under TLS only what was decrypted
- * counts: raw bytes may be part of the handshake. */
+/* Gives what has arrived without waiting for it. After a read that found no more than the
+ * command, asking the kernel again is not worth a system call: what comes in that instant
+ * was not sent ahead. Under TLS only what was decrypted counts: raw bytes may be part of
+ * the handshake. */
 struct str
 session_early_bytes(struct session *s)
 {
@@ -205,7 +207,7 @@ session_early_bytes(struct session *s)
 	struct str pending = conn_pending(s->conn);
 	ssize_t n;
 
-	if (pending.len || s->conn->tls)
+	if (pending.len || s->conn->tls || !s->conn->io.readable)
 		return pending;
 	n = recv(s->conn->io.fd, peeked, sizeof(peeked), MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
