@@ -76,7 +76,7 @@ static void
 header_end(struct message *m)
 {
 	struct buf key CLEANUP(buf_free) = BUF_INIT;
-	struct str text = buf_str(&m->field), name = text;
+	struct str text = buf_str(&m->field), name;
 	ssize_t colon = str_chr(text, ':');
 
 	if (text.len == 0)

@@ -8,7 +8,7 @@ cidr_compile(struct str *rest, bool is_if, const struct dict *d UNUSED, size_t *
 	struct why *why)
 {
 	struct net_block *block;
-	struct str pattern = *rest;
+	struct str pattern;
 	struct why what = { 0 };
 	size_t n = 0;
 

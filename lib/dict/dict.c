@@ -83,13 +83,13 @@ dict_ops_of(struct str spec, struct str *name, struct why *why)
 void *
 dict_fails(struct why *why, const char *fmt, ...)
 {
-	char text[sizeof why->text];
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	why_set(why, "4.3.5", "%s", text);
+	why_set(why, "4.3.5", STR_FMT, STR_ARG(buf_str(&text)));
 	return NULL;
 }
 
@@ -318,7 +318,7 @@ void
 dict_paths(struct str spec, void (*fn)(const char *path, void *arg), void *arg)
 {
 	struct why why;
-	struct str item, name;
+	struct str item, name = STR_NONE;
 
 	while (braces_item(&spec, &item, &why)) {
 		const struct dict_ops *ops;
@@ -336,7 +336,7 @@ dict_paths(struct str spec, void (*fn)(const char *path, void *arg), void *arg)
 			continue;
 		if (ops->paths)
 			ops->paths(name, fn, arg);
-		else if (ops->suffix && name.data[0] != '{')
+		else if (ops->suffix && name.len && name.data[0] != '{')
 			give_directory(name, fn, arg);
 	}
 }

@@ -2,7 +2,12 @@
  *
  * Local tables are read in this process and opened again when they changed; proxy: and
  * (later) network tables ask another process and switch. An error is not "not found": the
- * caller defers. */
+ * caller defers.
+ *
+ * Opening BLOCKS, and so do look-ups in unix: where users come from a directory service.
+ * pcre: and regexp: look-ups need a large stack: up to some 30 KB in PCRE2, and as much
+ * as the key is long in regexec(), which is libc's and keeps its states there. Patterns
+ * are the administrator's, keys are anybody's: bound their length. */
 #ifndef DICT_H
 #define DICT_H
 

@@ -90,22 +90,21 @@ quoted(struct str local, struct arena *arena)
 
 /* One look-up: which step it belongs to, and how its key is put together. */
 struct form {
+	const char *at; /* behind the local part, before the domain */
 	unsigned step;
-	bool stripped;  /* without the extension: only when there is one */
-	bool local;     /* begins with the local part */
-	const char *at; /* then this */
-	bool with_domain;
+	bool stripped;           /* without the extension: only when there is one */
+	bool local, with_domain; /* the parts it has */
 };
 
 static const struct form forms[] = {
-	{ FIND_FULL, false, true, "@", true },
-	{ FIND_FULL, true, true, "@", true },
-	{ FIND_USER, false, true, "", false },
-	{ FIND_USER, true, true, "", false },
-	{ FIND_DOMAIN, false, false, "@", true },
-	{ FIND_BARE_DOMAIN, false, false, "", true },
-	{ FIND_USER_AT, false, true, "@", false },
-	{ FIND_USER_AT, true, true, "@", false },
+	{ "@", FIND_FULL, false, true, true },
+	{ "@", FIND_FULL, true, true, true },
+	{ "", FIND_USER, false, true, false },
+	{ "", FIND_USER, true, true, false },
+	{ "@", FIND_DOMAIN, false, false, true },
+	{ "", FIND_BARE_DOMAIN, false, false, true },
+	{ "@", FIND_USER_AT, false, true, false },
+	{ "@", FIND_USER_AT, true, true, false },
 };
 
 struct search {

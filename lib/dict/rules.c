@@ -23,6 +23,7 @@ struct rules {
 	VEC(size_t) open; /* ifs that wait for their endif, while reading */
 	const char *file;
 	int line;
+	struct why why; /* what is wrong with the pattern read last */
 };
 
 void
@@ -109,7 +110,6 @@ takes_word(struct str *rest, const char *word)
 static void *
 read_pattern(struct rules *r, struct str *rest, bool is_if, bool *negated, size_t *groups)
 {
-	struct why why;
 	void *pattern;
 
 	*negated = false;
@@ -119,9 +119,9 @@ read_pattern(struct rules *r, struct str *rest, bool is_if, bool *negated, size_
 		skip_blanks(rest);
 	}
 	*groups = 0;
-	pattern = r->syntax->compile(rest, is_if, r->dict, groups, &why);
+	pattern = r->syntax->compile(rest, is_if, r->dict, groups, &r->why);
 	if (!pattern)
-		warn(r, "%s", why.text);
+		warn(r, "%s", r->why.text);
 	skip_blanks(rest);
 	return pattern;
 }
