@@ -39,14 +39,21 @@ struct event {
 	void *arg;
 };
 
+/* One of libunbound's contexts; it stays until nobody waits for an answer of it. */
+struct context {
+	struct ub_ctx *ctx;
+	unsigned pending;
+	bool retired; /* resolv.conf changed */
+	struct context *next;
+};
+
 struct resolver {
 	struct resolver_options options;
 	struct base base;
-	struct ub_ctx *plain, *validating; /* made when first needed */
+	struct context *plain, *validating; /* made when first needed */
+	struct context *all;
 	struct stat resolv_seen;
 	msec_t checked;
-	unsigned pending;
-	VEC(struct ub_ctx *) old; /* replaced while questions were open */
 };
 
 /* ---- libunbound's events on our loop ---- */
@@ -260,14 +267,9 @@ base_open(struct base *b)
 
 /* ---- contexts ---- */
 
-static int
-option(struct ub_ctx *ctx, const char *name, const char *value)
-{
-	return ub_ctx_set_option(ctx, name, value);
-}
-
 /* What differs from a resolver for the world: servers on loopback are asked (tests, local
- * resolvers), and no zone is answered from a built-in list. */
+ * resolvers), many questions are open at once, and a server that was away is asked again
+ * soon. */
 static int
 set_options(struct ub_ctx *ctx, bool validate)
 {
@@ -281,28 +283,38 @@ set_options(struct ub_ctx *ctx, bool validate)
 		{ "msg-cache-size:", "8m" },
 		{ "rrset-cache-size:", "16m" },
 		{ "cache-max-negative-ttl:", "60" },
+		{ "outgoing-range:", "1024" },
+		{ "num-queries-per-thread:", "4096" },
+		{ "outgoing-num-tcp:", "64" },
+		{ "infra-host-ttl:", "60" },
+		{ "infra-keep-probing:", "yes" },
 	};
-	int result = option(
+	int result = ub_ctx_set_option(
 		ctx, "module-config:", validate ? "validator iterator" : "iterator");
 
 	for (size_t i = 0; i < COUNT(always); i++)
-		result |= option(ctx, always[i].name, always[i].value);
+		if (result == 0)
+			result = ub_ctx_set_option(ctx, always[i].name, always[i].value);
 	return result;
 }
 
-/* libunbound answers some names by itself (RFC 6303, RFC 6761); for a mail system the servers
- * that it was told to ask know better. */
+/* libunbound would answer these names from a list of its own; whether they exist is the
+ * matter of the servers that the administrator chose. After all other settings: this
+ * makes them final. */
 static int
-no_built_in_zones(struct ub_ctx *ctx)
+remove_local_zones(struct ub_ctx *ctx)
 {
-	static const char *const zones[] = { "localhost.", "test.", "invalid.", "onion.",
-		"home.arpa.", "127.in-addr.arpa.", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
-					  "0.0.0.0.0.0.0.0.0.0.ip6.arpa." };
-	int error = 0;
+	static const char *const zones[] = { "localhost.", "127.in-addr.arpa.",
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6."
+		"arpa.",
+		"home.arpa.", "onion.", "test.", "invalid.", "resolver.arpa.",
+		"service.arpa." };
+	int result = 0;
 
 	for (size_t i = 0; i < COUNT(zones); i++)
-		error |= ub_ctx_zone_remove(ctx, zones[i]);
-	return error;
+		if (result == 0)
+			result = ub_ctx_zone_remove(ctx, zones[i]);
+	return result;
 }
 
 /* "192.0.2.1:5353", "[2001:db8::1]:53" as libunbound writes it: "192.0.2.1@5353". */
@@ -327,49 +339,67 @@ add_server(struct ub_ctx *ctx, struct str server)
 	return ub_ctx_set_fwd(ctx, text);
 }
 
-static struct ub_ctx *
-context_new(struct resolver *r, bool validate)
+static int
+context_configure(struct ub_ctx *ctx, const struct resolver_options *o, bool validate)
 {
-	const struct resolver_options *o = &r->options;
-	struct ub_ctx *ctx = ub_ctx_create_ub_event(&r->base.super);
-	int error;
+	int error = set_options(ctx, validate);
 
-	if (!ctx)
-		return NULL;
-	error = set_options(ctx, validate);
 	for (size_t i = 0; i < o->servers.n && !error; i++)
 		error = add_server(ctx, o->servers.items[i]);
 	if (!error && o->servers.n == 0 && ub_ctx_resolvconf(ctx, o->resolv_conf) != 0)
 		log_warn("%s cannot be used: asking the root servers", o->resolv_conf);
 	if (!error && validate && o->trust_anchor)
 		error = ub_ctx_add_ta_file(ctx, o->trust_anchor);
-	if (!error) /* last: it makes the options final */
-		error = no_built_in_zones(ctx);
+	return error ? error : remove_local_zones(ctx);
+}
+
+static struct context *
+context_new(struct resolver *r, bool validate)
+{
+	struct ub_ctx *ctx = ub_ctx_create_ub_event(&r->base.super);
+	int error = ctx ? context_configure(ctx, &r->options, validate) : UB_NOMEM;
+	struct context *c;
+
 	if (error) {
-		log_warn("DNS resolver: %s", ub_strerror(error));
-		ub_ctx_delete(ctx);
+		log_warn("DNS resolver: %s: check dns_servers, dns_trust_anchor and %s",
+			ub_strerror(error), r->options.resolv_conf);
+		if (ctx)
+			ub_ctx_delete(ctx);
 		return NULL;
 	}
-	return ctx;
+	c = mem_alloc(sizeof(*c));
+	c->ctx = ctx;
+	c->next = r->all;
+	r->all = c;
+	return c;
 }
 
-/* Contexts that nobody waits for any more. */
+/* Contexts that nobody waits for any more. Never called from one of libunbound's own
+ * calls. */
 static void
-free_old(struct resolver *r)
+free_retired(struct resolver *r)
 {
-	if (r->pending > 0)
-		return;
-	for (size_t i = 0; i < r->old.n; i++)
-		ub_ctx_delete(r->old.items[i]);
-	r->old.n = 0;
+	struct context **at = &r->all;
+
+	while (*at) {
+		struct context *c = *at;
+
+		if (!c->retired || c->pending > 0) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		ub_ctx_delete(c->ctx);
+		mem_free(c);
+	}
 }
 
 static void
-retire(struct resolver *r, struct ub_ctx **ctx)
+retire(struct context **c)
 {
-	if (*ctx)
-		*vec_push(&r->old) = *ctx;
-	*ctx = NULL;
+	if (*c)
+		(*c)->retired = true;
+	*c = NULL;
 }
 
 /* A changed resolv.conf (DHCP, VPN) is used from the next question on. */
@@ -388,8 +418,8 @@ check_resolv_conf(struct resolver *r)
 		now.st_mtim.tv_nsec == r->resolv_seen.st_mtim.tv_nsec)
 		return;
 	r->resolv_seen = now;
-	retire(r, &r->plain);
-	retire(r, &r->validating);
+	retire(&r->plain);
+	retire(&r->validating);
 }
 
 struct resolver *
@@ -410,11 +440,11 @@ resolver_open(const struct resolver_options *o, struct why *why)
 void
 resolver_close(struct resolver *r)
 {
-	retire(r, &r->plain);
-	retire(r, &r->validating);
-	for (size_t i = 0; i < r->old.n; i++)
-		ub_ctx_delete(r->old.items[i]);
-	vec_free(&r->old);
+	for (struct context *c = r->all, *next; c; c = next) {
+		next = c->next;
+		ub_ctx_delete(c->ctx);
+		mem_free(c);
+	}
 	event_later_cancel(&r->base.later);
 	io_close(&r->base.io);
 	mem_free(r);
@@ -423,7 +453,7 @@ resolver_close(struct resolver *r)
 /* ---- questions ---- */
 
 struct question {
-	struct resolver *r;
+	struct context *context;
 	uint16_t type;
 	struct arena *arena;
 	void (*fn)(void *arg, const struct dns_reply *reply);
@@ -447,7 +477,17 @@ answered(void *mine, int rcode, void *packet, int len, int security, char *why_b
 		packet_read(str_of(packet, (size_t)len), q->type, q->arena, &reply);
 	}
 	reply.secure = security == 2;
-	q->r->pending--;
+	q->context->pending--;
+	q->fn(q->arg, &reply);
+}
+
+static void
+refuse(const struct question *q, enum dns_status status)
+{
+	struct dns_reply reply = { .status = (uint8_t)status,
+		.reason = status == DNS_TEMPFAIL ? STR("Host not found, try again")
+						 : STR("Host not found") };
+
 	q->fn(q->arg, &reply);
 }
 
@@ -457,29 +497,28 @@ resolver_ask(struct resolver *r, struct str name, uint16_t type, bool validate,
 	void *arg)
 {
 	struct question *q = arena_alloc(arena, sizeof(*q));
-	struct dns_reply failed = { .status = DNS_TEMPFAIL,
-		.reason = STR("Host not found, try again") };
 	char *text = arena_cstr(arena, name);
-	struct ub_ctx **ctx = validate ? &r->validating : &r->plain;
+	struct context **c = validate ? &r->validating : &r->plain;
 	int error;
 
-	*q = (struct question){ r, type, arena, fn, arg };
-	check_resolv_conf(r);
-	free_old(r);
-	if (!*ctx)
-		*ctx = context_new(r, validate);
-	if (!text || name.len == 0 || name.len > 255 || !*ctx) {
-		if (name.len > 255 || !text)
-			failed = (struct dns_reply){ .status = DNS_NXDOMAIN,
-				.reason = STR("Host not found") };
-		fn(arg, &failed);
+	*q = (struct question){ NULL, type, arena, fn, arg };
+	if (!text || name.len == 0 || name.len > 255) {
+		refuse(q, DNS_NXDOMAIN);
 		return;
 	}
-	r->pending++;
-	error = ub_resolve_event(*ctx, text, type, ns_c_in, q, answered, NULL);
+	check_resolv_conf(r);
+	free_retired(r);
+	if (!*c)
+		*c = context_new(r, validate);
+	if (!*c) {
+		refuse(q, DNS_TEMPFAIL);
+		return;
+	}
+	q->context = *c;
+	q->context->pending++;
+	error = ub_resolve_event(q->context->ctx, text, type, ns_c_in, q, answered, NULL);
 	if (error) {
-		r->pending--;
-		failed.status = error == UB_SYNTAX ? DNS_NXDOMAIN : DNS_TEMPFAIL;
-		fn(arg, &failed);
+		q->context->pending--;
+		refuse(q, error == UB_SYNTAX ? DNS_NXDOMAIN : DNS_TEMPFAIL);
 	}
 }

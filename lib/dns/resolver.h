@@ -33,14 +33,21 @@ void resolver_ask(struct resolver *r, struct str name, uint16_t type, bool valid
 void packet_read(
 	struct str packet, uint16_t type, struct arena *arena, struct dns_reply *out);
 
-/* hosts.c: /etc/hosts (hosts(5)), read again when it changed. */
+/* hosts.c: the system's own files, each read again when it changed. */
 struct hosts_file;
-struct hosts_file *hosts_file_open(const char *path);
+struct hosts_file *hosts_file_open(
+	const char *hosts, const char *nsswitch, const char *resolv_conf);
 void hosts_file_close(struct hosts_file *h);
 /* A, AAAA by name or PTR by in-addr.arpa/ip6.arpa name. False: it is not there. */
 bool hosts_file_find(struct hosts_file *h, struct str name, uint16_t type,
 	struct arena *arena, struct dns_reply *out);
 /* Does nsswitch.conf ask `dns` before `files`? */
-bool nsswitch_dns_first(const char *path);
+bool hosts_dns_first(struct hosts_file *h);
+/* The domains of `search` or `domain`; good until the next call. */
+struct strs hosts_search(struct hosts_file *h);
+/* The names to ask one after the other for `name` under DNS_DEFNAMES and DNS_SEARCH (as
+ * RES_DEFNAMES and RES_DNSRCH in resolver(3), ndots 1). At least one. */
+struct strs hosts_names(
+	struct hosts_file *h, struct str name, uint32_t flags, struct arena *arena);
 
 #endif
