@@ -16,7 +16,8 @@ smtp_smtp_test_SOURCES = smtp/play.h smtp/play.c smtp/session_test.c smtp/transf
 smtp_smtp_test_LDADD = smtp/libsmtp.a $(TEST_LIBS) lib/agent/libagent.a \
 	lib/deliver/libdeliver.a $(ROUTE_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
-EXTRA_DIST += smtp/README tests/smtp/hosts_test.py tests/smtp/tls_test.py
+EXTRA_DIST += smtp/README tests/smtp/sink.py tests/smtp/hosts_test.py \
+	tests/smtp/tls_test.py
 if FUZZ
 noinst_PROGRAMS += smtp/reply_fuzz
 # play.c for what the rest of libsmtp asks of lib/service.
