@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FIRST_FD 3    /* of those that a worker inherits besides the standard ones */
-#define ASIDE_FD 1024 /* where they are kept while they change places */
+#define FIRST_FD 3 /* of those that a worker inherits besides the standard ones */
+/* Where descriptors are kept while they change places: above all their places, and below
+ * the usual soft limit of 1024. */
+#define ASIDE_FD (FIRST_FD + SPAWN_LISTENERS + 4)
 
 struct worker *
 workers_broker(void)
@@ -265,8 +267,7 @@ worker_start(struct line *l)
 		.broker = is_broker ? -1 : link[0],
 		.identities = is_broker ? link[0] : -1,
 		.log = master.log,
-		.stays = l->stays,
-		.restarted = l->crashed };
+		.stays = l->stays };
 	inherits(&b, &b.spawn.control);
 	inherits(&b, &b.spawn.broker);
 	inherits(&b, &b.spawn.identities);
