@@ -1,5 +1,6 @@
 /* route.c -- the tables of routing, and the class of an address. */
 #include "route_impl.h"
+#include "address.h"
 #include "log.h"
 
 /* How many domains are remembered as compared for conflicts. */
@@ -187,27 +188,6 @@ route_table_failed(const char *parameter, struct why *why)
 	return why_set(why, "4.3.0", "Temporary lookup failure");
 }
 
-/* RFC 1123 section 2.1, with the _ that is seen in the wild and the UTF-8 of RFC 6531. */
-bool
-hostname_is_valid(struct str name)
-{
-	struct str label;
-
-	if (name.len == 0 || name.len > 255 || name.data[name.len - 1] == '.')
-		return false;
-	while (str_split(&name, '.', &label)) {
-		if (label.len == 0 || label.len > 63 || label.data[0] == '-' ||
-			label.data[label.len - 1] == '-')
-			return false;
-		for (size_t i = 0; i < label.len; i++)
-			if (!ascii_is_alnum(label.data[i]) && label.data[i] != '-' &&
-				label.data[i] != '_' &&
-				(unsigned char)label.data[i] < 0x80)
-				return false;
-	}
-	return true;
-}
-
 /* [192.0.2.1], [IPv6:2001:db8::1] that is one of ours. */
 static bool
 literal_is_own(const struct route *r, struct str domain)
@@ -340,7 +320,7 @@ foreign_domain(const struct route *r, struct str domain, struct arena *arena,
 		domain = arena_printf(arena, "[" STR_FMT "]", STR_ARG(domain));
 		literal = true;
 	}
-	if (!literal && !hostname_is_valid(domain))
+	if (!literal && !address_domain_is_valid(domain, ADDRESS_UTF8 | ADDRESS_LOOSE))
 		return bad_syntax(why);
 	*out = domain;
 	return ACCEPT;

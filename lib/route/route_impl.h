@@ -37,6 +37,5 @@ SWITCHES enum verdict route_locate(struct route *r, struct str address,
 	struct arena *arena, struct route_class *out, struct why *why);
 /* What is said for any failing table; the reason itself is in the log. */
 enum verdict route_table_failed(const char *parameter, struct why *why);
-bool hostname_is_valid(struct str name);
 
 #endif
