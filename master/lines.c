@@ -9,7 +9,15 @@
 
 /* ---- services that Postfix does not have: there without a line of their own ---- */
 
-static const char *const built_in[] = { "broker", "spool", "dns" };
+static const struct {
+	const char *name, *program;
+} built_in[] = {
+	{ "broker", "broker" },
+	{ "spool", "spool" },
+	{ "dns", "dns" },
+	/* Takes, one at a time, what was in the hands of a cleanup that crashed. */
+	{ "cleanup-suspect", "cleanup" },
+};
 
 static bool
 program_exists(const struct conf *c, struct str program)
@@ -22,29 +30,36 @@ program_exists(const struct conf *c, struct str program)
 	return access(buf_cstr(&path), X_OK) == 0;
 }
 
-static bool
-has_service(const struct master_conf *m, const char *name)
+static const struct service_line *
+find_service(const struct master_conf *m, const char *name)
 {
 	for (size_t i = 0; i < m->services.n; i++)
 		if (m->services.items[i].type != SERVICE_INET &&
 			str_is(m->services.items[i].name, name))
-			return true;
-	return false;
+			return &m->services.items[i];
+	return NULL;
 }
 
+/* A second service of a program gets the arguments that its own line gives to it. */
 static void
 add_built_in(struct master_conf *m, const struct conf *c)
 {
 	for (size_t i = 0; i < COUNT(built_in); i++) {
-		struct service_line *s;
+		struct str name = str_c(built_in[i].name);
+		struct str program = str_c(built_in[i].program);
+		const struct service_line *like;
+		struct service_line s = { .type = SERVICE_UNIX };
 
-		if (has_service(m, built_in[i]) || !program_exists(c, str_c(built_in[i])))
+		if (find_service(m, built_in[i].name) || !program_exists(c, program))
 			continue;
-		s = vec_push(&m->services);
-		s->name = s->command = str_c(built_in[i]);
-		s->type = SERVICE_UNIX;
-		s->private_ = s->unprivileged = s->built_in = true;
-		s->maxproc = 1;
+		like = find_service(m, built_in[i].program);
+		if (like)
+			s.args = like->args, s.overrides = like->overrides;
+		s.name = name;
+		s.command = program;
+		s.private_ = s.unprivileged = s.built_in = true;
+		s.maxproc = 1;
+		*vec_push(&m->services) = s;
 	}
 }
 

@@ -302,8 +302,10 @@ main(int argc, char **argv)
 	master.generation = 1;
 	if (!(master.conf = lines_read(&services)))
 		log_fatal("%s: the configuration cannot be used", master.directory);
-	if (o.test)
+	if (o.test) {
+		master_conf_free(services);
 		return test_lock(master.conf);
+	}
 	if (o.init)
 		be_init();
 	prepare();

@@ -51,7 +51,6 @@ struct line {
 	bool missing;      /* there is no such program */
 	bool removed;      /* no longer in master.cf */
 	bool used;         /* "n?" of the wakeup column */
-	bool crashed;      /* the last one did */
 	msec_t limit_told;
 	struct timer retry; /* after a bad start */
 	struct timer wakeup;

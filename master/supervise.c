@@ -69,15 +69,31 @@ supervise_demand(struct line *l)
 		throttle(l, SHORT_LIFE);
 }
 
-/* All workers are busy and the line may have more. */
+static void
+go_on(struct line *l)
+{
+	for (size_t i = 0; i < l->workers.n; i++)
+		if (l->workers.items[i]->busy)
+			worker_order(l->workers.items[i], CONTROL_GO_ON, 0);
+}
+
+/* Another one, when all workers are busy and the line may have more. Who said that it is
+ * busy has stopped accepting until it hears of the outcome. */
 static void
 consider_another(struct line *l)
 {
-	for (size_t i = 0; i < l->workers.n; i++)
-		if (!l->workers.items[i]->busy && !l->workers.items[i]->leaving)
+	for (size_t i = 0; i < l->workers.n; i++) {
+		const struct worker *w = l->workers.items[i];
+
+		if (!w->ready)
+			return; /* on its way; it will say so */
+		if (!w->busy && !w->leaving) {
+			go_on(l);
 			return;
-	if (may_start(l))
-		worker_start(l);
+		}
+	}
+	if (!may_start(l) || !worker_start(l))
+		go_on(l);
 }
 
 /* ---- records ---- */
@@ -137,6 +153,7 @@ supervise_record(struct worker *w, const struct control *said)
 	switch (said->kind) {
 	case CONTROL_READY:
 		w->ready = true;
+		go_on(l);
 		break;
 	case CONTROL_USED:
 		l->used = true;
@@ -146,8 +163,11 @@ supervise_record(struct worker *w, const struct control *said)
 		consider_another(l);
 		break;
 	case CONTROL_FULL:
-		w->full = w->busy = true;
-		consider_another(l);
+		w->full = true;
+		if (!w->busy) {
+			w->busy = true;
+			consider_another(l);
+		}
 		consider_limit(l);
 		break;
 	case CONTROL_ROOM:
@@ -209,7 +229,6 @@ supervise_worker_ended(struct worker *w, int status)
 	if (bad && !(master.stopping && WIFSIGNALED(status)))
 		tell_end(w, status);
 	forget(w);
-	l->crashed = bad;
 	if (master.stopping) {
 		stop_proceed();
 		return;

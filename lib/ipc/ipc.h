@@ -83,6 +83,11 @@ int ipc_hello(int fd, const struct ipc_caller *caller) MUST_CHECK;
 bool ipc_is_hello(struct str bytes);
 const struct ipc_caller *ipc_link_caller(const struct ipc_link *l);
 void ipc_link_close(struct ipc_link *l); /* flushes what it can; pending calls fail */
+/* Nothing is asked or answered over it at the moment, and nothing waits to be read. */
+bool ipc_link_idle(const struct ipc_link *l);
+/* For who is asked: from now on the peer's writes fail at once, so that it asks somebody
+ * else; what it has sent is still answered, then the link closes. */
+void ipc_link_finish(struct ipc_link *l);
 void *ipc_link_own(struct ipc_link *l);  /* a pointer of the user's */
 void ipc_link_set_own(struct ipc_link *l, void *own);
 size_t ipc_link_pending(const struct ipc_link *l); /* bytes not yet taken by the kernel */

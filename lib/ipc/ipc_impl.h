@@ -130,6 +130,8 @@ struct ipc_link {
 	bool wants_hello;
 	uid_t trusted;
 	bool closing;   /* the end is queued for the end of this turn */
+	bool finishing; /* the peer cannot send; read what it did, answer, close */
+	bool read_out;  /* ... all of that was read */
 	bool ended;     /* nobody will be told anything any more */
 	bool blocked;   /* the kernel took no more; it will say when */
 	bool paused;    /* requests hold too much: not reading */
@@ -157,6 +159,7 @@ bool link_malformed(struct ipc_link *l, const char *why);
 bool link_hold(struct ipc_link *l, size_t n);
 /* ... and less; reading goes on if it had stopped. */
 void link_release(struct ipc_link *l, size_t n);
+void link_finish_if_done(struct ipc_link *l); /* a request has ended */
 void link_drop(struct ipc_link *l); /* one user less; the last one frees it */
 
 /* call.c; each takes one frame and says whether the link goes on. */

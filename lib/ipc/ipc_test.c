@@ -292,6 +292,34 @@ TEST(pending_calls_fail_with_their_link)
 	in_loop(lost_while_pending);
 }
 
+/* What was sent is answered, what comes later fails at once, and then the link is gone.
+ */
+static void
+finishing(void *arg)
+{
+	(void)arg;
+	open_both();
+	CHECK(ipc_link_idle(theirs));
+	call_many();
+	CHECK(!ipc_link_idle(theirs));
+	ipc_link_finish(theirs);
+	while (held_n > 0) {
+		struct ipc_request *rq = held[--held_n];
+
+		ipc_reply(rq, rq->payload, -1);
+	}
+	wait_closed(2);
+	CHECK(right_order);
+	CHECK_INT((long long)ended, MANY);
+	CHECK_INT((long long)failed, 0);
+	close_both();
+}
+
+TEST(a_link_is_finished_with_its_answers)
+{
+	in_loop(finishing);
+}
+
 /* ---- giving up ---- */
 
 static void

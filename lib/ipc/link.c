@@ -8,6 +8,7 @@
 #include "log.h"
 #include <errno.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum {
@@ -127,6 +128,32 @@ ipc_link_close(struct ipc_link *l)
 	timer_cancel(&l->hello_timer);
 	event_later_cancel(&l->flush);
 	event_at_turn_end(&l->end);
+}
+
+bool
+ipc_link_idle(const struct ipc_link *l)
+{
+	int unread = 0;
+
+	return !l->closing && !l->requests && l->in.len == 0 && l->out.pending == 0 &&
+	       ioctl(l->io.fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+void
+ipc_link_finish(struct ipc_link *l)
+{
+	if (l->closing || l->finishing)
+		return;
+	l->finishing = true;
+	shutdown(l->io.fd, SHUT_RD);
+	timer_set(&l->again, event_now(), link_again, l);
+}
+
+void
+link_finish_if_done(struct ipc_link *l)
+{
+	if (l->finishing && l->read_out && !l->requests)
+		ipc_link_close(l);
 }
 
 /* Everybody learns of the end; then the link is gone. */
@@ -466,7 +493,11 @@ link_read(struct ipc_link *l)
 			return;
 		got = want > INBOX ? read_large(l, want) : read_small(l);
 		if (got == GOT_END) {
-			ipc_link_close(l);
+			l->read_out = true;
+			if (l->finishing)
+				link_finish_if_done(l);
+			else
+				ipc_link_close(l);
 			return;
 		}
 		/* After a hang-up no further event would make us read the rest. */

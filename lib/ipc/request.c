@@ -110,8 +110,12 @@ request_unlink(struct request *rq)
 static void
 request_free(struct request *rq)
 {
-	if (rq->pub.link)
+	struct ipc_link *link = rq->pub.link;
+
+	if (link) {
 		request_unlink(rq);
+		link_finish_if_done(link);
+	}
 	if (running == rq)
 		running = NULL;
 	mem_free(rq->reading);

@@ -15,23 +15,41 @@
 static struct {
 	struct io_listener *open[SPAWN_LISTENERS];
 	size_t n;
-	bool paused;
+	bool full, helped, paused;
 	struct co_scope sessions;
 } accepting;
 
 /* ---- the limit ---- */
+
+static void
+pause_or_not(void)
+{
+	bool pause = accepting.full || accepting.helped;
+
+	if (pause == accepting.paused)
+		return;
+	accepting.paused = pause;
+	for (size_t i = 0; i < accepting.n; i++)
+		io_listener_pause(accepting.open[i], pause);
+}
 
 void
 accept_limit(void)
 {
 	bool full = worker.spawn.limit && worker.sessions >= worker.spawn.limit;
 
-	if (full == accepting.paused)
+	if (full == accepting.full)
 		return;
-	accepting.paused = full;
-	for (size_t i = 0; i < accepting.n; i++)
-		io_listener_pause(accepting.open[i], full);
+	accepting.full = full;
+	pause_or_not();
 	control_tell(full ? CONTROL_FULL : CONTROL_ROOM, 0);
+}
+
+void
+accept_help(bool wait)
+{
+	accepting.helped = wait;
+	pause_or_not();
 }
 
 static void
@@ -86,7 +104,9 @@ link_closed(struct ipc_link *link, void *ctx)
 	(void)ctx;
 	if (worker.service->link_closed)
 		worker.service->link_closed(link);
-	worker.links--;
+	for (size_t i = 0; i < worker.links.n; i++)
+		if (worker.links.items[i] == link)
+			worker.links.items[i] = worker.links.items[--worker.links.n];
 	control_load_changed();
 	worker_settle();
 }
@@ -99,7 +119,7 @@ take_link(int fd)
 
 	if (!link)
 		return;
-	worker.links++;
+	*vec_push(&worker.links) = link;
 	worker.served++;
 	control_load_changed();
 }

@@ -8,13 +8,15 @@
 
 /* From so much in hand on a further worker of the same line is worth its start. */
 #define BUSY_FROM 4
+/* ... and this long its start may take before we go on alone. */
+#define HELP_PATIENCE ((msec_t)200)
 /* Small leaks and unlucky states end with their process: max_use counts requests of a
  * process that serves one client at a time; ours stands for this many of those. */
 #define PROCESSES_IN_ONE 1000
 
 static struct {
 	struct io io;
-	struct timer idle;
+	struct timer idle, help;
 	bool told_used, told_busy;
 } control;
 
@@ -32,7 +34,7 @@ control_tell(enum control_kind kind, uint32_t value)
 static bool
 is_idle(void)
 {
-	return worker.sessions == 0 && worker.links == 0 && worker.busy <= 0;
+	return worker.sessions == 0 && worker.links.n == 0 && worker.busy <= 0;
 }
 
 static void
@@ -43,10 +45,28 @@ on_idle(void *arg)
 		worker_drain();
 }
 
+static void
+no_more_waiting(void *arg)
+{
+	(void)arg;
+	accept_help(false);
+}
+
+/* Long sessions stay where they began. So that a burst of them does not all begin in the
+ * first worker, connections wait for the next one, which is there in a few milliseconds.
+ */
+static void
+wait_for_help(void)
+{
+	accept_help(true);
+	timer_set(&control.help, deadline_in(HELP_PATIENCE), no_more_waiting, NULL);
+	control_tell(CONTROL_BUSY, 0);
+}
+
 void
 control_load_changed(void)
 {
-	size_t load = worker.sessions + worker.links + (size_t)MAX(worker.busy, 0);
+	size_t load = worker.sessions + worker.links.n + (size_t)MAX(worker.busy, 0);
 
 	if (load > 0 && !control.told_used) {
 		control.told_used = true;
@@ -54,7 +74,7 @@ control_load_changed(void)
 	}
 	if (load >= BUSY_FROM && !control.told_busy) {
 		control.told_busy = true;
-		control_tell(CONTROL_BUSY, 0);
+		wait_for_help();
 	}
 	if (worker.served >= (uint64_t)worker.conf->p.max_use * PROCESSES_IN_ONE &&
 		!worker.service->reload)
@@ -95,7 +115,6 @@ on_reload(uint32_t generation)
 		worker.conf = fresh;
 		worker.spawn.generation = generation;
 		worker.service->reload(fresh);
-		control_tell(CONTROL_RELOADED, generation);
 	} else {
 		issues_log(&issues);
 		worker_drain();
@@ -135,9 +154,9 @@ obey(const struct control *said, int passed)
 	case CONTROL_DRAIN:
 		worker_drain();
 		break;
-	case CONTROL_LIMIT:
-		worker.spawn.limit = said->value;
-		accept_limit();
+	case CONTROL_GO_ON:
+		timer_cancel(&control.help);
+		accept_help(false);
 		break;
 	case CONTROL_BROKER:
 		if (passed >= 0)

@@ -17,6 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The sanitizers need holes in the jail. */
+#ifdef SANITIZED
+static const bool holes = true;
+#else
+static const bool holes = false;
+#endif
+
 static char inside[300], outside[300];
 
 /* ---- acts ---- */
@@ -179,7 +186,6 @@ static struct conf *
 conf_of_test(void)
 {
 	static struct conf c;
-	struct buf path CLEANUP(buf_free) = BUF_INIT;
 	const char *dir = test_dir();
 
 	if (c.arena)
@@ -231,13 +237,12 @@ is_refusal(int error)
 
 TEST(every_bit_allows_its_acts_and_no_others)
 {
-#ifndef SANITIZED /* needs holes in the jail */
 	static const unsigned bits[] = { 0, SANDBOX_TABLES, SANDBOX_PCRE,
 		SANDBOX_INTERNET, SANDBOX_SPOOL_READ, SANDBOX_SPOOL_WRITE,
 		SANDBOX_CONNECT_LOCAL, SANDBOX_MAILDROP, SANDBOX_MAILBOX,
 		SANDBOX_DNS_FILES };
 
-	for (size_t i = 0; i < COUNT(bits); i++)
+	for (size_t i = 0; i < COUNT(bits) && !holes; i++)
 		for (size_t j = 0; j < COUNT(acts); j++) {
 			int got = in_jail(bits[i], acts[j].run);
 			bool allowed = acts[j].needs == ALL || acts[j].needs & bits[i];
@@ -249,12 +254,11 @@ TEST(every_bit_allows_its_acts_and_no_others)
 			else
 				CHECK(true);
 		}
-#endif
 }
 
 TEST(another_table_of_calls_is_the_end)
 {
-#if defined(__x86_64__) && !defined(SANITIZED)
+#if defined(__x86_64__)
 	CHECK_INT(in_jail(0, act_x32), 2000 + SIGSYS);
 #else
 	(void)act_x32;
@@ -282,9 +286,8 @@ narrower(void)
 
 TEST(a_child_of_a_parent_has_a_jail_of_its_own)
 {
-#ifndef SANITIZED
-	CHECK_INT(in_jail(SANDBOX_SPAWN, narrower), 0);
-#endif
+	if (!holes)
+		CHECK_INT(in_jail(SANDBOX_SPAWN, narrower), 0);
 }
 
 /* sandbox = no: the user is switched, and no more. */

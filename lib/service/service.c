@@ -15,6 +15,9 @@
 /* How long a worker that was told to stop may take to leave by itself. */
 #define STOP_PATIENCE ((msec_t)800)
 
+/* How often a worker that waits for its callers to be quiet looks. */
+#define QUIET_CHECK ((msec_t)20)
+
 struct worker worker;
 
 /* ---- what sessions ask for ---- */
@@ -111,14 +114,39 @@ nothing_in_hand(void)
 	return worker.sessions == 0 && worker.busy <= 0;
 }
 
-/* Those with a drain of their own say themselves when they are done. Links do not count:
- * their other ends live as long as their callers, who make a new one when this one ends.
- */
+/* Callers keep their links for as long as they live. Once all of them are quiet they are
+ * told to ask our successor, and what came in that moment is still answered. */
+static void
+finish_links(void *arg)
+{
+	static struct timer again;
+	bool quiet = nothing_in_hand();
+
+	for (size_t i = 0; i < worker.links.n; i++)
+		quiet = quiet && ipc_link_idle(worker.links.items[i]);
+	for (size_t i = 0; quiet && i < worker.links.n; i++)
+		ipc_link_finish(worker.links.items[i]);
+	if (worker.links.n > 0)
+		timer_set(
+			&again, deadline_in(quiet ? 0 : QUIET_CHECK), finish_links, arg);
+	else
+		worker_settle();
+}
+
+/* Those with a drain of their own say themselves when they are done. */
 void
 worker_settle(void)
 {
-	if (service_draining() && !worker.service->drain && nothing_in_hand())
+	static bool finishing;
+
+	if (!service_draining() || worker.service->drain || !nothing_in_hand())
+		return;
+	if (worker.stopping || worker.links.n == 0) {
 		service_leave();
+	} else if (!finishing) {
+		finishing = true;
+		finish_links(NULL);
+	}
 }
 
 void
@@ -335,5 +363,7 @@ service_main(const struct service *s, int argc, char **argv)
 	co_spawn(begin_work, NULL, CO_STACK_LARGE);
 	event_run();
 	log_flush();
-	return 0;
+	/* Not exit(): there is nothing to tidy up, and the leak check of sanitized builds
+	 * cannot do its work in the jail. */
+	_exit(0);
 }

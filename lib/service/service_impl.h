@@ -34,8 +34,8 @@ struct worker {
 	struct arena *arena; /* as long as the process */
 	uid_t trusted;       /* who may connect besides root and ourselves: broker */
 	size_t sessions;     /* stream sessions and plain connections */
-	size_t links;        /* IPC links that were accepted */
-	int busy;            /* service_busy() */
+	VEC(struct ipc_link *) links; /* that were accepted */
+	int busy;                     /* service_busy() */
 	uint64_t served;
 	bool draining, stopping, leaving;
 };
@@ -46,9 +46,10 @@ void worker_settle(void);
 void worker_drain(void); /* accept no more, finish, leave */
 
 /* ---- accept.c ---- */
-void accept_start(void);               /* opens the listeners */
-void accept_stop(void);                /* closes them: master holds them too */
-void accept_limit(void);               /* the limit changed */
+void accept_start(void);     /* opens the listeners */
+void accept_stop(void);      /* closes them: master holds them too */
+void accept_help(bool wait); /* leaves connections to a worker that is being started */
+void accept_limit(void);     /* the limit changed */
 SWITCHES void accept_cancel_all(void); /* ends every session, and waits for that */
 
 /* ---- control.c ---- */

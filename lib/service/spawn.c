@@ -21,7 +21,6 @@ static const struct {
 	{ "log", offsetof(struct spawn, log) },
 }, switches[] = {
 	{ "stays", offsetof(struct spawn, stays) },
-	{ "restarted", offsetof(struct spawn, restarted) },
 };
 
 static void *

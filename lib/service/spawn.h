@@ -22,7 +22,6 @@ struct spawn {
 	int identities; /* broker's own: new workers, one struct spawn_identity each */
 	int log;        /* maillog_file, opened by master */
 	bool stays;     /* never leaves for being idle */
-	bool restarted; /* its predecessor crashed */
 	int listeners[SPAWN_LISTENERS];
 	size_t n_listeners;
 };
@@ -40,13 +39,13 @@ enum control_kind {
 	CONTROL_FULL,      /* at its limit, stopped accepting */
 	CONTROL_ROOM,      /* below it again */
 	CONTROL_DRAINING,  /* accepts no more, will end: start another */
-	CONTROL_RELOADED,  /* runs with the configuration of generation `value` */
 	/* master to worker */
 	CONTROL_RELOAD = 32, /* value: the new generation */
 	CONTROL_STOP,        /* end now: cancel sessions */
 	CONTROL_BROKER,      /* a fresh link to a fresh broker comes along */
 	CONTROL_DRAIN,       /* the line is gone: finish and leave */
-	CONTROL_LIMIT,       /* value: the new limit */
+	CONTROL_GO_ON, /* after CONTROL_BUSY: there is another worker now, or will be none
+			*/
 };
 struct control {
 	uint32_t kind, value;

@@ -34,7 +34,7 @@ ACTS = {
                                        MAIL_OWNERS & WRITERS, WRITERS),
     "open-read {key}": (NOBODY, NOBODY, PARENTS, READERS),
     "open-read {mailbox}": (NOBODY, {"virtual"}, NOBODY, READERS),
-    "list {queue}/maildrop": ({"pickup"}, {"pickup"}, MAIL_OWNERS & READERS,
+    "list {queue}/maildrop": ({"pickup", "showq"}, {"pickup", "showq"}, MAIL_OWNERS & READERS,
                               READERS),
     "open-write {home}/planted": (NOBODY, NOBODY, PARENTS, WRITERS),
     "connect-unix {queue}/private/spool": ({"broker"}, {"broker"}, {"broker"}, {"broker"}),

@@ -108,6 +108,20 @@ def limits():
         third.say("QUIT", "221 ")
 
 
+def burst():
+    """A worker that has much to do gets help, and nobody is kept waiting for that."""
+    if os.cpu_count() < 2:
+        return
+    with Instance(services=["smtpd"]) as mta:
+        mta.start()
+        sessions = [Smtp(mta.port(), greeting=None) for _ in range(40)]
+        for smtp in sessions:
+            smtp.expect("220 ")
+        wait_until(lambda: len(mta.processes("smtpd")) > 1, "a second smtpd")
+        for smtp in sessions:
+            smtp.say("QUIT", "221 ")
+
+
 def disabled():
     with Instance({"master_service_disable": "127.0.0.1:{port1}/inet"}, services=["smtpd"],
                   extra_services=["127.0.0.1:{port1} inet n - n - - smtpd"]) as mta:
@@ -147,6 +161,7 @@ missing_programs()
 bad_starts()
 deaths()
 limits()
+burst()
 disabled()
 idle_end()
 broken_environment()
