@@ -243,6 +243,14 @@ set_places(struct line *l, const struct conf *c)
 	}
 }
 
+/* Their work is done inside others: nothing is missing when they are. */
+static bool
+is_folded(struct str program)
+{
+	return str_is(program, "trivial-rewrite") || str_is(program, "scache") ||
+	       str_is(program, "postlogd");
+}
+
 void
 line_configure(struct line *l, const struct service_line *s, struct master_conf *file)
 {
@@ -253,7 +261,7 @@ line_configure(struct line *l, const struct service_line *s, struct master_conf 
 	set_places(l, master.conf);
 	set_numbers(l, master.conf);
 	l->missing = access(l->path, X_OK) < 0;
-	if (l->missing && !was_missing)
+	if (l->missing && !was_missing && !is_folded(s->command))
 		log_warn("%.*s/master.cf, line %d: service %s: no program %s in "
 			 "this version: connections are turned away",
 			STR_ARG(master.conf->directory), s->line, l->key, l->path);

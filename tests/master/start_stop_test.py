@@ -4,6 +4,8 @@ owners; as root and as an ordinary user."""
 import grp
 import os
 import pwd
+import re
+import socket
 import stat
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -112,6 +114,23 @@ def refusals():
                         "another user's instance")
 
 
+def fresh_installation():
+    """The master.cf that an installation brings boots, with port 25 moved."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf/master.cf")
+    with open(path) as file:
+        text, moved = re.subn(r"^smtp( +)inet", r"127.0.0.1:PORT\1inet", file.read(),
+                              flags=re.M)
+    check_equal(moved, 1, "the smtp line")
+    with Instance(services=[]) as mta:
+        mta.write("master.cf", text.replace("PORT", str(mta.port())))
+        mta.start()
+        mta.smtp().say("QUIT", "221 ")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(os.path.join(mta.queue, "public", "flush"))
+        check_equal(mta.logged("trivial-rewrite|scache"), 0, "what others do is not missing")
+        check_equal(mta.logged("throttling"), 0, "nobody fails")
+
+
 def check_finds():
     with Instance(services=["smtpd"]) as mta:
         mta.start()
@@ -131,5 +150,6 @@ life(None)
 if is_root():
     life("nobody")
 refusals()
+fresh_installation()
 check_finds()
 finish()
