@@ -4,6 +4,7 @@
 #include "resolver.h"
 #include "service.h"
 #include <arpa/nameser.h>
+#include <stdlib.h>
 
 static struct resolver *resolver;
 static struct hosts_file *hosts;
@@ -81,6 +82,20 @@ dns_ask(struct ipc_request *rq)
 	ask_next(a);
 }
 
+/* Read when the first question comes, and again when it changed: its directory, since a
+ * rule on a file dies when another is renamed into its place. */
+static void
+allow_directory_of(const struct conf *c, const char *path)
+{
+	char *real = realpath(path, NULL);
+	struct str at = str_c(real ? real : path);
+	ssize_t slash = str_rchr(at, '/');
+
+	if (slash > 0)
+		service_allow_read(arena_cstr(c->arena, str_sub(at, 0, (size_t)slash)));
+	free(real);
+}
+
 static void
 dns_before_jail(void)
 {
@@ -88,9 +103,12 @@ dns_before_jail(void)
 
 	options.servers = conf_list(c->p.dns_servers, c->arena);
 	options.resolv_conf = "/etc/resolv.conf";
-	if (c->p.dns_trust_anchor.len > 0)
+	if (c->p.dns_trust_anchor.len > 0) {
 		options.trust_anchor = arena_cstr(c->arena, c->p.dns_trust_anchor);
+		allow_directory_of(c, options.trust_anchor);
+	}
 	service_allow_read("/etc");
+	allow_directory_of(c, options.resolv_conf);
 	hosts = hosts_file_open("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf");
 }
 

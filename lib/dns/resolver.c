@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #define EVENTS_AT_ONCE 64
-#define RECHECK        1000 /* milliseconds between looks at resolv.conf */
+#define LOOPBACK6 \
+	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa."
+#define RECHECK 1000 /* milliseconds between looks at resolv.conf */
 
 struct base {
 	struct ub_event_base super;
@@ -304,9 +306,7 @@ set_options(struct ub_ctx *ctx, bool validate)
 static int
 remove_local_zones(struct ub_ctx *ctx)
 {
-	static const char *const zones[] = { "localhost.", "127.in-addr.arpa.",
-		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6."
-		"arpa.",
+	static const char *const zones[] = { "localhost.", "127.in-addr.arpa.", LOOPBACK6,
 		"home.arpa.", "onion.", "test.", "invalid.", "resolver.arpa.",
 		"service.arpa." };
 	int result = 0;

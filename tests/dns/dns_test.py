@@ -2,14 +2,12 @@
 """The dns of a running instance, asked by tests/dns/ask: answers of each kind, no built-in zones,
 the cache, many questions at once, TCP, servers that fail, a death."""
 import os
-import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from ask import A, AAAA, ASK, MX, PTR, TXT, ask
 from dns_server import DnsServer
-from harness import TOP, Instance, check, check_equal, finish, kill, skip, wait_until
+from harness import Instance, check, check_equal, finish, kill, skip, wait_until
 
-A, CNAME, PTR, MX, TXT, AAAA = 1, 5, 12, 15, 16, 28
-ASK = os.path.join(TOP, "tests", "dns", "ask")
 ZONE = {
     ("mx.example", "MX"): [(20, "b.example"), (10, "a.example")],
     ("a.example", "A"): ["192.0.2.1"],
@@ -29,16 +27,6 @@ ZONE = {
     ("host.onion", "A"): ["192.0.2.6"],
 }
 ZONE.update({(f"n{i}.many.example", "A"): [f"10.0.{i // 250}.{i % 250}"] for i in range(1000)})
-
-
-def ask(mta, *questions):
-    """Each question is (type, name[, flags]); gives the answers as lists of words."""
-    done = subprocess.run([ASK, os.path.join(mta.queue, "private", "dns")], text=True,
-                          input="".join(f"{q[2] if len(q) > 2 else 0} {q[0]} {q[1]}\n"
-                                        for q in questions), capture_output=True, timeout=120)
-    lines = [line.split()[2:] for line in done.stdout.splitlines()]
-    check_equal(len(lines), len(questions), f"answers {done.stderr}")
-    return lines
 
 
 def answers(mta, server):
