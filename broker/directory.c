@@ -43,7 +43,10 @@ log_issues(const struct conf_issues *issues)
 struct directory *
 directory_read(const struct conf *c)
 {
-	static const char *const built_in[] = { "spool", "dns" };
+	static const struct {
+		const char *name, *program;
+	} built_in[] = { { "spool", "spool" }, { "dns", "dns" },
+		{ "cleanup-suspect", "cleanup" } };
 	struct conf_issues issues;
 	struct master_conf *file;
 	struct directory *d = NULL;
@@ -58,7 +61,7 @@ directory_read(const struct conf *c)
 	d->arena = arena_new();
 	d->services = map_new();
 	for (size_t i = 0; i < COUNT(built_in); i++)
-		add(d, c, str_c(built_in[i]), str_c(built_in[i]), "private");
+		add(d, c, str_c(built_in[i].name), str_c(built_in[i].program), "private");
 	for (size_t i = 0; i < file->services.n; i++) {
 		const struct service_line *s = &file->services.items[i];
 

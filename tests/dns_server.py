@@ -6,7 +6,7 @@ a free loopback port, every question remembered.
         settings = {"dns_servers": f"127.0.0.1:{dns.port}"}
 
 A name that the zone does not have is NXDOMAIN, one with other types NODATA. The value "SERVFAIL"
-answers that, "DROP" never answers, "TRUNCATE:..." is not needed: long answers over UDP set TC."""
+answers that, "DROP" never answers; answers that are too long for UDP set TC."""
 import ipaddress
 import socket
 import struct
@@ -36,16 +36,16 @@ def encode_data(kind, value):
 
 
 class DnsServer:
-    def __init__(self, zone):
+    def __init__(self, zone, host="127.0.0.1", port=0):
         self.zone = {(name.lower().rstrip("."), kind): values
                      for (name, kind), values in zone.items()}
         self.asked = []
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp.bind((host, port))
         self.port = self.udp.getsockname()[1]
         self.tcp = socket.socket()
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind(("127.0.0.1", self.port))
+        self.tcp.bind((host, self.port))
         self.tcp.listen(10)
         for loop in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=loop, daemon=True).start()

@@ -10,11 +10,11 @@
 struct dict_builder {
 	const struct dict_ops *ops;
 	void *state;
-	struct arena *arena;
-	char *path;    /* where the table will be */
-	char *writing; /* where it is being written; NULL: gone */
-	bool nul;      /* keys and values end with one */
-	int lock;      /* changing: the old file, held against others who change it */
+	struct arena *arena, *entry; /* entry: for the one that is being added */
+	char *path;                  /* where the table will be */
+	char *writing;               /* where it is being written; NULL: gone */
+	bool nul;                    /* keys and values end with one */
+	int lock; /* changing: the old file, held against others who change it */
 };
 
 static void
@@ -23,6 +23,7 @@ builder_free(struct dict_builder *b)
 	if (b->writing)
 		unlink(b->writing);
 	fd_close(&b->lock);
+	arena_free(b->entry);
 	arena_free(b->arena);
 }
 
@@ -64,6 +65,7 @@ builder_new(struct str spec, struct why *why)
 	*b = (struct dict_builder){
 		.ops = ops, .arena = arena, .nul = ops->build->nul, .lock = -1
 	};
+	b->entry = arena_new();
 	b->path = arena_cstr(
 		arena, arena_printf(arena, STR_FMT "%s", STR_ARG(name), ops->suffix));
 	if (b->path)
@@ -183,10 +185,12 @@ int
 dict_build_add(struct dict_builder *b, struct str key, struct str value, bool replace,
 	struct why *why)
 {
-	struct arena *a CLEANUP(arena_free_at) = arena_new();
-	/* arena_str() puts a NUL behind what it copies */
-	struct str k = arena_str(a, key), v = arena_str(a, value);
+	struct str k, v;
 
+	/* arena_str() puts a NUL behind what it copies */
+	arena_reset(b->entry);
+	k = arena_str(b->entry, key);
+	v = arena_str(b->entry, value);
 	k.len += b->nul;
 	v.len += b->nul;
 	return b->ops->build->add(b->state, k, v, replace, why);
@@ -195,8 +199,7 @@ dict_build_add(struct dict_builder *b, struct str key, struct str value, bool re
 int
 dict_build_remove(struct dict_builder *b, struct str key, struct why *why)
 {
-	struct arena *a CLEANUP(arena_free_at) = arena_new();
-	struct str k = arena_str(a, key);
+	struct str k = arena_str(b->entry, key);
 	int plain = b->ops->build->remove(b->state, k, why), with_nul;
 
 	if (plain < 0)

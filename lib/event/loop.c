@@ -101,8 +101,9 @@ turn(void)
 	batch_n = 0;
 	timer_run(now);
 	co_run_ready();
-	/* Twice: what a turn says in the log is there before what it tells its peers, so that
-	 * their lines about it come later; and what the last writes said does not wait. */
+	/* Twice: what a turn says in the log is there before what it tells its peers, so
+	 * that their lines about it come later; and what the last writes said does not
+	 * wait. */
 	if (event_turn_hook)
 		event_turn_hook();
 	unfinished = !later_run();

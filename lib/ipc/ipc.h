@@ -88,7 +88,7 @@ bool ipc_link_idle(const struct ipc_link *l);
 /* For who is asked: from now on the peer's writes fail at once, so that it asks somebody
  * else; what it has sent is still answered, then the link closes. */
 void ipc_link_finish(struct ipc_link *l);
-void *ipc_link_own(struct ipc_link *l);  /* a pointer of the user's */
+void *ipc_link_own(struct ipc_link *l); /* a pointer of the user's */
 void ipc_link_set_own(struct ipc_link *l, void *own);
 size_t ipc_link_pending(const struct ipc_link *l); /* bytes not yet taken by the kernel */
 /* Waits until at most `most` bytes are pending: for those who send many notes. 0; -1 and

@@ -160,7 +160,7 @@ bool link_hold(struct ipc_link *l, size_t n);
 /* ... and less; reading goes on if it had stopped. */
 void link_release(struct ipc_link *l, size_t n);
 void link_finish_if_done(struct ipc_link *l); /* a request has ended */
-void link_drop(struct ipc_link *l); /* one user less; the last one frees it */
+void link_drop(struct ipc_link *l);           /* one user less; the last one frees it */
 
 /* call.c; each takes one frame and says whether the link goes on. */
 bool call_take_reply(
