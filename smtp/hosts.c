@@ -186,7 +186,8 @@ hosts_sort(struct hosts *h, const struct conf *c)
 			   : str_case_is(c->p.smtp_address_preference, "ipv4")
 				   ? AF_INET
 				   : AF_UNSPEC;
-	qsort(h->list.items, h->list.n, sizeof(*h->list.items), host_compare);
+	if (h->list.n > 1)
+		qsort(h->list.items, h->list.n, sizeof(*h->list.items), host_compare);
 }
 
 /* smtp_balance_inet_protocols: what smtp_mx_address_limit leaves has addresses of both
@@ -260,7 +261,8 @@ hosts_of_mx(const struct nexthop *n, const struct dns_reply *mx, const struct co
 	struct lookup l = { .name = n->host, .type = "MX" };
 	size_t count = 0, named = 0;
 
-	qsort(mx->records, mx->n_records, sizeof(*mx->records), mx_compare);
+	if (mx->n_records > 1)
+		qsort(mx->records, mx->n_records, sizeof(*mx->records), mx_compare);
 	while (count < mx->n_records && mx->records[count].type == ns_t_mx)
 		count++;
 	for (size_t i = 0; i < count && named < MX_MOST; i++)
