@@ -243,6 +243,8 @@ play_conf(const char *text)
 	ensure(conf);
 	play_settings = &conf->p;
 	shorten(play_settings);
+	if (smtp_own)
+		own_addresses_free((struct own_addresses *)(uintptr_t)smtp_own);
 	smtp_own = own_addresses_new(conf);
 	buf_clear(&logged);
 	log_capture(keep_line, NULL);
