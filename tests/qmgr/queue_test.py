@@ -132,9 +132,10 @@ def expiry(mta):
     mta.run("postqueue", "-f")
     mta.wait_for_log(rf"qmgr\[\d+\]: {qid}: from=<s@x\.example>, status=force-expired, "
                      "returned to sender", since=since)
-    mta.wait_for_log(rf"bounce\[\d+\]: {qid}: sender non-delivery notification: \w+",
-                     since=since)
+    notice = mta.wait_for_log(rf"bounce\[\d+\]: {qid}: sender non-delivery notification: (\w+)",
+                              since=since)[1]
     mta.wait_for_log(rf"qmgr\[\d+\]: {qid}: removed", since=since)
+    mta.wait_for_log(rf"{notice}: to=<s@x\.example>.*status=deferred", since=since)
     mta.run("postsuper", "-d", "ALL")
 
 
@@ -182,6 +183,7 @@ def crashes(mta):
         mta.wait_for_log(rf"{one}: to=<u@box\.example>.*status=sent")
     wait_until(lambda: [m["queue_id"] for m in json_list(mta)] == [qid], "only what waits")
     kill(mta.process("spool"), signal.SIGKILL)
+    wait_until(lambda: mta.processes("spool"), "the next spool")
     late = send(mta, "u@box.example")
     mta.wait_for_log(rf"{late}: removed")
     wait_until(lambda: [m["queue_id"] for m in json_list(mta)] == [qid], "only what waits")
