@@ -324,9 +324,12 @@ cleaning_end(struct spool *s)
 
 	s->cleaning = NULL;
 	c->victim->busy--;
-	/* Nothing that counts was found in it any more: then it is dead, or damaged. */
-	c->victim->stuck |= c->error || (!s->closing && !segment_is_dead(c->victim));
-	segment_check(s, c->victim);
+	if (!s->closing) {
+		/* Nothing that counts was found in it any more: it is dead, or damaged.
+		 */
+		c->victim->stuck |= c->error || !segment_is_dead(c->victim);
+		segment_check(s, c->victim);
+	}
 	vec_free(&c->list);
 	mem_free(c);
 }
