@@ -90,7 +90,7 @@ commit(struct message *m)
 		message_fail(m, TEMPFAIL, 452, "4.3.1", "Insufficient system storage");
 	else if (said.error != 0) {
 		log_warn("%s: spool: %s", m->queue_id, strerror((int)said.error));
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "Error: queue file write error");
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
 	}
 }
 
@@ -108,5 +108,5 @@ commit_aside(struct message *m)
 		m->queue_id, STR_ARG(m->ask.origin), m->ask.crashes,
 		STR_ARG(m->conf->p.queue_directory));
 	commit(m);
-	message_fail(m, TEMPFAIL, 451, "4.3.0", "Error: this message cannot be handled");
+	message_fail(m, TEMPFAIL, 451, "4.3.0", "this message cannot be handled");
 }

@@ -16,7 +16,7 @@ content_flush(struct message *m)
 	if (m->verdict != ACCEPT)
 		return;
 	if (commit_stream(m) < 0)
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "Error: queue file write error");
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
 	else
 		kept_together -= kept;
 }
@@ -31,7 +31,7 @@ content_add(struct message *m, struct str bytes)
 		return;
 	m->size += bytes.len;
 	if (limit > 0 && m->size > (octets_t)limit) {
-		message_fail(m, PERMFAIL, 552, "5.3.4", "Error: message file too big");
+		message_fail(m, PERMFAIL, 552, "5.3.4", "message file too big");
 		return;
 	}
 	buf_add(&m->content, bytes);
@@ -106,11 +106,12 @@ content_read(struct message *m)
 		content_add(m, STR("\n"));
 	}
 	content_add(m, m->ask.received);
+	m->received = m->ask.received.len > 0; /* ours counts too */
 	while ((got = ipc_request_read(m->rq, &chunk, DEADLINE_NEVER)) > 0)
 		if (m->verdict == ACCEPT)
 			content_take(m, chunk);
 	if (got < 0) /* nobody waits for an answer any more */
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "Error: the submitter went away");
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "the submitter went away");
 	else if (m->verdict == ACCEPT)
 		content_finish(m);
 	kept_together -= m->content.len;

@@ -128,7 +128,7 @@ expand_all(struct expansion *x, struct why *why)
 		if (got == DICT_ERROR) {
 			log_warn("%s: virtual_alias_maps lookup problem for %.*s: %s",
 				x->m->queue_id, STR_ARG(address), why->text);
-			why_set(why, "4.3.0", "Error: queue file write error");
+			why_set(why, "4.3.0", "queue file write error");
 			return false;
 		}
 		if (got == DICT_NOTFOUND)

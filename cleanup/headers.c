@@ -14,7 +14,7 @@ header_limits(struct message *m, const struct field *f)
 		return FIELD_KEEP;
 	if (++m->received > (unsigned)m->conf->p.hopcount_limit && m->verdict == ACCEPT) {
 		log_line(CLEANUP_HOPS, str_c(m->queue_id));
-		message_fail(m, PERMFAIL, 554, "5.4.0", "Error: too many hops");
+		message_fail(m, PERMFAIL, 554, "5.4.0", "too many hops");
 	}
 	return FIELD_KEEP;
 }

@@ -31,7 +31,7 @@ message_open(struct message *m)
 	if (submit_request_get(rq->payload, &m->ask, m->arena) < 0 ||
 		envelope_get(m->ask.envelope, &m->envelope, m->arena) < 0 ||
 		m->envelope.queue_id.len >= sizeof(m->queue_id)) {
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "Error: malformed submission");
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "malformed submission");
 		return false;
 	}
 	if (m->envelope.queue_id.len == 0)

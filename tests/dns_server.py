@@ -40,15 +40,28 @@ class DnsServer:
         self.zone = {(name.lower().rstrip("."), kind): values
                      for (name, kind), values in zone.items()}
         self.asked = []
+        while not self._bind(host, port):
+            pass
+        self.tcp.listen(10)
+        for loop in (self._serve_udp, self._serve_tcp):
+            threading.Thread(target=loop, daemon=True).start()
+
+    def _bind(self, host, port):
+        """One port for both; False when somebody else has it for TCP already."""
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind((host, port))
         self.port = self.udp.getsockname()[1]
         self.tcp = socket.socket()
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind((host, self.port))
-        self.tcp.listen(10)
-        for loop in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=loop, daemon=True).start()
+        try:
+            self.tcp.bind((host, self.port))
+        except OSError:
+            self.udp.close()
+            self.tcp.close()
+            if port:
+                raise
+            return False
+        return True
 
     def __enter__(self):
         return self

@@ -74,7 +74,7 @@ def aliases(mta, smtp):
     smtp.say("MAIL FROM:<s@box.test>", "250")
     smtp.say("RCPT TO:<c0@chain.test>", "250")
     smtp.say("DATA", "354")
-    smtp.say("Subject: chain\r\n\r\nbody\r\n.", "451 4.6.0 Alias expansion error")
+    smtp.say("Subject: chain\r\n\r\nbody\r\n.", "451 4.6.0 Error: Alias expansion error")
     mta.wait_for_log(r"unreasonable virtual_alias_maps expansion for c0@chain\.test")
     smtp.say("RSET", "250")
 
@@ -164,7 +164,7 @@ def crash(mta):
     bystander.say("Subject: innocent\r\n\r\nbody\r\n.", "250 2.0.0 Ok: queued as")
     mta.wait_for_log(r"brought down cleanup 3 times: kept in .*/corrupt, not delivered")
     found = [name for _, _, names in os.walk(os.path.join(mta.queue, "corrupt"))
-             for name in names]
+             for name in names if not name.endswith(".envelope")]
     check_equal(len(found), 1, "messages in corrupt/")
     send(mta, smtp, "Subject: the same session goes on\n\nbody")
     check_equal(len([t for t in mta.maildir("ann") if "Subject: guilty" in t]), 0,
