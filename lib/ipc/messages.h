@@ -238,7 +238,7 @@ enum {
 	FIELD(U32, ttl) \
 	FIELD(STR, \
 		data) /* A, AAAA: text form; MX, PTR, NS, CNAME, SRV: a name without */ \
-	/* its last dot ("" is the root); TXT: joined; others: rdata */
+		      /* its last dot ("" is the root); TXT: joined; others: rdata */
 IPC_STRUCT(dns_rr)
 #define dns_REQUEST(FIELD, LIST) FIELD(STR, name) FIELD(U16, type) FIELD(U32, flags)
 #define dns_REPLY(FIELD, LIST) \
