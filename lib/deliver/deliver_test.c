@@ -43,7 +43,7 @@ place(const char *name)
 
 TEST(a_maildir_is_made_and_the_message_is_in_new)
 {
-	char *path = place("a/b/box/"), *sub, file[1024];
+	char *path = place("a/b/box/"), *sub, *tmp, file[1024];
 	struct mailbox_order o = { .path = path,
 		.headers = STR("Return-Path: <a@b>\n"),
 		.first = STR("Subject: x\n\nbody\n"),
@@ -61,10 +61,10 @@ TEST(a_maildir_is_made_and_the_message_is_in_new)
 	CHECK_STR(buf_str(&got), "Return-Path: <a@b>\nSubject: x\n\nbody\n");
 	CHECK(stat(file, &st) == 0 && (st.st_mode & 0777) == 0600);
 	free(sub);
-	CHECK(asprintf(&sub, "%stmp", path) > 0);
-	only_file(sub, file, sizeof(file));
+	CHECK(asprintf(&tmp, "%stmp", path) > 0);
+	only_file(tmp, file, sizeof(file));
 	CHECK_STR(str_c(file), "");
-	free(sub);
+	free(tmp);
 	free(path);
 }
 

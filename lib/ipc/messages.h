@@ -230,15 +230,15 @@ enum {
 	DNS_DEFNAMES = 4, /* a name without dots: with the first domain of `search` */
 	DNS_SEARCH = 8,   /* any name: with each domain of `search`, resolv.conf(5) */
 };
+/* data: A and AAAA in text form; of MX, PTR, NS, CNAME and SRV a name without its last
+ * dot ("" is the root); TXT joined; of others the rdata. */
 #define dns_rr_FIELDS(FIELD, LIST) \
 	FIELD(U16, type) \
 	FIELD(U16, preference) /* MX, SRV priority */ \
 	FIELD(U16, weight) \
 	FIELD(U16, port) \
 	FIELD(U32, ttl) \
-	FIELD(STR, \
-		data) /* A, AAAA: text form; MX, PTR, NS, CNAME, SRV: a name without */ \
-		      /* its last dot ("" is the root); TXT: joined; others: rdata */
+	FIELD(STR, data)
 IPC_STRUCT(dns_rr)
 #define dns_REQUEST(FIELD, LIST) FIELD(STR, name) FIELD(U16, type) FIELD(U32, flags)
 #define dns_REPLY(FIELD, LIST) \
