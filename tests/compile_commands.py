@@ -13,7 +13,7 @@ top, build = os.path.abspath(sys.argv[1]), os.getcwd()
 
 def variable(name):
     """A make variable, expanded."""
-    rule = f'print-it: ; @echo $({name})\n'
+    rule = f'print-it: ; $(info $({name}))@:\n'
     p = subprocess.run(['make', '-s', '-f', 'Makefile', '-f', '-', 'print-it'], input=rule,
                        capture_output=True, text=True, check=True)
     return shlex.split(p.stdout)
