@@ -199,9 +199,12 @@ dict_build_add(struct dict_builder *b, struct str key, struct str value, bool re
 int
 dict_build_remove(struct dict_builder *b, struct str key, struct why *why)
 {
-	struct str k = arena_str(b->entry, key);
-	int plain = b->ops->build->remove(b->state, k, why), with_nul;
+	struct str k;
+	int plain, with_nul;
 
+	arena_reset(b->entry);
+	k = arena_str(b->entry, key);
+	plain = b->ops->build->remove(b->state, k, why);
 	if (plain < 0)
 		return plain;
 	k.len++;
