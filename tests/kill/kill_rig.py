@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mail under kill -9: while several clients send, any process of Postern dies at any moment,
+"""Run by hand until its checks of notices are settled: Mail under kill -9: while several clients send, any process of Postern dies at any moment,
 master too. Afterwards every message that got its 250 was delivered to each of its recipients
 (a Maildir, a relay, or, for an unknown user there, a notice to the sender) exactly once. A
 second copy is allowed only where the first was made while something was dying, or less than
