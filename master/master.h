@@ -21,7 +21,8 @@ struct worker {
 	struct io control;
 	msec_t started;
 	bool ready;              /* said so: the start was good */
-	bool busy;               /* another one would help */
+	bool waits;              /* accepts nothing until it hears of another one */
+	deadline_t busy_until;   /* another one would help */
 	bool full;               /* at its limit */
 	bool leaving;            /* draining: accepts no more */
 	struct timer impatience; /* an only process that holds up its successor */

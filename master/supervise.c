@@ -73,8 +73,16 @@ static void
 go_on(struct line *l)
 {
 	for (size_t i = 0; i < l->workers.n; i++)
-		if (l->workers.items[i]->busy)
+		if (l->workers.items[i]->waits) {
+			l->workers.items[i]->waits = false;
 			worker_order(l->workers.items[i], CONTROL_GO_ON, 0);
+		}
+}
+
+static bool
+needs_help(const struct worker *w)
+{
+	return w->full || !deadline_passed(w->busy_until);
 }
 
 /* Another one, when all workers are busy and the line may have more. Who said that it is
@@ -87,7 +95,7 @@ consider_another(struct line *l)
 
 		if (!w->ready)
 			return; /* on its way; it will say so */
-		if (!w->busy && !w->leaving) {
+		if (!needs_help(w) && !w->leaving) {
 			go_on(l);
 			return;
 		}
@@ -159,15 +167,13 @@ supervise_record(struct worker *w, const struct control *said)
 		l->used = true;
 		break;
 	case CONTROL_BUSY:
-		w->busy = true;
+		w->waits = true;
+		w->busy_until = deadline_in(CONTROL_BUSY_FOR);
 		consider_another(l);
 		break;
 	case CONTROL_FULL:
 		w->full = true;
-		if (!w->busy) {
-			w->busy = true;
-			consider_another(l);
-		}
+		consider_another(l);
 		consider_limit(l);
 		break;
 	case CONTROL_ROOM:

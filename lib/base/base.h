@@ -181,6 +181,7 @@ typedef uint64_t octets_t;
 msec_t time_monotonic(void); /* milliseconds */
 int64_t time_monotonic_us(void);
 int64_t time_wall_us(void); /* microseconds since 1970 */
+int64_t time_cpu_us(void);  /* of the processor, used by this process */
 deadline_t deadline_in(msec_t span);
 bool deadline_passed(deadline_t d);
 deadline_t deadline_least(deadline_t a, deadline_t b);

@@ -29,6 +29,12 @@ time_wall_us(void)
 	return clock_us(CLOCK_REALTIME);
 }
 
+int64_t
+time_cpu_us(void)
+{
+	return clock_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 deadline_t
 deadline_in(msec_t span)
 {

@@ -6,8 +6,13 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* From so much in hand on a further worker of the same line is worth its start. */
-#define BUSY_FROM 4
+/* A further worker of the same line is worth its start when this one has run for so much
+ * of the last window (percent). Not sooner: work that is spread over more processes than
+ * it needs finds less to do in each turn, and each message costs more of everything. */
+#define BUSY_PERCENT 70
+#define BUSY_WINDOW  ((msec_t)100)
+/* So long master believes it; it hears of it again after half of that. */
+#define BUSY_AGAIN (CONTROL_BUSY_FOR / 2)
 /* ... and this long its start may take before we go on alone. */
 #define HELP_PATIENCE ((msec_t)200)
 /* Small leaks and unlucky states end with their process: max_use counts requests of a
@@ -17,7 +22,11 @@
 static struct {
 	struct io io;
 	struct timer idle, help;
-	bool told_used, told_busy;
+	bool told_used;
+	deadline_t
+		window; /* when it began, and what had been used of the processor then */
+	int64_t window_cpu_us;
+	deadline_t told_busy;
 } control;
 
 void
@@ -63,17 +72,32 @@ wait_for_help(void)
 	control_tell(CONTROL_BUSY, 0);
 }
 
+/* Asked at each change of the load, answered once a window. */
+static bool
+is_saturated(void)
+{
+	deadline_t now = event_now();
+	msec_t passed = now - control.window;
+	int64_t cpu, used;
+
+	if (passed < BUSY_WINDOW)
+		return false;
+	cpu = time_cpu_us();
+	used = cpu - control.window_cpu_us;
+	control.window = now;
+	control.window_cpu_us = cpu;
+	return used >= passed * 1000 * BUSY_PERCENT / 100;
+}
+
 void
 control_load_changed(void)
 {
-	size_t load = worker.sessions + worker.links.n + (size_t)MAX(worker.busy, 0);
-
-	if (load > 0 && !control.told_used) {
+	if (!control.told_used && !is_idle()) {
 		control.told_used = true;
 		control_tell(CONTROL_USED, 0);
 	}
-	if (load >= BUSY_FROM && !control.told_busy) {
-		control.told_busy = true;
+	if (is_saturated() && event_now() >= control.told_busy + BUSY_AGAIN) {
+		control.told_busy = event_now();
 		wait_for_help();
 	}
 	if (worker.served >= (uint64_t)worker.conf->p.max_use * PROCESSES_IN_ONE &&

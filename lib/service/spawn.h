@@ -31,11 +31,14 @@ void spawn_show(const struct spawn *s, struct buf *out);
 int spawn_parse(struct str text, struct spawn *out) MUST_CHECK;
 
 /* ---- records of the status socket ---- */
+/* For how long a worker counts as busy after it said so. */
+#define CONTROL_BUSY_FOR ((msec_t)2000)
+
 enum control_kind {
 	/* worker to master */
 	CONTROL_READY = 1, /* in the jail, accepting */
 	CONTROL_USED,      /* the first session came */
-	CONTROL_BUSY,      /* has enough to do that another worker would help */
+	CONTROL_BUSY,      /* keeps a processor busy: another worker would help */
 	CONTROL_FULL,      /* at its limit, stopped accepting */
 	CONTROL_ROOM,      /* below it again */
 	CONTROL_DRAINING,  /* accepts no more, will end: start another */
