@@ -36,15 +36,25 @@ has_protocol(const struct conf *c, const char *name)
 	return false;
 }
 
+/* "submission", "host:smtp": with the port that known_tcp_ports has for the name. */
+static struct str
+endpoint_of(const struct line *l, const struct conf *c, struct arena *arena)
+{
+	struct str name = l->conf.name;
+	size_t host = (size_t)(str_rchr(name, ':') + 1);
+
+	return arena_printf(arena, STR_FMT STR_FMT, STR_ARG(str_sub(name, 0, host)),
+		STR_ARG(conf_tcp_port(c, str_from(name, host))));
+}
+
 static int
 open_inet(struct line *l, const struct conf *c, struct why *why)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	struct strs interfaces = conf_list(c->p.inet_interfaces, arena);
-	bool everywhere = interfaces.n == 1 && str_case_is(interfaces.items[0], "all");
 	struct net_fds fds = { .n = 0 };
 
-	if (net_listen_inet(l->conf.name, everywhere ? NULL : &interfaces,
+	if (net_listen_inet(endpoint_of(l, c, arena), &interfaces,
 		    has_protocol(c, "ipv4"), has_protocol(c, "ipv6"), BACKLOG, &fds,
 		    why) < 0)
 		return -1;

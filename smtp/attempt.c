@@ -179,7 +179,7 @@ attempt_run(struct delivery *d)
 	struct why why;
 
 	a.refusals = arena_alloc(d->arena, d->envelope.n_rcpts * sizeof(*a.refusals));
-	if (nexthop_parse(d->ask.nexthop, smtp_port, &a.nexthop, &why) != ACCEPT) {
+	if (nexthop_parse(c, d->ask.nexthop, smtp_port, &a.nexthop, &why) != ACCEPT) {
 		refuse_nexthop(&a, &why);
 		return;
 	}

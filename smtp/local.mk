@@ -9,7 +9,7 @@ smtp_smtp_LDADD = smtp/libsmtp.a lib/route/libroute.a $(SERVICE_LIBS) $(TABLE_EX
 check_PROGRAMS += smtp/nexthop_test smtp/smtp_test
 TESTS += smtp/nexthop_test smtp/smtp_test
 smtp_nexthop_test_SOURCES = smtp/nexthop_test.c smtp/nexthop.c
-smtp_nexthop_test_LDADD = $(TEST_LIBS) lib/base/libbase.a
+smtp_nexthop_test_LDADD = lib/conf/libconf.a $(TEST_LIBS) lib/base/libbase.a
 smtp_smtp_test_SOURCES = smtp/play.h smtp/play.c smtp/session_test.c smtp/transfer_test.c \
 	smtp/content_test.c smtp/hosts_test.c
 # No libservice: play.c stands in for master and broker.

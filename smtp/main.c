@@ -13,7 +13,7 @@ smtp_before_jail(void)
 	const struct conf *c = service_conf();
 
 	smtp_own = own_addresses_new(c);
-	smtp_port = nexthop_port(c->p.smtp_tcp_port);
+	smtp_port = nexthop_port(c, c->p.smtp_tcp_port);
 	if (smtp_port == 0)
 		log_fatal("parameter smtp_tcp_port: \"%.*s\" is no port",
 			STR_ARG(c->p.smtp_tcp_port));

@@ -3,12 +3,13 @@
 #include <netdb.h>
 
 unsigned
-nexthop_port(struct str text)
+nexthop_port(const struct conf *c, struct str text)
 {
 	char name[64];
 	struct servent *entry;
 	long number;
 
+	text = conf_tcp_port(c, text);
 	if (str_to_long(text, &number) == 0)
 		return number > 0 && number < 65536 ? (unsigned)number : 0;
 	if (text.len == 0 || text.len >= sizeof(name))
@@ -20,7 +21,8 @@ nexthop_port(struct str text)
 }
 
 enum verdict
-nexthop_parse(struct str text, unsigned port, struct nexthop *out, struct why *why)
+nexthop_parse(const struct conf *c, struct str text, unsigned port, struct nexthop *out,
+	struct why *why)
 {
 	struct str rest = STR_NONE;
 	ssize_t at;
@@ -37,8 +39,9 @@ nexthop_parse(struct str text, unsigned port, struct nexthop *out, struct why *w
 		rest = at < 0 ? STR_NONE : str_from(text, (size_t)at);
 	}
 	if (rest.len > 0) {
-		unsigned given =
-			str_starts(rest, STR(":")) ? nexthop_port(str_from(rest, 1)) : 0;
+		unsigned given = str_starts(rest, STR(":"))
+					 ? nexthop_port(c, str_from(rest, 1))
+					 : 0;
 
 		out->default_port = given == port;
 		out->port = given;

@@ -1,6 +1,7 @@
 /* nexthop_test.c -- the forms a next hop may have. */
 #include "smtp.h"
 #include "test.h"
+#include <stdio.h>
 
 static const struct {
 	const char *text;
@@ -13,6 +14,7 @@ static const struct {
 	{ "example.org", ACCEPT, "example.org", false, 25, true },
 	{ "example.org:2525", ACCEPT, "example.org", false, 2525, false },
 	{ "example.org:smtp", ACCEPT, "example.org", false, 25, true },
+	{ "example.org:submissions", ACCEPT, "example.org", false, 465, false },
 	{ "example.org:25", ACCEPT, "example.org", false, 25, true },
 	{ "[mail.example.org]", ACCEPT, "mail.example.org", true, 25, true },
 	{ "[192.0.2.1]:587", ACCEPT, "192.0.2.1", true, 587, false },
@@ -29,13 +31,23 @@ static const struct {
 
 TEST(next_hops_are_taken_apart)
 {
+	struct conf_issues issues;
+	struct conf *c;
+	char path[200];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/main.cf", test_dir());
+	file = fopen(path, "w");
+	CHECK(file && fclose(file) == 0);
+	conf_issues_init(&issues);
+	c = conf_load(test_dir(), STR_NONE, NULL, &issues);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct nexthop n;
 		struct why why = { 0 };
 
 		test_row(i);
-		CHECK_INT(
-			nexthop_parse(str_c(cases[i].text), 25, &n, &why), cases[i].want);
+		CHECK_INT(nexthop_parse(c, str_c(cases[i].text), 25, &n, &why),
+			cases[i].want);
 		if (cases[i].want != ACCEPT) {
 			CHECK_STR(str_c(why.code), "5.1.3");
 			continue;
@@ -45,6 +57,8 @@ TEST(next_hops_are_taken_apart)
 		CHECK_INT(n.port, cases[i].port);
 		CHECK_INT(n.default_port, cases[i].default_port);
 	}
+	conf_free(c);
+	conf_issues_free(&issues);
 }
 
 TEST_MAIN()

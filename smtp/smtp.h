@@ -16,10 +16,10 @@ struct nexthop {
 };
 /* "domain", "domain:port", "[host]", "[host]:port", "[address]", "[IPv6:address]:port",
  * with the service's default port. A bad form is PERMFAIL 5.1.3 (RFC 3463). */
-enum verdict nexthop_parse(
-	struct str text, unsigned port, struct nexthop *out, struct why *why);
-/* A number, or a name of services(5). 0: neither. */
-unsigned nexthop_port(struct str text);
+enum verdict nexthop_parse(const struct conf *c, struct str text, unsigned port,
+	struct nexthop *out, struct why *why);
+/* A number, or a name of known_tcp_ports or services(5). 0: neither. */
+unsigned nexthop_port(const struct conf *c, struct str text);
 
 /* ---- hosts.c: the addresses to try, best first ---- */
 struct host {

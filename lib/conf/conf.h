@@ -82,6 +82,9 @@ int conf_expand_with(struct str text, struct str (*get)(struct str name, void *a
 /* Items of a list parameter: separated by commas and blanks, { } kept together (braces
  * and edge blanks dropped; see conf_item_is_braced callers) (contract 1.3). */
 struct strs conf_list(struct str value, struct arena *a);
+/* A name of known_tcp_ports as its number; other names and numbers as they are. The view is
+ * good as long as c or service is. */
+struct str conf_tcp_port(const struct conf *c, struct str service);
 /* Seconds etc.: "10s", default unit when none is given ('s', 'd' ...). -1 on junk. */
 int conf_time(struct str text, char unit, msec_t *out) MUST_CHECK;
 

@@ -447,6 +447,29 @@ TEST(settings_without_effect_are_told)
 	conf_free(c);
 }
 
+static const struct {
+	const char *name, *port;
+} ports[] = {
+	{ "smtp", "25" },
+	{ "smtps", "465" },
+	{ "submissions", "465" },
+	{ "submission", "587" },
+	{ "465", "465" },
+	{ "smt", "smt" },
+	{ "", "" },
+};
+
+TEST(ports_have_names_without_a_services_file)
+{
+	struct conf *c = load_with("", NULL);
+
+	for (size_t i = 0; i < COUNT(ports); i++) {
+		test_row(i);
+		CHECK_STR(conf_tcp_port(c, str_c(ports[i].name)), ports[i].port);
+	}
+	conf_free(c);
+}
+
 TEST(issues_are_freed)
 {
 	conf_issues_free(&issues);

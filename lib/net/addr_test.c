@@ -3,6 +3,7 @@
 #include "test.h"
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -142,9 +143,21 @@ TEST(inet_endpoints_are_bound)
 	}
 }
 
+static int
+port_of(int fd)
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof(at);
+
+	CHECK(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
+	return ntohs(at.sin_port);
+}
+
 TEST(a_bare_port_binds_the_interfaces)
 {
 	struct str two[] = { STR("127.0.0.1"), STR("127.0.0.2") };
+	struct str loopback[] = { STR("loopback-only"), STR("127.0.0.1") };
+	char port[8];
 	struct str bad[] = { STR("127.0.0.1"), STR("192.0.2.77") };
 	struct net_fds fds = { .n = 0 };
 	struct why why;
@@ -152,6 +165,20 @@ TEST(a_bare_port_binds_the_interfaces)
 	CHECK(net_listen_inet(STR("0"), &(struct strs){ two, 2 }, true, false, 10, &fds,
 		      &why) == 0);
 	CHECK_INT((long long)fds.n, 2);
+	while (fds.n > 0)
+		close(fds.fd[--fds.n]);
+	CHECK(net_listen_inet(STR("0"), &(struct strs){ loopback, 2 }, true, false, 10,
+		      &fds, &why) == 0);
+	CHECK_INT((long long)fds.n, 2); /* port 0 is another one each time */
+	while (fds.n > 0)
+		close(fds.fd[--fds.n]);
+	CHECK(net_listen_inet(STR("0"), &(struct strs){ loopback, 1 }, true, false, 10,
+		      &fds, &why) == 0);
+	snprintf(port, sizeof(port), "%d", port_of(fds.fd[0]));
+	close(fds.fd[--fds.n]);
+	CHECK(net_listen_inet(str_c(port), &(struct strs){ loopback, 2 }, true, false, 10,
+		      &fds, &why) == 0);
+	CHECK_INT((long long)fds.n, 1); /* the same address, bound once */
 	while (fds.n > 0)
 		close(fds.fd[--fds.n]);
 	/* All or nothing. */

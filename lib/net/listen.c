@@ -60,11 +60,29 @@ bound_socket(const struct addrinfo *at, int backlog)
 	return -1;
 }
 
+/* Two names of inet_interfaces may mean one address. */
+static bool
+is_bound(const struct addrinfo *at, const struct net_fds *fds)
+{
+	struct sockaddr_storage bound;
+
+	for (size_t i = 0; i < fds->n; i++) {
+		socklen_t len = sizeof(bound);
+
+		if (getsockname(fds->fd[i], (struct sockaddr *)&bound, &len) == 0 &&
+			len == at->ai_addrlen && memcmp(&bound, at->ai_addr, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 add_socket(const struct addrinfo *at, int backlog, struct net_fds *out)
 {
 	int fd;
 
+	if (is_bound(at, out))
+		return 0;
 	if (out->n == COUNT(out->fd)) {
 		errno = ENFILE;
 		return -1;
@@ -82,23 +100,27 @@ why_not_bound(const struct endpoint *e, const char *host, struct why *why)
 	int error = errno;
 
 	why_set(why, "4.3.5", "cannot listen on %s port %s: %s%s",
-		host && host[0] ? host : "all addresses", e->port, strerror(error),
+		strcasecmp(host, "all") == 0 ? "all addresses" : host, e->port,
+		strerror(error),
 		error == EADDRINUSE ? " (is another mail system running?)"
 		: error == EACCES   ? " (ports below 1024 need root)"
 				    : "");
 }
 
-/* host NULL: the wildcard address of each family. A family that this kernel lacks is
- * passed over while another one works. */
+/* "all" and "loopback-only": without a name getaddrinfo() gives the wildcard or the
+ * loopback address of each family. A family that this kernel lacks is passed over while
+ * another one works. */
 static int
-listen_on(const char *host, const struct endpoint *e, int family, int backlog,
+listen_on(const char *name, const struct endpoint *e, int family, int backlog,
 	struct net_fds *out, struct why *why)
 {
-	struct addrinfo hints = {
-		.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE
-	};
+	bool all = strcasecmp(name, "all") == 0;
+	const char *host = all || strcasecmp(name, "loopback-only") == 0 ? NULL : name;
+	struct addrinfo hints = { .ai_family = family,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = all ? AI_PASSIVE : 0 };
 	struct addrinfo *list, *at;
-	size_t before = out->n;
+	bool any = false;
 	int result = getaddrinfo(host, e->port, &hints, &list);
 
 	if (result != 0) {
@@ -108,14 +130,31 @@ listen_on(const char *host, const struct endpoint *e, int family, int backlog,
 	}
 	result = 0;
 	for (at = list; at && result == 0; at = at->ai_next) {
-		if (add_socket(at, backlog, out) == 0)
+		if (add_socket(at, backlog, out) == 0) {
+			any = true;
 			continue;
-		why_not_bound(e, host, why);
+		}
+		why_not_bound(e, name, why);
 		if (errno != EAFNOSUPPORT && !(errno == EADDRNOTAVAIL && !host))
 			result = -1;
 	}
 	freeaddrinfo(list);
-	return out->n > before ? result : -1;
+	return any ? result : -1;
+}
+
+/* A name, an address, or an IPv6 address in brackets. */
+static int
+listen_on_interface(struct str name, const struct endpoint *e, int family, int backlog,
+	struct net_fds *out, struct why *why)
+{
+	char host[256];
+
+	if (str_starts(name, STR("[")) && str_ends(name, STR("]")))
+		name = str_sub(name, 1, name.len - 2);
+	if (copy_z(host, sizeof(host), name) == 0)
+		return listen_on(host, e, family, backlog, out, why);
+	why_set(why, "4.3.5", "bad interface name \"" STR_FMT "\"", STR_ARG(name));
+	return -1;
 }
 
 static void
@@ -144,16 +183,11 @@ net_listen_inet(struct str endpoint, const struct strs *interfaces, bool ipv4, b
 	if (e.host[0])
 		result = listen_on(e.host, &e, family, backlog, out, why);
 	else if (!interfaces || interfaces->n == 0)
-		result = listen_on(NULL, &e, family, backlog, out, why);
-	else {
-		for (size_t i = 0; i < interfaces->n && result == 0; i++) {
-			char host[256];
-
-			result = copy_z(host, sizeof(host), interfaces->items[i]);
-			if (result == 0)
-				result = listen_on(host, &e, family, backlog, out, why);
-		}
-	}
+		result = listen_on("all", &e, family, backlog, out, why);
+	else
+		for (size_t i = 0; i < interfaces->n && result == 0; i++)
+			result = listen_on_interface(
+				interfaces->items[i], &e, family, backlog, out, why);
 	if (result < 0)
 		close_all(out, before);
 	return result;
