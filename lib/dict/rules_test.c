@@ -100,6 +100,24 @@ static const struct row common[] = {
 	{ "if /a/\nif /b/\n/c/ 1\nendif\n/c/ 2\nendif", "abc", "1", false },
 	{ "if /a/\nif /b/\n/c/ 1\nendif\n/c/ 2\nendif\n/c/ 3", "c", "3", false },
 	{ "if /a/\nendif\n/c/ 3", "ac", "3", false },
+	/* what a literal before a $ may look like, and what only looks like one */
+	{ "/@Example\\.ORG$/ x", "a@example.org", "x", false },
+	{ "/@example\\.org$/ x", "a@exampleXorg", "(none)", false },
+	{ "/@example\\.org$/i x", "a@Example.org", "(none)", false },
+	{ "/^a@b\\.c$/ x", "a@b.c", "x", false },
+	{ "/^a@b\\.c$/ x", "xa@b.c", "(none)", false },
+	{ "!/@b\\.c$/ x", "a@b.d", "x", false },
+	{ "/b|c$/ x", "ba", "x", false },
+	{ "/(b|c)d$/ x", "cd", "x", false },
+	{ "/ab*$/ x", "a", "x", false },
+	{ "/ab?c$/ x", "ac", "x", false },
+	{ "/a[.-]b$/ x", "a-b", "x", false },
+	{ "/a{2}b$/ x", "aab", "x", false },
+	{ "/a\\wb$/ x", "axb", "x", false },
+	{ "/a\\$/ x", "a$b", "x", false },
+	{ "/a\\\\$/ x", "a\\", "x", false },
+	{ "/(a)\\1$/ $1", "aa", "a", false },
+	{ "/$/ x", "a", "x", false },
 	/* mistakes: the rule is skipped, the others stay */
 	{ "/a(/ 1\n/a/ 2", "a", "2", true },
 	{ "/a 1\n/a/ 2", "a", "2", true },
@@ -128,6 +146,7 @@ TEST(regexp_rules)
 		{ "/a\\(b\\)/x $1", "ab", "b", false }, /* x: basic expressions */
 		{ "/a$/m x", "a\nb", "x", false },
 		{ "/a$/ x", "a\nb", "(none)", false },
+		{ "/[\\]b$/ x", "\\b", "x", false }, /* a bracket with a backslash */
 		{ "/a/U x\n/a/ y", "a", "y", true },
 	};
 
