@@ -67,13 +67,14 @@ alias_deliver(struct recipient *r, struct str name, struct str extension, int de
 {
 	struct arena *a = r->d->arena;
 	struct addr_list targets = { 0 };
-	struct str full = name, value;
+	struct str value;
 	enum dict_result got = DICT_NOTFOUND;
 	struct why why;
 
 	if (extension.len > 0) {
-		full = arena_printf(a, "%.*s%c%.*s", STR_ARG(name),
+		struct str full = arena_printf(a, "%.*s%c%.*s", STR_ARG(name),
 			r->d->conf->p.recipient_delimiter.data[0], STR_ARG(extension));
+
 		got = maps_find(alias_maps, arena_lower(a, full), a, &value, &why);
 	}
 	if (got == DICT_NOTFOUND)

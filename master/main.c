@@ -246,21 +246,21 @@ test_lock(const struct conf *c)
 }
 
 static void
-prepare(void)
+prepare(const struct conf *c)
 {
 	struct why why;
 
-	check_owner(master.conf);
-	if (instance_owners(master.conf, &master.owners, &why) < 0 ||
-		instance_make_directories(master.conf, &master.owners, &why) < 0 ||
-		instance_lock(master.conf, &master.owners, &why) < 0)
+	check_owner(c);
+	if (instance_owners(c, &master.owners, &why) < 0 ||
+		instance_make_directories(c, &master.owners, &why) < 0 ||
+		instance_lock(c, &master.owners, &why) < 0)
 		log_fatal("%s", why.text);
-	if (chdir(arena_cstr(master.conf->arena, master.conf->p.queue_directory)) < 0)
+	if (chdir(arena_cstr(c->arena, c->p.queue_directory)) < 0)
 		log_fatal("queue_directory: %m");
 }
 
 static void
-run(const struct options *o, struct master_conf *services, int up)
+run(const struct options *o, const struct conf *c, struct master_conf *services, int up)
 {
 	struct why why;
 
@@ -272,7 +272,7 @@ run(const struct options *o, struct master_conf *services, int up)
 	event_turn_hook = log_flush;
 	take_signals(o);
 	if (geteuid() == 0)
-		warn_missing_users(master.conf);
+		warn_missing_users(c);
 	if (lines_start(services) < 0)
 		log_fatal("%s/master.cf: not all services could be started",
 			master.directory);
@@ -289,6 +289,7 @@ main(int argc, char **argv)
 {
 	struct options o = read_options(argc, argv);
 	struct master_conf *services;
+	struct conf *conf;
 	int up = -1;
 
 	close_strange();
@@ -300,17 +301,18 @@ main(int argc, char **argv)
 	master.foreground = o.keep_stdout || o.debug;
 	master.processors = (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
 	master.generation = 1;
-	if (!(master.conf = lines_read(&services)))
+	if (!(conf = lines_read(&services)))
 		log_fatal("%s: the configuration cannot be used", master.directory);
+	master.conf = conf;
 	if (o.test) {
 		master_conf_free(services);
-		return test_lock(master.conf);
+		return test_lock(conf);
 	}
 	if (o.init)
 		be_init();
-	prepare();
+	prepare(conf);
 	if (o.wait)
 		up = to_background();
-	run(&o, services, up);
+	run(&o, conf, services, up);
 	return 0;
 }

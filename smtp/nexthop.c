@@ -24,7 +24,7 @@ enum verdict
 nexthop_parse(const struct conf *c, struct str text, unsigned port, struct nexthop *out,
 	struct why *why)
 {
-	struct str rest = STR_NONE;
+	struct str rest;
 	ssize_t at;
 
 	*out = (struct nexthop){ .port = port, .default_port = true };

@@ -16,11 +16,12 @@ def variable(name):
     rule = f'print-it: ; $(info $({name}))@:\n'
     p = subprocess.run(['make', '-s', '-f', 'Makefile', '-f', '-', 'print-it'], input=rule,
                        capture_output=True, text=True, check=True)
-    return shlex.split(p.stdout)
+    return shlex.split(p.stdout.splitlines()[-1])  # behind what a stale Makefile does first
 
 
 flags = (['clang', '-I.'] + variable('AM_CPPFLAGS') + variable('CPPFLAGS') + variable('AM_CFLAGS') +
-         variable('UNBOUND_CFLAGS') + variable('PCRE2_CFLAGS') + ['-DHAVE_CONFIG_H'])
+         variable('UNBOUND_CFLAGS') + variable('PCRE2_CFLAGS') + variable('FUSE3_CFLAGS') +
+         ['-DHAVE_CONFIG_H'])
 files = subprocess.run(['git', 'ls-files', '*.c'], cwd=top, capture_output=True, text=True,
                        check=True).stdout.split()
 with open('compile_commands.json', 'w') as f:

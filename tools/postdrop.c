@@ -54,6 +54,7 @@ scrub(void)
 	setenv("PATH", "/usr/bin:/bin", 1);
 	if (config)
 		setenv("MAIL_CONFIG", config, 1);
+	free(config);
 	setrlimit(RLIMIT_CORE, &none);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -130,7 +130,7 @@ virtual_deliver(struct delivery *d)
 	for (size_t i = 0; i < d->envelope.n_rcpts; i++) {
 		const struct rcpt *r = &d->envelope.rcpts[i];
 		struct str address = arena_lower(d->arena, r->address);
-		struct place place;
+		struct place place = { .path = STR_NONE };
 		struct why why;
 		enum verdict v = find_place(d, address, &place, &why);
 

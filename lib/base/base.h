@@ -4,6 +4,7 @@
 #define BASE_H
 
 #include <endian.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -205,6 +206,15 @@ enum verdict why_errno(struct why *why, const char *code, const char *what);
 
 /* ---- descriptors, files and processes ---- */
 void fd_close(int *fd); /* for CLEANUP: closes unless -1, keeps errno */
+int fd_take(int *fd);   /* hands it on: fd_close() has nothing left to close */
+/* errno after a call that failed: never 0, which would say that it succeeded. */
+static inline int
+errno_of_failure(void)
+{
+	int cause = errno;
+
+	return cause ? cause : EIO;
+}
 int fd_nonblock(int fd);
 int fd_cloexec(int fd, bool on);
 int write_all(int fd, struct str s) MUST_CHECK; /* blocking descriptors; -1 and errno */

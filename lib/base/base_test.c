@@ -471,6 +471,24 @@ TEST(descriptors_change_their_flags)
 	CHECK_INT(fd_nonblock(-1), -1);
 }
 
+TEST(a_descriptor_is_handed_on)
+{
+	int fd = dup(STDERR_FILENO), taken = fd_take(&fd);
+
+	CHECK_INT(fd, -1);
+	fd_close(&fd);
+	CHECK(fcntl(taken, F_GETFD) >= 0);
+	fd_close(&taken);
+}
+
+TEST(a_failure_is_never_error_number_0)
+{
+	errno = 0;
+	CHECK_INT(errno_of_failure(), EIO);
+	errno = ENOSPC;
+	CHECK_INT(errno_of_failure(), ENOSPC);
+}
+
 static void
 hook(const char *text)
 {

@@ -16,6 +16,15 @@ fd_close(int *fd)
 }
 
 int
+fd_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+int
 fd_nonblock(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);

@@ -19,7 +19,7 @@ read_record(
 {
 	*out = arena_alloc(arena, from->place.length);
 	if (read_at(from->fd, *out, from->place.length, from->place.offset) < 0)
-		return errno;
+		return errno_of_failure();
 	if (record_get(*out, from->place.length, &from->id, r) < 0)
 		return EBADMSG;
 	return 0;
@@ -87,6 +87,7 @@ write_snapshot(struct copy_job *k, struct copy_item *item, struct arena *arena,
 		states_merge(st->decoded.items, st->raw.n, item->recipients, arena, kept);
 	const struct built *last;
 
+	ensure(n <= st->raw.n);
 	for (size_t i = 0; i < n; i++)
 		items[i] = st->raw.items[kept[i]];
 	build_states(&k->build, item->mid, item->sequence, RECORD_SNAPSHOT, items, n);

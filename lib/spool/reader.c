@@ -184,7 +184,7 @@ read_some(const struct open_segment *o, struct spool_where at, size_t most,
 		return ESTALE;
 	*bytes = arena_alloc(arena, len);
 	if (pread_all(o->fd, *bytes, len, at.offset) < 0)
-		return errno;
+		return errno_of_failure();
 	/* The head is longer than what was read only in records of states. */
 	if (get_u32(*bytes + 8) > len || record_get(*bytes, at.length, &o->id, rec) < 0 ||
 		rec->length != at.length)
@@ -229,8 +229,7 @@ attach_body(const struct spool_reader *r, const struct message_head *h,
 		return errno;
 	if ((octets_t)st.st_size != h->size - h->content)
 		return EBADMSG;
-	out->body_fd = fd;
-	fd = -1;
+	out->body_fd = fd_take(&fd);
 	return 0;
 }
 
