@@ -9,5 +9,4 @@ check_PROGRAMS += tests/dns/ask
 tests_dns_ask_SOURCES = tests/dns/ask.c
 tests_dns_ask_LDADD = $(BASE_LIBS) $(EXTERNAL_LIBS)
 endif
-EXTRA_DIST += dns/README tests/dns/ask.py tests/dns/dns_test.py tests/dns/dnssec_test.py \
-	tests/dns/resolv_conf_test.py
+EXTRA_DIST += dns/README

@@ -16,10 +16,9 @@ smtp_smtp_test_SOURCES = smtp/play.h smtp/play.c smtp/session_test.c smtp/transf
 smtp_smtp_test_LDADD = smtp/libsmtp.a $(TEST_LIBS) lib/agent/libagent.a \
 	lib/deliver/libdeliver.a $(ROUTE_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
-EXTRA_DIST += smtp/README tests/smtp/sink.py tests/smtp/hosts_test.py \
-	tests/smtp/tls_test.py
+EXTRA_DIST += smtp/README
 if FUZZ
-noinst_PROGRAMS += smtp/reply_fuzz
+EXTRA_PROGRAMS += smtp/reply_fuzz
 # play.c for what the rest of libsmtp asks of lib/service.
 smtp_reply_fuzz_SOURCES = smtp/reply_fuzz.c smtp/play.h smtp/play.c
 smtp_reply_fuzz_LDADD = $(smtp_smtp_test_LDADD)

@@ -17,10 +17,9 @@ smtpd_smtpd_test_SOURCES = smtpd/play.h smtpd/play.c smtpd/data_test.c smtpd/esm
 # No libservice: play.c stands in for master and broker.
 smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a $(TEST_LIBS) $(ROUTE_LIBS) lib/mime/libmime.a \
 	lib/agent/libagent.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
-EXTRA_DIST += smtpd/README tests/smtpd/session_test.py tests/smtpd/smuggling_test.py \
-	tests/smtpd/tables_test.py tests/smtpd/tls_test.py
+EXTRA_DIST += smtpd/README
 if FUZZ
-noinst_PROGRAMS += smtpd/data_fuzz smtpd/esmtp_fuzz smtpd/session_fuzz
+EXTRA_PROGRAMS += smtpd/data_fuzz smtpd/esmtp_fuzz smtpd/session_fuzz
 smtpd_session_fuzz_SOURCES = smtpd/session_fuzz.c smtpd/play.h smtpd/play.c
 smtpd_session_fuzz_LDADD = $(smtpd_smtpd_test_LDADD)
 smtpd_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -1,8 +1,12 @@
 # tests
 include tests/powercut/local.mk
-EXTRA_DIST += tests/conf/honoured_test.py tests/conf/postconf_test.py tests/conf/sets.expected
 include tests/spool/local.mk
-EXTRA_DIST += tests/dict/interop_test.py tests/dict/postalias_test.py tests/dict/postmap_test.py \
-	tests/dict/rules_test.py tests/dict/users_test.py
-EXTRA_DIST += tests/harness.py tests/jail/jail_test.py tests/master/foreground_test.py \
-	tests/master/reload_test.py tests/master/start_stop_test.py tests/master/supervise_test.py
+EXTRA_DIST += tests/bench/run tests/check-layers tests/conf/sets.expected tests/cppcheck.suppressions \
+	tests/lint
+
+# The tests in Python, and the notes on changes, go into the tarball without being listed.
+dist-hook:
+	cd "$(srcdir)" && find tests changes \( -name '*.py' -o -name '*.md' \) -print | \
+		while read -r file; do \
+			$(MKDIR_P) "$(abs_builddir)/$(distdir)/$${file%/*}" && \
+			cp -p "$$file" "$(abs_builddir)/$(distdir)/$$file" || exit 1; done

@@ -26,7 +26,7 @@ lib_conf_table_test_LDADD = $(CONF_TEST_LIBS)
 lib_conf_table_test_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_DIRECTORY='"$(abs_top_srcdir)"'
 
 if FUZZ
-noinst_PROGRAMS += lib/conf/expand_fuzz lib/conf/files_fuzz
+EXTRA_PROGRAMS += lib/conf/expand_fuzz lib/conf/files_fuzz
 lib_conf_expand_fuzz_SOURCES = lib/conf/expand_fuzz.c
 lib_conf_expand_fuzz_LDADD = lib/conf/libconf.a lib/base/libbase.a
 lib_conf_expand_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

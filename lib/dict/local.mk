@@ -15,7 +15,7 @@ lib_dict_dict_test_SOURCES = lib/dict/build_test.c lib/dict/maps_test.c lib/dict
 	lib/dict/source_test.c lib/dict/types_test.c
 lib_dict_dict_test_LDADD = $(DICT_TEST_LIBS)
 if FUZZ
-noinst_PROGRAMS += lib/dict/rules_fuzz lib/dict/aliases_fuzz lib/dict/cdb_fuzz
+EXTRA_PROGRAMS += lib/dict/rules_fuzz lib/dict/aliases_fuzz lib/dict/cdb_fuzz
 lib_dict_rules_fuzz_SOURCES = lib/dict/rules_fuzz.c
 lib_dict_rules_fuzz_LDADD = $(DICT_TEST_LIBS)
 lib_dict_rules_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -8,7 +8,7 @@ TESTS += lib/dns/dns_test
 lib_dns_dns_test_SOURCES = lib/dns/packet_test.c lib/dns/hosts_test.c
 lib_dns_dns_test_LDADD = lib/dns/libdns.a $(TEST_LIBS) lib/base/libbase.a -lresolv
 if FUZZ
-noinst_PROGRAMS += lib/dns/packet_fuzz
+EXTRA_PROGRAMS += lib/dns/packet_fuzz
 lib_dns_packet_fuzz_SOURCES = lib/dns/packet_fuzz.c
 lib_dns_packet_fuzz_LDADD = lib/dns/libdns.a lib/base/libbase.a -lresolv
 lib_dns_packet_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

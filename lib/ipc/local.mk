@@ -15,7 +15,7 @@ noinst_PROGRAMS += lib/ipc/ipc_bench
 lib_ipc_ipc_bench_SOURCES = lib/ipc/ipc_bench.c
 lib_ipc_ipc_bench_LDADD = $(IPC_TEST_LIBS)
 if FUZZ
-noinst_PROGRAMS += lib/ipc/messages_fuzz lib/ipc/link_fuzz
+EXTRA_PROGRAMS += lib/ipc/messages_fuzz lib/ipc/link_fuzz
 lib_ipc_link_fuzz_SOURCES = lib/ipc/link_fuzz.c
 lib_ipc_link_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_ipc_link_fuzz_LDADD = $(IPC_TEST_LIBS)

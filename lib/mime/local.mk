@@ -6,7 +6,7 @@ TESTS += lib/mime/fields_test
 lib_mime_fields_test_SOURCES = lib/mime/fields_test.c
 lib_mime_fields_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
 if FUZZ
-noinst_PROGRAMS += lib/mime/fields_fuzz
+EXTRA_PROGRAMS += lib/mime/fields_fuzz
 lib_mime_fields_fuzz_SOURCES = lib/mime/fields_fuzz.c
 lib_mime_fields_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_fields_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -18,7 +18,7 @@ TESTS += lib/mime/address_test
 lib_mime_address_test_SOURCES = lib/mime/address_test.c
 lib_mime_address_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
 if FUZZ
-noinst_PROGRAMS += lib/mime/address_fuzz
+EXTRA_PROGRAMS += lib/mime/address_fuzz
 lib_mime_address_fuzz_SOURCES = lib/mime/address_fuzz.c
 lib_mime_address_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_address_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -30,7 +30,7 @@ TESTS += lib/mime/addrlist_test
 lib_mime_addrlist_test_SOURCES = lib/mime/addrlist_test.c
 lib_mime_addrlist_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
 if FUZZ
-noinst_PROGRAMS += lib/mime/addrlist_fuzz
+EXTRA_PROGRAMS += lib/mime/addrlist_fuzz
 lib_mime_addrlist_fuzz_SOURCES = lib/mime/addrlist_fuzz.c
 lib_mime_addrlist_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_addrlist_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -12,7 +12,7 @@ lib_net_net_test_LDADD = $(NET_TEST_LIBS)
 lib_net_tls_test_SOURCES = lib/net/tls_test.c
 lib_net_tls_test_LDADD = $(NET_TEST_LIBS)
 if FUZZ
-noinst_PROGRAMS += lib/net/net_fuzz
+EXTRA_PROGRAMS += lib/net/net_fuzz
 lib_net_net_fuzz_SOURCES = lib/net/net_fuzz.c
 lib_net_net_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_net_net_fuzz_LDADD = $(NET_TEST_LIBS)

@@ -9,7 +9,7 @@ lib_route_route_test_SOURCES = lib/route/route_test.c
 lib_route_route_test_LDADD = $(TEST_LIBS) $(ROUTE_LIBS) $(SERVICE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 if FUZZ
-noinst_PROGRAMS += lib/route/route_fuzz
+EXTRA_PROGRAMS += lib/route/route_fuzz
 lib_route_route_fuzz_SOURCES = lib/route/route_fuzz.c
 lib_route_route_fuzz_LDFLAGS = -fsanitize=fuzzer
 lib_route_route_fuzz_LDADD = $(ROUTE_LIBS) $(SERVICE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)

@@ -24,7 +24,7 @@ TESTS += lib/spool/listing_test
 lib_spool_listing_test_SOURCES = lib/spool/listing_test.c
 lib_spool_listing_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
 if FUZZ
-noinst_PROGRAMS += lib/spool/listing_fuzz
+EXTRA_PROGRAMS += lib/spool/listing_fuzz
 lib_spool_listing_fuzz_SOURCES = lib/spool/listing_fuzz.c
 lib_spool_listing_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_spool_listing_fuzz_LDADD = $(SPOOL_LIBS)
@@ -33,7 +33,7 @@ noinst_PROGRAMS += lib/spool/spool_bench
 lib_spool_spool_bench_SOURCES = lib/spool/spool_bench.c
 lib_spool_spool_bench_LDADD = $(SPOOL_LIBS)
 if FUZZ
-noinst_PROGRAMS += lib/spool/format_fuzz
+EXTRA_PROGRAMS += lib/spool/format_fuzz
 lib_spool_format_fuzz_SOURCES = lib/spool/format_fuzz.c
 lib_spool_format_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_spool_format_fuzz_LDADD = $(SPOOL_LIBS)

@@ -10,4 +10,3 @@ tests_powercut_disk_SOURCES = tests/powercut/disk.c
 tests_powercut_disk_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE3_CFLAGS)
 tests_powercut_disk_LDADD = lib/base/libbase.a $(FUSE3_LIBS)
 endif
-EXTRA_DIST += tests/powercut/powercut_test.py

@@ -2,4 +2,3 @@
 check_PROGRAMS += tests/spool/dump
 tests_spool_dump_SOURCES = tests/spool/dump.c
 tests_spool_dump_LDADD = $(SPOOL_LIBS)
-EXTRA_DIST += tests/spool/reader.py tests/spool/reader_test.py
