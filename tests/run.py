@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Runs the tests: unit tests of the build, then the black-box tests of tests/*/*.py.
+"""Runs the tests: unit tests of the build, the black-box tests of tests/*/*.py, and the fuzz
+targets, each for a while.
 
 usage: run.py BUILD [--quick | --long] [NAME ...]
 
-BUILD holds dev/ and (not with --quick) asan/. A NAME selects the tests whose names contain it.
+BUILD holds dev/ and (not with --quick) asan/ and fuzz/. A NAME selects the tests whose names contain it.
 Each test prints what failed and, last, "N passed, N failed"; so does this. Tests see
 TOP_BUILDDIR, TOP_SRCDIR, POSTERN_SHARED, TEST_MODE (quick, default, long)."""
 import concurrent.futures
@@ -20,15 +21,15 @@ BUDGET = {'quick': 60, 'default': 420, 'long': 7200}  # seconds for one test
 SLOW = ('powercut', 'kill', 'import')
 
 
-def unit_tests(build):
-    """The programs of `make check`, built."""
+def programs(build, goal, listing):
+    """The programs that `make listing` names, built by `make goal`."""
     log = os.path.join(build, 'check.log')
     with open(log, 'w') as f:
-        p = subprocess.run(['make', '-s', f'-j{os.cpu_count()}', 'check', 'TESTS='], cwd=build,
+        p = subprocess.run(['make', '-s', f'-j{os.cpu_count()}', *goal], cwd=build,
                            stdout=f, stderr=subprocess.STDOUT)
     if p.returncode:
-        sys.exit(f'run.py: the unit tests do not build: see {log}\n' + open(log).read()[-3000:])
-    names = subprocess.run(['make', '-s', 'list-tests'], cwd=build, capture_output=True, text=True,
+        sys.exit(f'run.py: the tests do not build: see {log}\n' + open(log).read()[-3000:])
+    names = subprocess.run(['make', '-s', listing], cwd=build, capture_output=True, text=True,
                            check=True).stdout.split()
     return [os.path.join(build, n) for n in names]
 
@@ -72,12 +73,17 @@ def main():
     for flavour in ['dev'] if mode == 'quick' else ['dev', 'asan']:
         where = os.path.join(build, flavour)
         jobs += [(f'{flavour}:{os.path.relpath(t, where)}', [t], where, mode)
-                 for t in unit_tests(where)]
+                 for t in programs(where, ['check', 'TESTS='], 'list-tests')]
     for t in black_box_tests():
         name = os.path.relpath(t, os.path.join(TOP, 'tests'))
         if mode == 'quick' and any(s in name for s in SLOW):
             continue
         jobs.append((name, ['/usr/bin/python3', t], os.path.join(build, 'dev'), mode))
+    if mode != 'quick':
+        where = os.path.join(build, 'fuzz')
+        jobs += [(f'fuzz:{os.path.relpath(t, where)}',
+                  ['/usr/bin/python3', os.path.join(TOP, 'tests', 'fuzz.py'), t], where, mode)
+                 for t in programs(where, ['fuzz'], 'list-fuzz')]
     if wanted:
         jobs = [j for j in jobs if any(w in j[0] for w in wanted)]
         if not jobs:

@@ -13,11 +13,11 @@ ignore(enum log_level level UNUSED, struct str line UNUSED, void *arg UNUSED)
 {
 }
 
-/* One file for the process; removed with it is of no importance in a fuzzer's tmpfs. */
+/* One file for the process, in the folder that the fuzzer works in. */
 static const char *
 file_with(struct str text)
 {
-	static char path[] = "/tmp/rules-fuzz-XXXXXX";
+	static char path[] = "rules-fuzz-XXXXXX";
 	static int fd = -1;
 
 	if (fd < 0)
@@ -29,8 +29,19 @@ file_with(struct str text)
 }
 
 /* Patterns that are expensive rather than wrong are the administrator's own affair, and
- * would only slow the search down. */
-enum { FILE_MOST = 400, KEY_MOST = 100 };
+ * would only slow the search down: regcomp() of glibc doubles its memory for each of the
+ * operators in "a++++". */
+enum { FILE_MOST = 400, KEY_MOST = 100, REPEATS_MOST = 8 };
+
+static bool
+is_expensive(struct str text)
+{
+	size_t repeats = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		repeats += strchr("*+?{", text.data[i]) != NULL;
+	return repeats > REPEATS_MOST;
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	end = str_chr(text, '\0');
 	key = end < 0 ? STR("192.0.2.1") : str_from(text, (size_t)end + 1);
 	text = str_sub(text, 0, end < 0 ? text.len : (size_t)end);
-	if (text.len > FILE_MOST || key.len > KEY_MOST)
+	if (text.len > FILE_MOST || key.len > KEY_MOST || is_expensive(text))
 		return 0;
 	a = arena_new();
 	d = dict_open(
