@@ -24,6 +24,14 @@ options_of(const struct conf *c)
 }
 
 static void
+indexed(void *arg)
+{
+	(void)arg;
+	log_info("log opened: %zu messages", spool_count(the_spool));
+	watch_indexed();
+}
+
+static void
 start(void)
 {
 	struct spool_options o = options_of(service_conf());
@@ -33,7 +41,7 @@ start(void)
 	if (!the_spool)
 		log_fatal("%s", why.text);
 	spool_on_moved(the_spool, watch_moved, NULL);
-	log_info("log opened: %zu messages", spool_count(the_spool));
+	spool_on_indexed(the_spool, indexed, NULL);
 }
 
 /* All but the size of segments, which new ones get at the next start. */
@@ -71,7 +79,7 @@ requests_in_hand(int change)
 }
 
 /* An answer that says no. An empty one would read as zeroes, which mean yes. */
-static void
+void
 refuse(struct ipc_request *rq, int error)
 {
 	if (rq->type == spool_put_TYPE)

@@ -11,6 +11,7 @@ enum {
 };
 
 static struct ipc_link *watcher;
+static struct co_queue for_the_index;
 
 /* Places as messages carry them. */
 static struct spool_at *
@@ -130,22 +131,46 @@ announce_all(struct ipc_request *rq, const struct mids *m)
 }
 
 void
+watch_indexed(void)
+{
+	co_wake_all(&for_the_index);
+}
+
+/* False: nobody watches any more. */
+SWITCHES static bool
+wait_for_index(struct ipc_request *rq)
+{
+	while (the_spool && rq->link && !spool_is_indexed(the_spool))
+		if (co_wait(&for_the_index, DEADLINE_NEVER) < 0)
+			return false;
+	return the_spool && rq->link && watcher == rq->link;
+}
+
+void
 run_watch(struct ipc_request *rq)
 {
-	struct spool_watch_reply say = { 0 };
+	struct spool_watch_reply say;
 	struct mids m = { 0 };
+	bool told_all = false;
 
 	co_name("watch");
 	if (!asked_by(rq, "qmgr"))
 		return;
 	watcher = rq->link;
-	spool_each(the_spool, add_mid, &m);
-	if (m.all.n)
-		qsort(m.all.items, m.all.n, sizeof(*m.all.items), mid_cmp);
-	if (announce_all(rq, &m))
-		say.messages = m.all.n;
+	if (wait_for_index(rq)) {
+		spool_each(the_spool, add_mid, &m);
+		if (m.all.n)
+			qsort(m.all.items, m.all.n, sizeof(*m.all.items), mid_cmp);
+		told_all = announce_all(rq, &m);
+	}
+	say.messages = m.all.n;
 	vec_free(&m.all);
-	spool_watch_answer(rq, &say);
+	/* The answer means that there is nothing else: qmgr forgets what was not named.
+	 */
+	if (told_all)
+		spool_watch_answer(rq, &say);
+	else
+		refuse(rq, EAGAIN);
 }
 
 /* ---- what became of messages ---- */

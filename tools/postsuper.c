@@ -360,6 +360,7 @@ open_log(void)
 	spool = spool_open(&o, &why);
 	if (!spool)
 		log_fatal("cannot open the log: %s", why.text);
+	spool_index(spool);
 	return spool;
 }
 

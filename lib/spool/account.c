@@ -226,7 +226,7 @@ segment_is_dead(const struct segment *g)
 void
 segment_check(struct spool *s, struct segment *g)
 {
-	if (!s->read_only && segment_is_dead(g) &&
+	if (!s->read_only && !s->recovery && segment_is_dead(g) &&
 		(g->state == SEGMENT_SEALED || g->state == SEGMENT_RETIRED))
 		segment_free(s, g);
 }

@@ -133,14 +133,50 @@ remove_orphan(struct spool *s, const char *name)
 			name);
 }
 
-void
-body_remove_orphans(struct spool *s)
+/* The next body file in the directory; false after the last one. */
+static bool
+next_body(DIR *d, const char **name, uint64_t *number)
+{
+	struct dirent *item;
+
+	while ((item = readdir(d)))
+		if (body_of_name(item->d_name, number)) {
+			*name = item->d_name;
+			return true;
+		}
+	return false;
+}
+
+static DIR *
+open_bodies(const struct spool *s)
 {
 	int fd = openat(s->bodies, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	return fd < 0 ? NULL : fdopendir(fd);
+}
+
+uint64_t
+body_last(const struct spool *s)
+{
+	DIR *d = open_bodies(s);
+	uint64_t number, last = 0;
+	const char *name;
+
+	while (d && next_body(d, &name, &number))
+		last = MAX(last, number);
+	if (d)
+		closedir(d);
+	return last;
+}
+
+/* last: those above it are of new mail. */
+void
+body_remove_orphans(struct spool *s, uint64_t last)
+{
+	DIR *d = open_bodies(s);
 	VEC(uint64_t) used = { 0 };
-	struct dirent *item;
 	uint64_t number;
+	const char *name;
 
 	if (!d)
 		return;
@@ -152,14 +188,10 @@ body_remove_orphans(struct spool *s)
 	}
 	if (used.n)
 		qsort(used.items, used.n, sizeof(*used.items), number_cmp);
-	while ((item = readdir(d))) {
-		if (!body_of_name(item->d_name, &number))
-			continue;
-		if (!used.n ||
-			!bsearch(&number, used.items, used.n, sizeof(number), number_cmp))
-			remove_orphan(s, item->d_name);
-		s->body = MAX(s->body, number);
-	}
+	while (next_body(d, &name, &number))
+		if (number <= last && (!used.n || !bsearch(&number, used.items, used.n,
+							  sizeof(number), number_cmp)))
+			remove_orphan(s, name);
 	closedir(d);
 	vec_free(&used);
 }

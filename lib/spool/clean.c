@@ -428,6 +428,8 @@ disk_is_pressed(const struct spool *s)
 {
 	octets_t limit = disk_limit(s);
 
+	if (s->recovery)
+		return false; /* nobody knows */
 	return s->disk > limit ||
 	       (s->n_spares < SPARES && s->disk + s->o.segment_size > limit) ||
 	       (s->starved && s->n_spares < SPARES);
@@ -454,7 +456,7 @@ bool
 clean_is_hopeless(const struct spool *s)
 {
 	return (s->cleaning ? s->cleaning->blocked : s->nothing_to_clean) && s->starved &&
-	       !s->cleaning_busy && s->n_making == 0 && !is_freeing(s);
+	       !s->cleaning_busy && !s->recovery && s->n_making == 0 && !is_freeing(s);
 }
 
 void
@@ -463,7 +465,7 @@ clean_plan(struct spool *s)
 	struct segment *g;
 
 	s->nothing_to_clean = false;
-	if (s->cleaning_busy || s->closing)
+	if (s->cleaning_busy || s->closing || s->recovery)
 		return;
 	if (s->cleaning) {
 		clean_more(s);

@@ -124,8 +124,8 @@ tell(struct recovery *r, const struct bad_range *b)
 }
 
 /* The newest manifest knows where sealed segments end. */
-static void
-find_missing_ends(struct recovery *r)
+void
+damage_find_missing_ends(struct recovery *r)
 {
 	for (size_t i = 0; i < r->manifest.n; i++) {
 		const struct manifest_item *m = &r->manifest.items[i];
@@ -133,30 +133,43 @@ find_missing_ends(struct recovery *r)
 					    ? r->s->segments.items[m->id.slot]
 					    : NULL;
 
-		if (!g || g->id.generation != m->id.generation ||
+		if (!g || !g->surveyed || g->end_is_missing ||
+			g->id.generation != m->id.generation ||
 			m->state != SEGMENT_SEALED || g->state != SEGMENT_SEALED ||
 			m->end <= g->end || m->end > g->id.size)
 			continue;
+		g->end_is_missing = true;
 		*vec_push(&r->bad) = (struct bad_range){ g, round_up(g->end, SPOOL_PACK),
 			m->end, false, true };
 	}
 }
 
 void
-damage_judge(struct recovery *r)
+damage_cover_torn(struct recovery *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->bad.n; i++) {
+		const struct bad_range *b = &r->bad.items[i];
+
+		if (is_flushed(r, b->g, b->from))
+			r->bad.items[kept++] = *b;
+		else if (!b->missing_end)
+			cover_range(r, b);
+	}
+	r->bad.n = kept;
+}
+
+void
+damage_tell(struct recovery *r)
 {
 	struct spool *s = r->s;
 
-	find_missing_ends(r);
 	for (size_t i = 0; i < r->bad.n; i++) {
 		const struct bad_range *b = &r->bad.items[i];
-		if (b->from >= b->to)
+
+		if (b->from >= b->to || !is_flushed(r, b->g, b->from))
 			continue;
-		if (!is_flushed(r, b->g, b->from)) {
-			if (r->writes && !b->missing_end)
-				cover_range(r, b);
-			continue;
-		}
 		s->damaged = true;
 		tell(r, b);
 		damage_keep(s, b->g, b->from, b->to);

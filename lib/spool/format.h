@@ -148,6 +148,9 @@ struct segment_walk {
 	/* Bytes from..to are no batch, and genuine batches follow behind them; or,
 	 * in_batch, they are inside of one. */
 	void (*bad)(void *arg, uint32_t from, uint32_t to, bool in_batch);
+	/* NULL, or called before bytes of the image are looked at, to read them into it:
+	 * contents of messages are not. */
+	void (*need)(void *arg, uint32_t from, uint32_t to);
 	void *arg;
 	/* Filled in: */
 	uint32_t end;             /* behind the last genuine batch */

@@ -54,6 +54,13 @@ rig_new(struct rig *r)
 void
 rig_open(struct rig *r)
 {
+	rig_open_early(r);
+	spool_index(r->spool);
+}
+
+void
+rig_open_early(struct rig *r)
+{
 	struct why why;
 
 	r->spool = spool_open(&r->o, &why);
@@ -123,7 +130,7 @@ is_settled(void *arg)
 {
 	struct spool *s = arg;
 
-	return worker_is_idle(s->flusher) && worker_is_idle(s->keeper) &&
+	return !s->recovery && worker_is_idle(s->flusher) && worker_is_idle(s->keeper) &&
 	       !s->turn.queued && !s->state_timer.place && flush_idle(s) &&
 	       s->pending.n == 0;
 }

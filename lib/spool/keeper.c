@@ -103,7 +103,10 @@ make_done(struct job *j)
 		s->starved = true;
 		timer_set(&s->retry_timer, deadline_in(1000), try_again, s);
 	} else {
-		segment_add(s, k->fd, &k->id)->state = SEGMENT_SPARE;
+		struct segment *g = segment_add(s, k->fd, &k->id);
+
+		g->state = SEGMENT_SPARE;
+		g->is_new = true;
 		s->n_spares++;
 		s->counts.made++;
 		s->starved = false;
@@ -299,11 +302,12 @@ void
 keeper_plan(struct spool *s)
 {
 	octets_t after = s->disk + s->o.segment_size;
-	bool may_grow = after <= disk_limit(s) || s->nothing_to_clean;
+	/* Before all is known nothing can be cleaned, and new mail needs room. */
+	bool may_grow = after <= disk_limit(s) || s->nothing_to_clean || s->recovery;
 
 	bodies_plan(s);
 	if (s->n_spares < SPARES && s->n_making == 0 && may_grow && !s->retry_timer.place)
 		make_spare(s);
-	if (s->n_spares > SPARES && s->disk > disk_limit(s))
+	if (s->n_spares > SPARES && s->disk > disk_limit(s) && !s->recovery)
 		discard(s, any_spare(s));
 }

@@ -191,7 +191,17 @@ restart(struct model *m)
 		rig_state(&m->r, 0, SPOOL_WAKE, 0);
 		rig_kill(&m->r);
 	}
-	rig_open(&m->r);
+	rig_open_early(&m->r);
+	while (roll(m, 2) && m->mails.n > 0) {
+		put_some(m);
+		change_one(m);
+		finish_some(m, 10);
+		if (roll(m, 3) == 0) {
+			rig_kill(&m->r);
+			rig_open_early(&m->r);
+		}
+	}
+	spool_index(m->r.spool);
 }
 
 static void

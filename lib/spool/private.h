@@ -101,7 +101,8 @@ struct segment {
 	bool dirty;        /* has bytes that no flush covered yet */
 	bool from_reserve; /* new mail may not use it while spares are few */
 	bool stuck;        /* cannot be cleaned: something in it is damaged */
-	unsigned busy;     /* jobs that write or copy it */
+	bool surveyed, end_is_missing, is_new; /* at start: see recover.h */
+	unsigned busy;                         /* jobs that write or copy it */
 	/* What keeps it from being recycled: */
 	uint32_t messages;   /* live ones whose record is here */
 	uint32_t states;     /* records here of live messages */
@@ -172,12 +173,16 @@ struct barrier {
 struct put_batch;
 struct flush_job;
 struct cleaning;
+struct recovery;
 
 struct spool {
 	struct spool_options o;
 	int dir, bodies, corrupt, lock;
 	bool read_only, closing, damaged;
 	struct index index;
+	struct recovery *recovery; /* until all segments that were there are read */
+	void (*indexed)(void *arg);
+	void *indexed_arg;
 	VEC(struct segment *) segments; /* by slot; NULL: no such file */
 	unsigned n_spares, n_making;
 	bool starved;        /* the disk is too full for another segment */
@@ -303,8 +308,18 @@ void clean_abandon(struct spool *s);
 size_t states_merge(const struct spool_state *in, size_t n, uint32_t recipients,
 	struct arena *arena, size_t *kept);
 
-/* recover.c: fills the index and the segments from what the directory holds. */
+/* recover.c: fills the index and the segments from what the directory holds. After
+ * recover() new mail can be taken; the rest goes on at each recovery_more(), which the
+ * keeper's jobs repeat, or at once. Until it ended nothing is freed or moved: what is
+ * known of the segments is not complete. */
 BLOCKS void recover(struct spool *s);
+void recovery_more(struct spool *s);
+BLOCKS void recovery_run(struct spool *s);
+void recovery_abandon(struct spool *s);
+/* May this be a message of which not everything is known yet? */
+bool is_unsettled(const struct spool *s, uint64_t mid);
+/* A state of such a message was written. */
+void recovery_state(struct spool *s, const struct pending *p, struct place at);
 /* damage.c: copies bytes of a segment to corrupt/, once. */
 BLOCKS void damage_keep(
 	struct spool *s, const struct segment *g, uint32_t from, uint32_t to);
@@ -315,7 +330,8 @@ uint64_t body_number(const struct spool_body *b);
 octets_t body_size(const struct spool_body *b);
 uint32_t body_crc(const struct spool_body *b);
 void body_keep(struct spool_body *b); /* it belongs to a message now; frees the handle */
-BLOCKS void body_remove_orphans(struct spool *s);
+BLOCKS uint64_t body_last(const struct spool *s); /* the highest number there is */
+BLOCKS void body_remove_orphans(struct spool *s, uint64_t last);
 
 /* spool.c */
 struct spool *spool_make(const struct spool_options *o, bool read_only, struct why *why);

@@ -1,5 +1,9 @@
 /* recover.c -- a start: which segments there are, which messages live, and what is wrong.
- * It never refuses: whatever is damaged is told, and everything else is served. */
+ * It never refuses: whatever is damaged is told, and everything else is served.
+ *
+ * New mail waits only for the ends of both streams. Whatever is written, everything that
+ * a power cut may have torn must have been found and covered before: later batches say
+ * that what lies before them was flushed. */
 #include "recover.h"
 #include <dirent.h>
 #include <errno.h>
@@ -8,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { AT_ONCE = 20000 }; /* states settled between two looks at new mail */
 
 /* ---- the files ---- */
 struct slot_file {
@@ -134,77 +140,67 @@ read_directory(struct spool *s)
 	vec_free(&files);
 }
 
-/* ---- the states ---- */
-static int
-by_sequence(const void *a, const void *b)
-{
-	const struct found_state *x = a, *y = b;
-
-	return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
-}
-
+/* ---- the ends of the streams ---- */
 static void
-forget_effects(struct entry *e)
+survey_now(struct recovery *r, struct segment *g)
 {
-	e->wake_us = 0;
-	e->flags &= (uint8_t) ~(ENTRY_HOLD | ENTRY_EXPIRE);
-	if (e->flags & ENTRY_HELD_AT_FIRST)
-		e->flags |= ENTRY_HOLD;
+	struct survey *v = survey_new(r, g);
+
+	survey_run(v);
+	survey_merge(v);
 }
 
-static bool
-is_end(const struct recovery *r, const struct found_state *f)
+static struct segment *
+newest(const struct spool *s, uint8_t stream)
 {
-	return f->n == 1 && r->effects.items[f->first].kind == SPOOL_FINISHED;
+	struct segment *best = NULL;
+
+	for (size_t i = 0; i < s->segments.n; i++) {
+		struct segment *g = s->segments.items[i];
+
+		if (g && g->fd >= 0 && g->state == SEGMENT_SEALED &&
+			g->stream == stream &&
+			(!best || g->id.generation > best->id.generation))
+			best = g;
+	}
+	return best;
 }
 
+/* Segments without a first batch: spares, but for damage and power cuts. */
 static void
-apply_state(struct recovery *r, const struct found_state *f)
+survey_the_empty(struct recovery *r)
 {
-	struct spool *s = r->s;
-	struct entry *e = index_get(&s->index, f->mid);
+	for (size_t i = 0; i < r->s->segments.n; i++) {
+		struct segment *g = r->s->segments.items[i];
 
-	if (!e)
-		return; /* of a message that is gone from the disk */
-	if (e->flags & ENTRY_FINISHED) {
-		struct tomb *t = (struct tomb *)e;
-
-		if (is_end(r, f))
-			account_end_moved(s, t, f->where);
-		return;
+		if (!g || g->fd < 0)
+			continue;
+		g->state = SEGMENT_SEALED;
+		if (!survey_peek(g))
+			survey_now(r, g);
 	}
-	if (f->snapshot) {
-		account_states_replaced(s, e, e->n_states, NULL);
-		forget_effects(e);
-	}
-	for (size_t i = 0; i < f->n; i++) {
-		const struct effect *effect = &r->effects.items[f->first + i];
+}
 
-		if (effect->kind == SPOOL_FINISHED) {
-			account_finish(s, e, f->where);
-			return;
+/* All segments of the stream that reach behind its durable point: the newest ones. */
+static void
+survey_the_end(struct recovery *r, uint8_t stream)
+{
+	struct segment *g = newest(r->s, stream);
+
+	while (g) {
+		struct segment *next = NULL;
+
+		if (!g->surveyed)
+			survey_now(r, g);
+		for (size_t i = 0; i < r->s->segments.n; i++) {
+			struct segment *c = r->s->segments.items[i];
+
+			if (c && !c->surveyed && c->state == SEGMENT_SEALED &&
+				c->stream == stream &&
+				c->id.generation >= r->durable[stream].generation)
+				next = c;
 		}
-		entry_apply(e, effect->kind, effect->when_us);
-	}
-	account_state(s, e, f->where);
-}
-
-static void
-apply_states(struct recovery *r)
-{
-	uint64_t last = 0;
-
-	if (r->states.n)
-		qsort(r->states.items, r->states.n, sizeof(*r->states.items),
-			by_sequence);
-	for (size_t i = 0; i < r->states.n; i++) {
-		const struct found_state *f = &r->states.items[i];
-
-		/* One that was written twice, because its first place failed or was
-		 * cleaned, counts once; the end of a message counts in either place. */
-		if (f->sequence != last || is_end(r, f))
-			apply_state(r, f);
-		last = f->sequence;
+		g = next;
 	}
 }
 
@@ -215,16 +211,9 @@ apply_states(struct recovery *r)
 static void
 reopen(struct spool *s, struct stream *t)
 {
-	struct segment *g = NULL;
+	struct segment *g = newest(s, t->id);
 
-	for (size_t i = 0; i < s->segments.n; i++) {
-		struct segment *c = s->segments.items[i];
-
-		if (c && c->state == SEGMENT_SEALED && c->stream == t->id &&
-			(!g || c->id.generation > g->id.generation))
-			g = c;
-	}
-	if (!g || g->end > g->id.size / 8 * 7)
+	if (!g || g->end_is_missing || g->end > g->id.size / 8 * 7)
 		return;
 	if (fdatasync(g->fd) < 0) {
 		segment_retire(s, g, errno);
@@ -258,35 +247,214 @@ next_sequence(const struct recovery *r)
 	return MAX((uint64_t)(r->s->generation + 1) << 32, r->last_sequence + (1 << 20));
 }
 
+/* No segment that the log knows of has a number above. */
+static void
+find_last_generation(struct recovery *r)
+{
+	for (size_t i = 0; i < r->manifest.n; i++)
+		r->s->generation =
+			MAX(r->s->generation, r->manifest.items[i].id.generation);
+}
+
 void
 recover(struct spool *s)
 {
-	struct recovery r = { .s = s, .writes = !s->read_only, .arena = arena_new() };
-	bool read_only = s->read_only;
+	struct recovery *r = mem_alloc(sizeof(*r));
 
+	s->recovery = r;
+	r->s = s;
+	r->last_old = UINT64_MAX;
 	read_directory(s);
-	s->read_only = true; /* nothing is freed while the accounts are incomplete */
-	for (size_t i = 0; i < s->segments.n; i++)
-		if (s->segments.items[i] && s->segments.items[i]->fd >= 0)
-			survey_segment(&r, s->segments.items[i]);
-	torn_messages(&r);
-	apply_states(&r);
-	s->read_only = read_only;
-	damage_missing(&r);
-	damage_judge(&r);
-	s->sequence = next_sequence(&r);
-	s->body = s->sequence;
-	arena_free(r.arena);
-	mem_free(r.image);
-	vec_free(&r.states);
-	vec_free(&r.effects);
-	vec_free(&r.twins);
-	vec_free(&r.bad);
-	vec_free(&r.manifest);
-	if (read_only)
+	survey_the_empty(r);
+	for (uint8_t i = 0; i < STREAMS; i++)
+		survey_the_end(r, i);
+	damage_find_missing_ends(r);
+	torn_messages(r);
+	find_last_generation(r);
+	if (s->read_only)
 		return;
+	damage_cover_torn(r);
+	s->sequence = next_sequence(r);
+	s->body = MAX(s->sequence, body_last(s));
+	r->last_old = s->sequence;
 	for (size_t i = 0; i < STREAMS; i++)
 		reopen(s, &s->streams[i]);
 	sync_sealed(s);
-	body_remove_orphans(s);
+}
+
+/* ---- the rest, behind the first new mail ---- */
+static struct segment *
+next_segment(struct recovery *r)
+{
+	for (; r->next < r->s->segments.n; r->next++) {
+		struct segment *g = r->s->segments.items[r->next];
+
+		if (g && g->fd >= 0 && !g->surveyed && !g->is_new)
+			return g;
+	}
+	return NULL;
+}
+
+static void
+recovery_free(struct spool *s)
+{
+	struct recovery *r = s->recovery;
+
+	s->recovery = NULL;
+	vec_free(&r->states);
+	vec_free(&r->effects);
+	vec_free(&r->twins);
+	vec_free(&r->bad);
+	vec_free(&r->manifest);
+	vec_free(&r->late);
+	image_free(r->image);
+	mem_free(r);
+}
+
+/* From now on everything that is known is true. */
+static void
+recovery_end(struct spool *s)
+{
+	struct recovery *r = s->recovery;
+
+	settle_late(r);
+	damage_missing(r);
+	damage_find_missing_ends(r);
+	damage_tell(r);
+	if (!s->read_only)
+		body_remove_orphans(s, r->last_old);
+	recovery_free(s);
+	for (size_t i = 0; i < s->segments.n; i++)
+		if (s->segments.items[i])
+			segment_check(s, s->segments.items[i]);
+	s->plan_due = true;
+}
+
+void
+recovery_run(struct spool *s)
+{
+	struct recovery *r = s->recovery;
+	struct segment *g;
+
+	while ((g = next_segment(r)))
+		survey_now(r, g);
+	twins_settle(r);
+	settle_sort(r);
+	(void)settle_some(r, SIZE_MAX);
+	recovery_end(s);
+}
+
+static void
+survey_job(struct job *j)
+{
+	survey_run((struct survey *)j);
+}
+
+static void
+surveyed(struct job *j)
+{
+	struct survey *v = (struct survey *)j;
+	struct spool *s = v->r->s;
+
+	v->g->busy--;
+	if (s->closing)
+		survey_free(v);
+	else {
+		survey_merge(v);
+		recovery_more(s);
+	}
+}
+
+static struct recovery *
+recovery_of(struct job *j)
+{
+	return (struct recovery *)((char *)j - offsetof(struct recovery, job));
+}
+
+static void
+sort_job(struct job *j)
+{
+	settle_sort(recovery_of(j));
+}
+
+static void
+give_way(struct job *j)
+{
+	(void)j;
+}
+
+static void
+more_is_due(struct job *j)
+{
+	struct spool *s = recovery_of(j)->s;
+
+	if (!s->closing)
+		recovery_more(s);
+}
+
+static void
+survey_start(struct recovery *r, struct segment *g)
+{
+	struct survey *v = survey_new(r, g);
+
+	v->job = (struct job){ survey_job, surveyed, NULL };
+	g->busy++;
+	worker_submit(r->s->keeper, &v->job);
+}
+
+void
+recovery_more(struct spool *s)
+{
+	struct recovery *r = s->recovery;
+	struct segment *g = next_segment(r);
+
+	if (g) {
+		survey_start(r, g);
+		return;
+	}
+	if (r->sorted && !settle_some(r, AT_ONCE)) {
+		recovery_end(s);
+		spool_turn(s);
+		if (s->indexed)
+			s->indexed(s->indexed_arg);
+		return;
+	}
+	r->job = (struct job){ r->sorted ? give_way : sort_job, more_is_due, NULL };
+	if (!r->sorted)
+		twins_settle(r);
+	r->sorted = true;
+	worker_submit(s->keeper, &r->job);
+}
+
+void
+recovery_abandon(struct spool *s)
+{
+	if (s->recovery)
+		recovery_free(s);
+}
+
+/* ---- states of old mail meanwhile ---- */
+bool
+is_unsettled(const struct spool *s, uint64_t mid)
+{
+	return s->recovery && mid <= s->recovery->last_old;
+}
+
+void
+recovery_state(struct spool *s, const struct pending *p, struct place at)
+{
+	struct recovery *r = s->recovery;
+
+	/* Its first place could not be flushed? */
+	for (size_t i = r->late.n; p->where.length && i-- > 0;)
+		if (r->late.items[i].sequence == p->sequence) {
+			r->late.items[i].where = at;
+			return;
+		}
+	*vec_push(&r->late) = (struct found_state){ .mid = p->mid,
+		.sequence = p->sequence,
+		.where = at,
+		.first = r->effects.n,
+		.n = 1 };
+	*vec_push(&r->effects) = (struct effect){ p->when_us, p->kind };
 }

@@ -1,4 +1,9 @@
-/* recover.h -- what a start finds before it is sorted out. */
+/* recover.h -- what a start finds before it is sorted out.
+ *
+ * First what new mail needs: the newest segments of both streams, where the power may
+ * have torn something, and those that look empty. The others are read behind the first
+ * new mail, one at a time in the keeper's thread. Old mail counts when all of them are
+ * read: the record of its end may be in any. */
 #ifndef SPOOL_RECOVER_H
 #define SPOOL_RECOVER_H
 
@@ -27,11 +32,27 @@ struct twin {
 	uint64_t mid;
 	struct place where;
 };
+
+/* What is in one segment; made in any thread, merged in the loop's. */
+struct survey {
+	struct job job;
+	struct recovery *r;
+	struct segment *g;
+	VEC(struct entry *) messages;
+	VEC(struct found_state) states;
+	VEC(struct effect) effects;
+	VEC(struct bad_range) bad;
+	VEC(struct manifest_item) manifest; /* the newest one in it */
+	uint64_t manifest_sequence;
+	struct segment_walk walk;
+	struct arena *arena; /* for decoding */
+	int error;           /* of reading some of it */
+};
+struct image;
 struct recovery {
 	struct spool *s;
-	bool writes;       /* not when it only looks */
-	struct segment *g; /* being walked */
-	char *image;
+	struct image *image; /* of the segment being surveyed */
+	uint64_t last_old;   /* mids up to this one are from before the start */
 	VEC(struct found_state) states;
 	VEC(struct effect) effects;
 	VEC(struct twin) twins;
@@ -39,18 +60,37 @@ struct recovery {
 	VEC(struct manifest_item) manifest; /* the newest one */
 	uint64_t manifest_sequence, last_sequence;
 	struct log_point durable[STREAMS];
-	struct arena *arena; /* for decoding; reset for each record */
-	octets_t image_room;
+	VEC(struct found_state) late; /* states of old mail, written since the start */
+	uint32_t next;                /* slot to be looked at */
+	bool sorted;
+	size_t applied;
+	uint64_t applied_sequence;
+	struct job job; /* sorting, or giving way */
 };
+
 /* survey.c: reads a segment. */
-BLOCKS void survey_segment(struct recovery *r, struct segment *g);
-/* torn.c: messages that were being written when the power went. */
+struct survey *survey_new(struct recovery *r, struct segment *g);
+BLOCKS void survey_run(struct survey *v);
+void survey_merge(struct survey *v); /* frees it */
+/* Which stream the segment belongs to, by its first batch; false: none is there. */
+BLOCKS bool survey_peek(struct segment *g);
+void survey_free(struct survey *v);
+void image_free(struct image *image);
+/* settle.c: what became of the messages that were found. */
+void settle_sort(struct recovery *r);
+/* True when there is more to do. */
+bool settle_some(struct recovery *r, size_t most);
+void settle_late(struct recovery *r);
+/* torn.c: messages that were being written when the power went; and second records. */
 BLOCKS void torn_messages(struct recovery *r);
+void twins_settle(struct recovery *r);
 /* damage.c: torn remains are covered, damage is kept and told. */
 bool is_flushed(const struct recovery *r, const struct segment *g, uint32_t offset);
 BLOCKS void damage_cover_record(
 	const struct segment *g, uint32_t offset, uint32_t length);
-BLOCKS void damage_judge(struct recovery *r);
+void damage_find_missing_ends(struct recovery *r);
+BLOCKS void damage_cover_torn(struct recovery *r);
+BLOCKS void damage_tell(struct recovery *r);
 void damage_missing(struct recovery *r);
 
 #endif

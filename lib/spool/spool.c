@@ -124,6 +124,7 @@ spool_unmake(struct spool *s)
 		if (s->segments.items[i])
 			segment_forget(s, s->segments.items[i]);
 	vec_free(&s->segments);
+	recovery_abandon(s);
 	index_free(&s->index);
 	vec_free(&s->pending);
 	vec_free(&s->updates);
@@ -152,12 +153,30 @@ spool_open(const struct spool_options *o, struct why *why)
 		return NULL;
 	s->flusher = worker_start();
 	s->keeper = worker_start();
-	for (size_t i = 0; i < s->segments.n; i++)
-		if (s->segments.items[i])
-			segment_check(s, s->segments.items[i]);
+	recovery_more(s);
 	s->plan_due = true;
 	spool_turn(s);
 	return s;
+}
+
+void
+spool_index(struct spool *s)
+{
+	while (s->recovery)
+		(void)worker_collect(s->keeper, true);
+}
+
+bool
+spool_is_indexed(const struct spool *s)
+{
+	return !s->recovery;
+}
+
+void
+spool_on_indexed(struct spool *s, void (*fn)(void *arg), void *arg)
+{
+	s->indexed = fn;
+	s->indexed_arg = arg;
 }
 
 /* ---- closing ---- */
@@ -192,6 +211,13 @@ spool_count(const struct spool *s)
 	return s->index.live;
 }
 
+static bool
+is_served(const struct spool *s, const struct entry *e)
+{
+	return e && !(e->flags & (ENTRY_FINISHED | ENTRY_ENDING)) &&
+	       !is_unsettled(s, e->mid);
+}
+
 bool
 spool_each(struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), void *arg)
 {
@@ -201,7 +227,7 @@ spool_each(struct spool *s, bool (*fn)(const struct spool_entry *e, void *arg), 
 		const struct entry *e = s->index.table[i];
 		struct spool_entry out;
 
-		if (!e || (e->flags & (ENTRY_FINISHED | ENTRY_ENDING)))
+		if (!is_served(s, e))
 			continue;
 		entry_export(s, e, &out, &states);
 		if (!fn(&out, arg))
@@ -215,7 +241,7 @@ spool_find(struct spool *s, uint64_t mid, struct spool_entry *out)
 {
 	const struct entry *e = index_get(&s->index, mid);
 
-	if (!e || (e->flags & (ENTRY_FINISHED | ENTRY_ENDING)))
+	if (!is_served(s, e))
 		return false;
 	entry_export(s, e, out, &s->exported);
 	return true;
@@ -253,6 +279,7 @@ spool_scan(const char *directory, bool (*fn)(const struct spool_entry *e, void *
 
 	if (!s)
 		return -1;
+	recovery_run(s);
 	(void)spool_each(s, fn, arg);
 	spool_unmake(s);
 	return 0;

@@ -25,9 +25,16 @@ struct spool_options {
 	int (*sync)(int fd); /* tests: instead of fdatasync() */
 };
 struct spool;
-/* Locks, recovers (scans headers; damage is copied to corrupt/ and logged, and never
- * refuses the start). NULL and *why for a missing directory, NFS, or a second writer. */
+/* Locks and recovers: what new mail needs at once, the rest in a thread behind it. Until
+ * that has ended old messages are neither found nor counted; states of them are taken.
+ * Damage is copied to corrupt/ and logged, and never refuses the start. NULL and *why for
+ * a missing directory, NFS, or a second writer. */
 BLOCKS struct spool *spool_open(const struct spool_options *o, struct why *why);
+bool spool_is_indexed(const struct spool *s);
+/* Told once, in the loop, when all messages are there. */
+void spool_on_indexed(struct spool *s, void (*fn)(void *arg), void *arg);
+/* Waits for that. */
+BLOCKS void spool_index(struct spool *s);
 BLOCKS void spool_close(struct spool *s); /* flushes everything */
 
 /* One live message as the writer knows it. */

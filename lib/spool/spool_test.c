@@ -44,4 +44,83 @@ TEST(states_survive_the_death_of_the_process)
 	CHECK_STR(rig_logged(), "");
 }
 
+/* ---- a start with much old mail ---- */
+static void
+count_put(void *arg, int error, const struct spool_entry *e)
+{
+	unsigned *n = arg;
+
+	CHECK_INT(error, 0);
+	CHECK(e && e->n_states == 0);
+	++*n;
+}
+
+static void
+update_ok(void *arg, int error)
+{
+	CHECK_INT(error, 0);
+	++*(unsigned *)arg;
+}
+
+static bool
+both_done(void *arg)
+{
+	return *(unsigned *)arg == 2;
+}
+
+/* Thirty messages in several segments; closed. */
+static void
+thirty(struct rig *r, uint64_t mids[30])
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+
+	rig_new(r);
+	for (uint64_t i = 0; i < 30; i++)
+		CHECK_INT(
+			rig_put(r, "OLD", "OLD", fill_str(arena, 30000, i), &mids[i]), 0);
+	rig_settle(r);
+	rig_close(r);
+}
+
+TEST(new_mail_and_states_do_not_wait_for_old_mail)
+{
+	struct rig r;
+	uint64_t mids[30];
+	struct spool_entry e;
+	struct spool_put_request put = {
+		.queue_id = STR("NEW"), .recipients = 1, .envelope = STR("NEW")
+	};
+
+	thirty(&r, mids);
+	for (int killed = 0; killed < 2; killed++) {
+		struct spool_state states[2] = {
+			{ .mid = mids[killed], .kind = SPOOL_FINISHED },
+			{ .mid = mids[5],
+				.kind = SPOOL_DEFERRED,
+				.when_us = 70 + killed },
+		};
+		unsigned done = 0;
+
+		rig_open_early(&r);
+		CHECK(!spool_is_indexed(r.spool));
+		CHECK(!spool_find(r.spool, mids[5], &e));
+		spool_put(r.spool, &put, NULL, count_put, &done);
+		spool_update(r.spool, states, 2, update_ok, &done);
+		rig_run(both_done, &done);
+		if (killed) {
+			rig_kill(&r);
+			rig_open_early(&r);
+		}
+		spool_index(r.spool);
+		CHECK_INT((long long)spool_count(r.spool), 30);
+		CHECK(!spool_find(r.spool, mids[killed], &e));
+		CHECK(spool_find(r.spool, mids[5], &e));
+		CHECK_INT((long long)e.wake_us, 70 + killed);
+		CHECK_INT((long long)e.n_states, 1 + killed);
+		rig_settle(&r);
+		rig_close(&r);
+	}
+	CHECK_STR(rig_logged(), "");
+}
+
 TEST_MAIN()

@@ -15,6 +15,7 @@ enum { RIG_SEGMENT = 256 << 10 };
 /* A fresh queue directory; opens the spool in it. */
 void rig_new(struct rig *r);
 void rig_open(struct rig *r);
+void rig_open_early(struct rig *r); /* old mail is not indexed yet */
 void rig_close(struct rig *r);
 /* As a process that dies: nothing is flushed, nothing more is written. */
 void rig_kill(struct rig *r);

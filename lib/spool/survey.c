@@ -1,21 +1,59 @@
-/* survey.c -- what one segment holds, for the recovery. */
+/* survey.c -- what one segment holds, for the recovery: heads of messages and states;
+ * contents are not read. */
 #include "recover.h"
 #include <errno.h>
 
+enum { PIECE = 64 << 10 };
+
+/* The image of a segment, read piece by piece; one is made for all. */
+struct image {
+	struct survey *v;
+	char *bytes;
+	octets_t room;
+	bool there[SEGMENT_MOST / PIECE];
+};
+
+void
+image_free(struct image *image)
+{
+	if (image)
+		mem_free(image->bytes);
+	mem_free(image);
+}
+
+struct survey *
+survey_new(struct recovery *r, struct segment *g)
+{
+	struct survey *v = mem_alloc(sizeof(*v));
+
+	v->r = r;
+	v->g = g;
+	return v;
+}
+
+void
+survey_free(struct survey *v)
+{
+	for (size_t i = 0; i < v->messages.n; i++)
+		entry_free(v->messages.items[i]);
+	vec_free(&v->messages);
+	vec_free(&v->states);
+	vec_free(&v->effects);
+	vec_free(&v->bad);
+	vec_free(&v->manifest);
+	mem_free(v);
+}
+
+/* ---- in any thread ---- */
 static void
 found_message(
-	struct recovery *r, const struct record *rec, const char *bytes, struct place at)
+	struct survey *v, const struct record *rec, const char *bytes, struct place at)
 {
-	struct spool *s = r->s;
 	struct message_head h;
 	struct entry *e;
 
 	if (message_head_get(bytes, rec, &h) < 0)
 		return;
-	if (index_get(&s->index, rec->sequence)) { /* moved: one message, two records */
-		*vec_push(&r->twins) = (struct twin){ rec->sequence, at };
-		return;
-	}
 	e = entry_new(h.queue_id);
 	e->mid = rec->sequence;
 	e->where = at;
@@ -24,16 +62,16 @@ found_message(
 	e->recipients = h.recipients;
 	e->body = h.body;
 	e->flags = rec->flags & RECORD_HOLD ? ENTRY_HOLD | ENTRY_HELD_AT_FIRST : 0;
-	account_message(s, e);
+	*vec_push(&v->messages) = e;
 }
 
 static void
 found_states(
-	struct recovery *r, const struct record *rec, const char *bytes, struct place at)
+	struct survey *v, const struct record *rec, const char *bytes, struct place at)
 {
 	struct found_state f = { .sequence = rec->sequence,
 		.where = at,
-		.first = r->effects.n,
+		.first = v->effects.n,
 		.snapshot = rec->type == RECORD_SNAPSHOT };
 	struct states_head h;
 	struct str one;
@@ -44,88 +82,197 @@ found_states(
 	while (states_next(&h.items, &one)) {
 		struct spool_state state;
 
-		if (spool_state_get(one, &state, r->arena) == 0)
-			*vec_push(&r->effects) =
+		if (spool_state_get(one, &state, v->arena) == 0)
+			*vec_push(&v->effects) =
 				(struct effect){ state.when_us, state.kind };
 	}
-	f.n = r->effects.n - f.first;
-	*vec_push(&r->states) = f;
+	arena_reset(v->arena);
+	f.n = v->effects.n - f.first;
+	*vec_push(&v->states) = f;
 }
 
 static void
-found_manifest(struct recovery *r, const struct record *rec, const char *bytes)
+found_manifest(struct survey *v, const struct record *rec, const char *bytes)
 {
 	struct manifest_item item;
 
-	if (rec->sequence < r->manifest_sequence)
+	if (rec->sequence < v->manifest_sequence)
 		return;
-	r->manifest_sequence = rec->sequence;
-	r->manifest.n = 0;
+	v->manifest_sequence = rec->sequence;
+	v->manifest.n = 0;
 	for (uint32_t i = 0; manifest_item_get(bytes, rec, i, &item); i++)
-		*vec_push(&r->manifest) = item;
+		*vec_push(&v->manifest) = item;
 }
 
 static void
 on_record(void *arg, const struct record *rec, const char *bytes, uint32_t offset)
 {
-	struct recovery *r = arg;
-	struct place at = { r->g->id.slot, offset, rec->length };
+	struct survey *v = ((struct image *)arg)->v;
+	struct place at = { v->g->id.slot, offset, rec->length };
 
 	if (rec->type == RECORD_MESSAGE)
-		found_message(r, rec, bytes, at);
+		found_message(v, rec, bytes, at);
 	else if (rec->type == RECORD_STATE || rec->type == RECORD_SNAPSHOT)
-		found_states(r, rec, bytes, at);
+		found_states(v, rec, bytes, at);
 	else if (rec->type == RECORD_MANIFEST)
-		found_manifest(r, rec, bytes);
+		found_manifest(v, rec, bytes);
 }
 
 static void
 on_bad(void *arg, uint32_t from, uint32_t to, bool in_batch)
 {
-	struct recovery *r = arg;
+	struct survey *v = ((struct image *)arg)->v;
 
-	*vec_push(&r->bad) = (struct bad_range){ r->g, from, to, in_batch, false };
+	*vec_push(&v->bad) = (struct bad_range){ v->g, from, to, in_batch, false };
 }
 
-/* Reads all of it; what the disk refuses to give becomes zeroes, and so damage. */
+/* What the disk refuses to give becomes zeroes, and so damage. */
 static void
-read_image(struct recovery *r, struct segment *g)
+read_piece(struct image *image, uint32_t piece)
 {
-	uint32_t piece = 1 << 20;
+	uint32_t at = piece * PIECE;
+	uint32_t len = MIN((uint32_t)PIECE, image->v->g->id.size - at);
+	char *to = image->bytes + at;
 
-	if (r->image_room < g->id.size) {
-		r->image = mem_resize(r->image, g->id.size);
-		r->image_room = g->id.size;
-	}
-	for (uint32_t at = 0; at < g->id.size; at += piece) {
-		uint32_t len = MIN(piece, g->id.size - at);
+	image->there[piece] = true;
+	if (read_at(image->v->g->fd, to, len, at) == 0)
+		return;
+	image->v->error = errno;
+	for (uint32_t i = 0; i < len; i += SPOOL_BLOCK)
+		if (read_at(image->v->g->fd, to + i, SPOOL_BLOCK, at + i) < 0)
+			memset(to + i, 0, SPOOL_BLOCK);
+}
 
-		if (read_at(g->fd, r->image + at, len, at) == 0)
-			continue;
-		for (uint32_t i = 0; i < len; i += SPOOL_BLOCK)
-			if (read_at(g->fd, r->image + at + i, SPOOL_BLOCK, at + i) < 0)
-				memset(r->image + at + i, 0, SPOOL_BLOCK);
+static void
+on_need(void *arg, uint32_t from, uint32_t to)
+{
+	struct image *image = arg;
+
+	for (uint32_t piece = from / PIECE; piece * PIECE < to; piece++)
+		if (!image->there[piece])
+			read_piece(image, piece);
+}
+
+static struct image *
+image_for(struct survey *v)
+{
+	struct recovery *r = v->r;
+	octets_t size = v->g->id.size;
+
+	if (!r->image)
+		r->image = mem_alloc(sizeof(*r->image));
+	if (r->image->room < size) {
+		r->image->bytes = mem_resize(r->image->bytes, size);
+		r->image->room = size;
 	}
+	memset(r->image->there, 0, sizeof(r->image->there));
+	r->image->v = v;
+	return r->image;
 }
 
 void
-survey_segment(struct recovery *r, struct segment *g)
+survey_run(struct survey *v)
 {
-	struct segment_walk w = { .record = on_record, .bad = on_bad, .arg = r };
+	struct image *image = image_for(v);
 
-	r->g = g;
-	read_image(r, g);
-	segment_walk(str_of(r->image, g->id.size), &g->id, &w);
-	arena_reset(r->arena);
-	r->last_sequence = MAX(r->last_sequence, w.last_sequence);
-	if (w.batches == 0) {
+	v->walk = (struct segment_walk){
+		.record = on_record, .bad = on_bad, .need = on_need, .arg = image
+	};
+	v->arena = arena_new();
+	segment_walk(str_of(image->bytes, v->g->id.size), &v->g->id, &v->walk);
+	arena_free_at(&v->arena);
+}
+
+bool
+survey_peek(struct segment *g)
+{
+	char head[BATCH_HEADER];
+	struct batch b;
+
+	if (read_at(g->fd, head, sizeof(head), SPOOL_BLOCK) < 0 ||
+		!batch_get(head, &g->id, SPOOL_BLOCK, &b))
+		return false;
+	g->stream = b.stream;
+	return true;
+}
+
+/* ---- in the loop's thread ---- */
+static void
+merge_messages(struct survey *v)
+{
+	struct recovery *r = v->r;
+
+	for (size_t i = 0; i < v->messages.n; i++) {
+		struct entry *e = v->messages.items[i];
+
+		if (!index_get(&r->s->index, e->mid)) {
+			account_message(r->s, e);
+			continue;
+		}
+		/* Moved: one message, two records. */
+		*vec_push(&r->twins) = (struct twin){ e->mid, e->where };
+		entry_free(e);
+	}
+	v->messages.n = 0;
+}
+
+static void
+merge_states(struct survey *v)
+{
+	struct recovery *r = v->r;
+	size_t before = r->effects.n;
+
+	for (size_t i = 0; i < v->states.n; i++) {
+		struct found_state *f = vec_push(&r->states);
+
+		*f = v->states.items[i];
+		f->first += before;
+	}
+	for (size_t i = 0; i < v->effects.n; i++)
+		*vec_push(&r->effects) = v->effects.items[i];
+}
+
+static void
+merge_manifest(struct survey *v)
+{
+	struct recovery *r = v->r;
+
+	if (v->manifest_sequence <= r->manifest_sequence)
+		return;
+	r->manifest_sequence = v->manifest_sequence;
+	r->manifest.n = 0;
+	for (size_t i = 0; i < v->manifest.n; i++)
+		*vec_push(&r->manifest) = v->manifest.items[i];
+}
+
+void
+survey_merge(struct survey *v)
+{
+	struct recovery *r = v->r;
+	struct segment *g = v->g;
+
+	g->surveyed = true;
+	merge_messages(v);
+	merge_states(v);
+	merge_manifest(v);
+	for (size_t i = 0; i < v->bad.n; i++)
+		*vec_push(&r->bad) = v->bad.items[i];
+	r->last_sequence = MAX(r->last_sequence, v->walk.last_sequence);
+	g->end = v->walk.end;
+	if (v->error) {
+		log_error("spool: segment %u (log/%08x.seg) cannot be read everywhere: "
+			  "%s; it is kept as it is. Check this disk: dmesg, smartctl",
+			g->id.generation, g->id.slot, strerror(v->error));
+		g->stuck = true;
+		g->state = SEGMENT_RETIRED;
+	}
+	if (v->walk.batches == 0 && !v->error) {
 		g->state = SEGMENT_SPARE;
 		r->s->n_spares++;
-		return;
+	} else if (v->walk.batches > 0) {
+		g->stream = v->walk.stream;
+		if (point_before(r->durable[g->stream], v->walk.durable))
+			r->durable[g->stream] = v->walk.durable;
 	}
-	g->state = SEGMENT_SEALED;
-	g->stream = w.stream;
-	g->end = w.end;
-	if (point_before(r->durable[w.stream], w.durable))
-		r->durable[w.stream] = w.durable;
+	survey_free(v);
 }

@@ -25,13 +25,13 @@ is_good(struct recovery *r, struct place at)
 static void
 cover_torn(struct recovery *r, struct place at)
 {
-	if (r->writes)
+	if (!r->s->read_only)
 		damage_cover_record(segment_of(r->s, at.slot), at.offset, at.length);
 }
 
 /* Of two records of one message, one may be the cleaner's unfinished copy. */
-static void
-choose_twins(struct recovery *r)
+void
+twins_settle(struct recovery *r)
 {
 	for (size_t i = 0; i < r->twins.n; i++) {
 		struct twin *t = &r->twins.items[i];
@@ -48,6 +48,7 @@ choose_twins(struct recovery *r)
 			account_ghost(r->s, e, t->where.slot);
 		}
 	}
+	r->twins.n = 0;
 }
 
 void
@@ -55,7 +56,7 @@ torn_messages(struct recovery *r)
 {
 	VEC(uint64_t) torn = { 0 };
 
-	choose_twins(r);
+	twins_settle(r);
 	for (size_t i = 0; i < r->s->index.room; i++) {
 		const struct entry *e = r->s->index.table[i];
 

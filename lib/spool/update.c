@@ -18,9 +18,11 @@ gather_state(struct spool *s, const struct spool_state *state)
 	struct pending *p;
 	size_t before = s->pending_bytes.len;
 
-	if (!e || (e->flags & (ENTRY_FINISHED | ENTRY_ENDING)))
+	if (is_unsettled(s, state->mid))
+		e = NULL; /* written all the same */
+	else if (!e || (e->flags & (ENTRY_FINISHED | ENTRY_ENDING)))
 		return;
-	if (state->kind == SPOOL_FINISHED)
+	if (e && state->kind == SPOOL_FINISHED)
 		e->flags |= ENTRY_ENDING;
 	spool_state_put(&s->pending_bytes, state);
 	p = vec_push(&s->pending);
@@ -69,6 +71,11 @@ state_written(struct spool *s, struct pending *p, struct place at)
 	struct entry *e = index_get(&s->index, p->mid);
 	struct place before = p->where;
 
+	if (is_unsettled(s, p->mid)) {
+		recovery_state(s, p, at);
+		p->where = at;
+		return;
+	}
 	p->where = at;
 	if (!e)
 		return;

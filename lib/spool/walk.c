@@ -1,15 +1,27 @@
 /* walk.c -- finds every batch and record of a segment's image, however damaged it is. */
 #include "format.h"
 
+/* Are these bytes of the image there? They are by now. */
+static void
+need(const struct segment_walk *w, uint32_t from, uint32_t to)
+{
+	if (w->need)
+		w->need(w->arg, from, to);
+}
+
 /* The next offset from `at` on where a genuine batch begins, or `limit`. */
 static uint32_t
-next_batch(const char *image, const struct segment_id *id, uint32_t at, uint32_t limit)
+next_batch(const char *image, const struct segment_id *id, uint32_t at, uint32_t limit,
+	const struct segment_walk *w)
 {
 	struct batch b;
 
-	for (at = round_up(at, SPOOL_PACK); at + BATCH_HEADER <= limit; at += SPOOL_PACK)
+	for (at = round_up(at, SPOOL_PACK); at + BATCH_HEADER <= limit;
+		at += SPOOL_PACK) {
+		need(w, at, at + BATCH_HEADER);
 		if (batch_get(image + at, id, at, &b))
 			return at;
+	}
 	return limit;
 }
 
@@ -25,11 +37,29 @@ is_zero(const char *p, size_t len)
 }
 
 static uint32_t
-after_batch(const char *image, uint32_t end)
+after_batch(const char *image, uint32_t end, const struct segment_walk *w)
 {
 	uint32_t at = round_up(end, SPOOL_PACK), block = round_up(end, SPOOL_BLOCK);
 
+	need(w, at, block);
 	return is_zero(image + at, block - at) ? block : at;
+}
+
+/* record_get(), when no more of the record is there than what it needs. */
+static int
+get_record(const char *image, const struct segment_id *id, uint32_t at, uint32_t end,
+	const struct segment_walk *w, struct record *r)
+{
+	uint32_t head;
+
+	if (end - at < RECORD_HEADER)
+		return -1;
+	need(w, at, at + RECORD_HEADER);
+	head = get_u32(image + at + 8);
+	if (head > end - at)
+		return -1;
+	need(w, at, at + head);
+	return record_get(image + at, end - at, id, r);
 }
 
 /* Within a batch records follow each other. Where one is damaged its length cannot be
@@ -44,7 +74,7 @@ walk_records(const char *image, const struct segment_id *id, const struct batch 
 		struct record r;
 		uint32_t bad = at;
 
-		while (at < end && record_get(image + at, end - at, id, &r) < 0)
+		while (at < end && get_record(image, id, at, end, w, &r) < 0)
 			at += SPOOL_ALIGN;
 		at = MIN(at, end);
 		if (at != bad)
@@ -72,8 +102,9 @@ segment_walk(struct str image, const struct segment_id *id, struct segment_walk 
 	while (at + BATCH_HEADER <= limit) {
 		struct batch b;
 
+		need(w, at, at + BATCH_HEADER);
 		if (!batch_get(image.data + at, id, at, &b)) {
-			uint32_t found = next_batch(image.data, id, at + 1, limit);
+			uint32_t found = next_batch(image.data, id, at + 1, limit, w);
 
 			if (found == limit)
 				break;
@@ -88,6 +119,6 @@ segment_walk(struct str image, const struct segment_id *id, struct segment_walk 
 		if (!(b.flags & BATCH_FILL))
 			walk_records(image.data, id, &b, w);
 		w->end = b.offset + b.length;
-		at = after_batch(image.data, w->end);
+		at = after_batch(image.data, w->end, w);
 	}
 }

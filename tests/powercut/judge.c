@@ -185,8 +185,10 @@ restart_writer(const char *directory)
 	s = spool_open(&o, &why);
 	if (!s)
 		fault("cannot be opened: %s", why.text);
-	else
+	else {
+		spool_index(s);
 		spool_close(s);
+	}
 }
 
 static void
