@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
 """Tables made by Postfix's tools are read by ours, and the other way round.
 
-Needs Postfix of Debian 12, unpacked (not installed): in POSTFIX_UNPACKED, or where the
-benchmarks put it. The packages postfix-lmdb and postfix-cdb add those two types."""
+Needs Debian's packages postfix, postfix-lmdb and postfix-cdb, unpacked (not installed) where
+./dev test puts them."""
 import os
 import random
 import subprocess
 import sys
 import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import check_equal, finish, program, skip
+from harness import TOP, check, check_equal, finish, program
 
-BENCH = os.environ.get("BENCH_HOME", "/tmp/postern-bench")
-UNPACKED = os.environ.get("POSTFIX_UNPACKED", f"{BENCH}/pkg/postfix")
+UNPACKED = os.path.join(os.path.dirname(TOP), "debian")
 LIBRARIES = f"{UNPACKED}/usr/lib/postfix"
-if not os.path.exists(f"{UNPACKED}/usr/sbin/postmap"):
-    skip(f"no unpacked Postfix in {UNPACKED} (POSTFIX_UNPACKED)")
+if not check(os.path.exists(f"{LIBRARIES}/postfix-cdb.so"), f"Postfix is unpacked in {UNPACKED}"):
+    finish()
 FOLDER = tempfile.TemporaryDirectory()
 HERE = FOLDER.name
 os.mkdir(f"{HERE}/etc")
@@ -68,9 +67,7 @@ for name in "postmap", "postalias":
     keys = "".join(k + "\n" for k, _ in words if k != "@")
     for kind in "hash", "btree", "lmdb", "cdb":
         out, err, status = run(theirs, "-w", f"{kind}:table")
-        if status != 0:
-            print(f"not compared: {kind}: {err.splitlines()[-1]}")
-            continue
+        check_equal(status, 0, f"{name} {kind}: theirs builds: {err}")
         want = entries(theirs, kind, keys)
         check_same(entries(ours, kind, keys), want, f"{name} {kind}: ours reads theirs")
         if kind != "cdb":
