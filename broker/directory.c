@@ -65,7 +65,8 @@ directory_read(const struct conf *c)
 	for (size_t i = 0; i < file->services.n; i++) {
 		const struct service_line *s = &file->services.items[i];
 
-		if (s->type == SERVICE_UNIX || s->type == SERVICE_FIFO)
+		if (s->type == SERVICE_UNIX || s->type == SERVICE_FIFO ||
+			s->type == SERVICE_PASS)
 			add(d, c, s->name, s->command,
 				s->private_ ? "private" : "public");
 	}

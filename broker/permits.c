@@ -12,7 +12,7 @@ static const struct {
 } table[] = {
 	{ "smtpd",
 		{ "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush" } },
-	{ "postscreen", { "dns", "tlsmgr", "anvil" } },
+	{ "postscreen", { "smtpd", "dns", "tlsmgr", "anvil" } }, /* smtpd: of type pass */
 	{ "pickup", { "cleanup", "bounce" } },
 	{ "cleanup", { "spool", "dns", "proxymap", "mailauth", "dkimsign" } },
 	{ "mailauth", { "dns" } },

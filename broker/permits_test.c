@@ -18,6 +18,7 @@ static const struct {
 	{ "smtp", "cleanup", false },
 	{ "virtual", "cleanup", false },
 	{ "local", "cleanup", true }, /* forwarding */
+	{ "postscreen", "smtpd", true },
 	{ "spool", "qmgr", false },
 	{ "dns", "cleanup", false },
 	{ "stranger", "cleanup", false },

@@ -183,15 +183,43 @@ is_set(const struct conf *c, const char *name)
 	return false;
 }
 
+/* What -o of the line says about a number; the value of main.cf otherwise. */
+static int64_t
+own_number(const struct line *l, const char *name, int64_t value)
+{
+	for (size_t i = 0; i < l->conf.overrides.n; i++) {
+		struct str rest = l->conf.overrides.items[i], key;
+		uint64_t n;
+
+		if (str_split(&rest, '=', &key) && str_is(str_trim(key), name) &&
+			str_to_u64(str_trim(rest), &n) == 0 && n > 0 && n <= INT32_MAX)
+			value = (int64_t)n;
+	}
+	return value;
+}
+
 /* "-" means many sessions for those who hold a client's connection, and Postfix's number
  * of deliveries for the others; default_process_limit, once set, means what it says for
- * both. */
+ * both. With one session in a process, as in Postfix, its number is the same, too. */
 static uint32_t
 default_bound(const struct line *l, const struct conf *c)
 {
-	if (str_is(l->conf.command, "smtpd") && !is_set(c, "default_process_limit"))
-		return (uint32_t)c->p.smtpd_sessions_per_process * l->most;
-	return (uint32_t)c->p.default_process_limit;
+	uint32_t limit = (uint32_t)c->p.default_process_limit;
+
+	if (l->each == 0 || is_set(c, "default_process_limit"))
+		return limit;
+	return MAX(l->each * master.processors, limit);
+}
+
+static unsigned
+processes(const struct line *l)
+{
+	if (l->alone)
+		return 1;
+	if (l->sessions == 0)
+		return l->each ? UINT32_MAX : master.processors;
+	return MAX(MIN(master.processors, l->sessions),
+		l->each ? (l->sessions + l->each - 1) / l->each : 0);
 }
 
 static void
@@ -199,14 +227,18 @@ set_numbers(struct line *l, const struct conf *c)
 {
 	int maxproc = l->conf.maxproc;
 
-	l->alone = serves_all_alone(l->conf.command);
-	l->most = l->alone       ? 1
-		  : maxproc <= 0 ? master.processors
-				 : MIN(master.processors, (unsigned)maxproc);
+	l->alone = serves_all_alone(l->conf.command) ||
+		   (maxproc == 1 && str_is(l->conf.command, "proxymap"));
+	l->each = str_is(l->conf.command, "smtpd")
+			  ? (uint32_t)own_number(l, "smtpd_sessions_per_process",
+				    c->p.smtpd_sessions_per_process)
+			  : 0;
 	l->sessions = l->alone || maxproc == 0 ? 0
 		      : maxproc > 0            ? (uint32_t)maxproc
 					       : default_bound(l, c);
-	l->alone = l->alone || maxproc == 1;
+	l->most = processes(l);
+	l->daemon_timeout = str_is(l->conf.command, "qmgr") ? c->p.qmgr_daemon_timeout
+							    : c->p.daemon_timeout;
 	l->stays = str_is(l->conf.command, "broker") ||
 		   str_is(l->conf.command, "spool") || str_is(l->conf.command, "qmgr");
 }
@@ -282,6 +314,7 @@ line_free(struct line *l)
 {
 	timer_cancel(&l->retry);
 	timer_cancel(&l->wakeup);
+	timer_cancel(&l->calm);
 	sockets_close(l);
 	vec_free(&l->listeners);
 	vec_free(&l->workers);

@@ -2,6 +2,6 @@
 daemon_PROGRAMS += master/master
 master_master_SOURCES = master/master.h master/environment.c master/lines.c master/log_file.c \
 	master/main.c master/reload.c master/sockets.c master/stop.c master/supervise.c \
-	master/wakeup.c master/workers.c
+	master/wakeup.c master/watchdog.c master/workers.c
 master_master_LDADD = lib/service/libservice.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 EXTRA_DIST += master/README

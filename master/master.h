@@ -18,13 +18,16 @@ struct worker {
 	pid_t pid;
 	uint32_t number; /* smallest free one */
 	uint32_t limit;  /* its share of the line's */
+	uint32_t load;   /* of that in hand, as last told */
 	struct io control;
 	msec_t started;
-	bool ready;              /* said so: the start was good */
-	bool waits;              /* accepts nothing until it hears of another one */
-	deadline_t busy_until;   /* another one would help */
-	bool full;               /* at its limit */
-	bool leaving;            /* draining: accepts no more */
+	bool ready;            /* said so: the start was good */
+	bool waits;            /* accepts nothing until it hears of another one */
+	deadline_t busy_until; /* another one would help */
+	bool full;             /* at its limit */
+	bool leaving;          /* draining: accepts no more */
+	struct timer watchdog;
+	bool pinged;             /* and has not answered yet */
 	struct timer impatience; /* an only process that holds up its successor */
 };
 
@@ -45,13 +48,17 @@ struct line {
 	char *socket;   /* path of a unix socket, NULL for inet */
 	VEC(struct listener *) listeners;
 	VEC(struct worker *) workers;
-	unsigned most;     /* processes */
-	uint32_t sessions; /* bound over all of them; 0: none */
-	bool alone;        /* never two processes, not even while one leaves */
-	bool stays;        /* started at once, never idle */
-	bool missing;      /* there is no such program */
-	bool removed;      /* no longer in master.cf */
-	bool used;         /* "n?" of the wakeup column */
+	unsigned most;         /* processes */
+	uint32_t sessions;     /* bound over all of them; 0: none */
+	uint32_t each;         /* bound of one of them; 0: none */
+	bool stressed;         /* near the bound */
+	struct timer calm;     /* ... or has been, not long ago */
+	msec_t daemon_timeout; /* who does not answer for so long is stuck */
+	bool alone;            /* never two processes, not even while one leaves */
+	bool stays;            /* started at once, never idle */
+	bool missing;          /* there is no such program */
+	bool removed;          /* no longer in master.cf */
+	bool used;             /* "n?" of the wakeup column */
 	msec_t limit_told;
 	struct timer retry; /* after a bad start */
 	struct timer wakeup;
@@ -109,6 +116,9 @@ void worker_order(struct worker *w, enum control_kind kind, uint32_t value);
 unsigned workers_accepting(const struct line *l);
 uint32_t workers_share(const struct line *l); /* what is left of the line's bound */
 struct worker *workers_broker(void);          /* NULL when it does not run */
+
+/* ---- watchdog.c: processes whose loop does not turn ---- */
+void watchdog_start(struct worker *w);
 
 /* ---- environment.c ---- */
 /* What a worker gets; in arena. */

@@ -29,10 +29,20 @@ may_start(const struct line *l)
 	return l->sessions == 0 || workers_share(l) > 0;
 }
 
+/* One that is on its way will. */
+static bool
+somebody_accepts(const struct line *l)
+{
+	for (size_t i = 0; i < l->workers.n; i++)
+		if (!l->workers.items[i]->leaving && !l->workers.items[i]->full)
+			return true;
+	return false;
+}
+
 void
 supervise(struct line *l)
 {
-	bool nobody = workers_accepting(l) == 0;
+	bool nobody = !somebody_accepts(l);
 
 	if (l->missing && !l->removed) {
 		sockets_poll(l, !master.stopping);
@@ -104,6 +114,44 @@ consider_another(struct line *l)
 		go_on(l);
 }
 
+/* ---- stress: from 80 % of the bound, until some time after (contract 2.3) ---- */
+
+#define STRESS_LASTS ((msec_t)1000000)
+
+static void
+set_stress(struct line *l, bool on)
+{
+	l->stressed = on;
+	for (size_t i = 0; i < l->workers.n; i++)
+		worker_order(l->workers.items[i], CONTROL_STRESS, on);
+}
+
+static void
+calm_down(void *arg)
+{
+	set_stress(arg, false);
+}
+
+static void
+consider_stress(struct line *l)
+{
+	uint64_t load = 0;
+
+	if (l->sessions == 0 ||
+		(l->conf.type != SERVICE_INET && l->conf.type != SERVICE_PASS))
+		return;
+	for (size_t i = 0; i < l->workers.n; i++)
+		load += l->workers.items[i]->load;
+	if (5 * load < 4 * (uint64_t)l->sessions) {
+		if (l->stressed && l->calm.place == 0)
+			timer_set(&l->calm, deadline_in(STRESS_LASTS), calm_down, l);
+		return;
+	}
+	timer_cancel(&l->calm);
+	if (!l->stressed)
+		set_stress(l, true);
+}
+
 /* ---- records ---- */
 
 static void
@@ -111,11 +159,8 @@ consider_limit(struct line *l)
 {
 	msec_t now = time_monotonic();
 
-	if (workers_accepting(l) < l->most)
+	if (somebody_accepts(l) || may_start(l))
 		return;
-	for (size_t i = 0; i < l->workers.n; i++)
-		if (!l->workers.items[i]->full && !l->workers.items[i]->leaving)
-			return;
 	if (l->limit_told && now - l->limit_told < LIMIT_TOLD_EACH)
 		return;
 	l->limit_told = now;
@@ -173,16 +218,29 @@ supervise_record(struct worker *w, const struct control *said)
 		break;
 	case CONTROL_FULL:
 		w->full = true;
-		consider_another(l);
+		supervise(l);
 		consider_limit(l);
 		break;
 	case CONTROL_ROOM:
 		w->full = false;
+		supervise(l);
 		break;
 	case CONTROL_DRAINING:
 		w->leaving = true;
+		w->limit = w->load = MIN(said->value, w->limit);
 		hurry(w);
 		supervise(l);
+		break;
+	case CONTROL_LOAD:
+		w->load = MIN(said->value, w->limit);
+		consider_stress(l);
+		if (w->leaving) {
+			w->limit = w->load;
+			supervise(l);
+		}
+		break;
+	case CONTROL_ALIVE:
+		w->pinged = false;
 		break;
 	}
 }
@@ -209,6 +267,7 @@ forget(struct worker *w)
 		if (l->workers.items[i] == w)
 			l->workers.items[i] = l->workers.items[--l->workers.n];
 	timer_cancel(&w->impatience);
+	timer_cancel(&w->watchdog);
 	io_close(&w->control);
 	mem_free(w);
 }
@@ -235,6 +294,7 @@ supervise_worker_ended(struct worker *w, int status)
 	if (bad && !(master.stopping && WIFSIGNALED(status)))
 		tell_end(w, status);
 	forget(w);
+	consider_stress(l);
 	if (master.stopping) {
 		stop_proceed();
 		return;

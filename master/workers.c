@@ -37,14 +37,14 @@ workers_accepting(const struct line *l)
 }
 
 /* The bound of a line in as many parts as there will be workers. While old workers
- * finish, their parts are still in use: the whole stays within the bound. */
+ * finish, what they have in hand is still in use: the whole stays within the bound. */
 uint32_t
 workers_share(const struct line *l)
 {
 	uint32_t taken = 0, part;
 
 	if (l->sessions == 0)
-		return 0;
+		return l->each;
 	for (size_t i = 0; i < l->workers.n; i++)
 		taken += l->workers.items[i]->limit;
 	part = (l->sessions + l->most - 1) / l->most;
@@ -233,6 +233,7 @@ enlist(struct line *l, pid_t pid, const struct spawn *spawn, int control)
 	w->control.arg = w;
 	*vec_push(&l->workers) = w;
 	event_on_child(pid, on_end, w);
+	watchdog_start(w);
 	return w;
 }
 
@@ -267,7 +268,8 @@ worker_start(struct line *l)
 		.broker = is_broker ? -1 : link[0],
 		.identities = is_broker ? link[0] : -1,
 		.log = master.log,
-		.stays = l->stays };
+		.stays = l->stays,
+		.stress = l->stressed };
 	inherits(&b, &b.spawn.control);
 	inherits(&b, &b.spawn.broker);
 	inherits(&b, &b.spawn.identities);

@@ -7,7 +7,7 @@
 static void
 smtpd_open(void)
 {
-	smtpd_site = site_open(service_conf());
+	smtpd_site = site_open(service_conf(), service_conf_under_stress());
 }
 
 static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",

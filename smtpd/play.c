@@ -37,6 +37,12 @@ service_next_session(void)
 }
 
 bool
+service_under_stress(void)
+{
+	return false;
+}
+
+bool
 service_stopping(void)
 {
 	return play_draining;
@@ -248,7 +254,7 @@ play_conf(const char *text)
 	play_cleanup_dies = play_draining = false;
 	play_zone_n = 0;
 	play_verdict = (struct submit_reply){ .verdict = ACCEPT, .code = STR("2.0.0") };
-	smtpd_site = site_open(conf);
+	smtpd_site = site_open(conf, conf);
 }
 
 /* ---- the dialogue ---- */

@@ -65,7 +65,7 @@ session_open(struct conn *conn)
 	s->command = arena_borrow();
 	s->conn = conn;
 	s->site = smtpd_site;
-	s->p = smtpd_site->p;
+	s->p = service_under_stress() ? smtpd_site->under_stress : smtpd_site->p;
 	s->where = "CONNECT";
 	s->protocol = STR("SMTP");
 	conn->line_limit = (size_t)s->p->line_length_limit;

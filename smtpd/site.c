@@ -203,7 +203,7 @@ table_at(const struct site *site, size_t i)
 }
 
 struct site *
-site_open(const struct conf *conf)
+site_open(const struct conf *conf, const struct conf *under_stress)
 {
 	struct site *site = mem_alloc(sizeof(*site));
 	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
@@ -211,6 +211,7 @@ site_open(const struct conf *conf)
 
 	site->conf = conf;
 	site->p = p;
+	site->under_stress = &under_stress->p;
 	site->arena = arena_new();
 	site->ehlo = arena_alloc(site->arena, sizeof(*site->ehlo));
 	site->banner = arena_printf(site->arena, "220 %.*s", STR_ARG(p->smtpd_banner));

@@ -44,7 +44,7 @@ struct ehlo_answer {
 
 struct site {
 	const struct conf *conf;
-	const struct params *p;
+	const struct params *p, *under_stress; /* numbers and switches only */
 	struct route *route;
 	struct policy *policy;
 	struct match_list *mynetworks, *xclient_hosts, *bare_newline_exclusions;
@@ -72,7 +72,8 @@ struct site {
 
 /* Opens everything; a mistake that would make an open relay, or lose mail, is fatal.
  * BLOCKS */
-struct site *site_open(const struct conf *conf) MUST_CHECK;
+struct site *site_open(const struct conf *conf, const struct conf *under_stress)
+	MUST_CHECK;
 void site_close(struct site *site);
 /* Once a second: has a table changed on disk? False when one did and cannot be opened
  * again from inside the jail. */

@@ -11,6 +11,8 @@
  * is not one of ours. */
 #define FIRST_BYTES_WAIT ((msec_t)500)
 #define TRIGGER_BYTES    64
+#define PASSED_WAIT      ((msec_t)5000)
+#define PASSED_BYTES     512
 
 static struct {
 	struct io_listener *open[SPAWN_LISTENERS];
@@ -88,6 +90,60 @@ static void
 stream_session(void *arg)
 {
 	run_conn((int)(intptr_t)arg, worker.service->session);
+	session_ends();
+}
+
+/* A service of type pass: each connection brings one descriptor, and that is the
+ * client's. What else it brings is not needed: the HELLO of broker, and whoever passes
+ * may tell about the client what the descriptor tells, too. -1: none came in time. */
+SWITCHES static int
+receive_passed(struct io *link)
+{
+	deadline_t patience = deadline_in(PASSED_WAIT);
+	char bytes[PASSED_BYTES];
+	ssize_t got;
+	int fd;
+
+	for (;;) {
+		got = net_recv_fd(link->fd, bytes, sizeof(bytes), &fd);
+		if (got > 0 && fd >= 0)
+			return fd;
+		if (got == 0 || (got < 0 && errno != EAGAIN))
+			return -1;
+		if (got < 0) {
+			link->readable = false;
+			if (io_wait_read(link, patience) < 0)
+				return -1;
+		}
+	}
+}
+
+/* Who could pass us a descriptor could pretend that any client had sent what it says. */
+static bool
+may_pass(int link)
+{
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+
+	return net_peer_cred(link, &pid, &uid, &gid) == 0 &&
+	       (uid == 0 || uid == geteuid() || uid == worker.trusted);
+}
+
+static void
+passed_session(void *arg)
+{
+	struct io link = { 0 };
+	int sock = (int)(intptr_t)arg, fd = -1;
+
+	if (!may_pass(sock) || io_open(&link, sock) < 0) {
+		close(sock);
+	} else {
+		fd = receive_passed(&link);
+		io_close(&link);
+	}
+	if (fd >= 0)
+		run_conn(fd, worker.service->session);
 	session_ends();
 }
 
@@ -190,7 +246,10 @@ accepted(int fd, void *arg)
 
 	(void)arg;
 	session_begins();
-	if (s->session)
+	if (s->session && strcmp(worker.options.transport, "pass") == 0)
+		co_scope_spawn(
+			&accepting.sessions, passed_session, as_argument, CO_STACK_LARGE);
+	else if (s->session)
 		co_scope_spawn(
 			&accepting.sessions, stream_session, as_argument, CO_STACK_LARGE);
 	else if (s->plain && !s->handlers && !s->wakeup)

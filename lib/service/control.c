@@ -16,8 +16,12 @@
 /* ... and this long its start may take before we go on alone. */
 #define HELP_PATIENCE ((msec_t)200)
 /* Small leaks and unlucky states end with their process: max_use counts requests of a
- * process that serves one client at a time; ours stands for this many of those. */
+ * process that serves one client at a time; ours stands for as many of those as it may
+ * have sessions, but for no more than this. */
 #define PROCESSES_IN_ONE 1000
+/* Master hears of the load in steps of this part of the limit, from half of it on: it
+ * looks for 80 % of the whole line. */
+#define LOAD_STEPS 32
 
 static struct {
 	struct io io;
@@ -27,6 +31,7 @@ static struct {
 		window; /* when it began, and what had been used of the processor then */
 	int64_t window_cpu_us;
 	deadline_t told_busy;
+	size_t told_load;
 } control;
 
 void
@@ -89,9 +94,42 @@ is_saturated(void)
 	return used >= passed * 1000 * BUSY_PERCENT / 100;
 }
 
+size_t
+control_in_hand(void)
+{
+	return worker.sessions + (size_t)MAX(worker.busy, 0);
+}
+
+/* While we finish, each end makes room for our successor. */
+static void
+tell_load(void)
+{
+	size_t limit = worker.spawn.limit, now = control_in_hand();
+	size_t told = control.told_load;
+	size_t step = worker.draining ? 1 : MAX(limit / LOAD_STEPS, (size_t)1);
+	size_t change = now > told ? now - told : told - now;
+
+	if (limit == 0 || change < step ||
+		(!worker.draining && 2 * MAX(now, told) < limit))
+		return;
+	control.told_load = now;
+	control_tell(CONTROL_LOAD, (uint32_t)now);
+}
+
+/* How many requests this process may serve before a fresh one takes over. */
+static uint64_t
+most_use(void)
+{
+	uint32_t limit = worker.spawn.limit;
+
+	return (uint64_t)worker.conf->p.max_use *
+	       (limit ? MIN(limit, (uint32_t)PROCESSES_IN_ONE) : PROCESSES_IN_ONE);
+}
+
 void
 control_load_changed(void)
 {
+	tell_load();
 	if (!control.told_used && !is_idle()) {
 		control.told_used = true;
 		control_tell(CONTROL_USED, 0);
@@ -100,8 +138,7 @@ control_load_changed(void)
 		control.told_busy = event_now();
 		wait_for_help();
 	}
-	if (worker.served >= (uint64_t)worker.conf->p.max_use * PROCESSES_IN_ONE &&
-		!worker.service->reload)
+	if (worker.served >= most_use() && !worker.service->reload)
 		worker_drain();
 	if (worker.spawn.stays || worker.draining)
 		return;
@@ -181,6 +218,12 @@ obey(const struct control *said, int passed)
 	case CONTROL_GO_ON:
 		timer_cancel(&control.help);
 		accept_help(false);
+		break;
+	case CONTROL_STRESS:
+		worker.spawn.stress = said->value != 0;
+		break;
+	case CONTROL_PING:
+		control_tell(CONTROL_ALIVE, 0);
 		break;
 	case CONTROL_BROKER:
 		if (passed >= 0)

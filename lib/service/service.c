@@ -22,10 +22,52 @@ struct worker worker;
 
 /* ---- what sessions ask for ---- */
 
+static void
+issues_tell(const struct conf_issues *issues, bool fatal)
+{
+	for (size_t i = 0; i < issues->list.n; i++) {
+		const struct conf_issue *issue = &issues->list.items[i];
+
+		/* Warnings were told by master, once for all. */
+		if (fatal && issue->fatal)
+			log_fatal(STR_FMT, STR_ARG(issue->text));
+	}
+	if (fatal)
+		log_fatal("main.cf cannot be read");
+}
+
 const struct conf *
 service_conf(void)
 {
 	return worker.conf;
+}
+
+/* -o of the line counts more. Its warnings are those of the other one. */
+const struct conf *
+service_conf_under_stress(void)
+{
+	struct strs *given = &worker.options.overrides, overrides;
+	struct conf_issues issues;
+
+	if (worker.conf_under_stress)
+		return worker.conf_under_stress;
+	overrides.n = given->n + 1;
+	overrides.items = arena_alloc(worker.arena, overrides.n * sizeof(struct str));
+	overrides.items[0] = STR("stress=yes");
+	if (given->n > 0)
+		memcpy(&overrides.items[1], given->items, given->n * sizeof(struct str));
+	conf_issues_init(&issues);
+	worker.conf_under_stress = conf_load(
+		conf_directory(NULL), str_c(worker.options.name), &overrides, &issues);
+	issues_tell(&issues, !worker.conf_under_stress);
+	conf_issues_free(&issues);
+	return worker.conf_under_stress;
+}
+
+bool
+service_under_stress(void)
+{
+	return worker.spawn.stress;
 }
 
 const char *
@@ -159,7 +201,7 @@ worker_drain(void)
 	if (!worker.draining) {
 		worker.draining = true;
 		accept_stop();
-		control_tell(CONTROL_DRAINING, 0);
+		control_tell(CONTROL_DRAINING, (uint32_t)control_in_hand());
 		if (worker.service->drain)
 			worker.service->drain();
 	}
@@ -175,20 +217,6 @@ service_retire(const char *why)
 }
 
 /* ---- the beginning ---- */
-
-static void
-issues_tell(const struct conf_issues *issues, bool fatal)
-{
-	for (size_t i = 0; i < issues->list.n; i++) {
-		const struct conf_issue *issue = &issues->list.items[i];
-
-		/* Warnings were told by master, once for all. */
-		if (fatal && issue->fatal)
-			log_fatal(STR_FMT, STR_ARG(issue->text));
-	}
-	if (fatal)
-		log_fatal("main.cf cannot be read");
-}
 
 void
 worker_log_open(const struct conf *c)

@@ -72,8 +72,12 @@ int service_main(const struct service *s, int argc, char **argv);
 
 /* For sessions and handlers: */
 const struct conf *service_conf(void); /* keep the pointer for the length of a session */
-const char *service_name(void);        /* column 1 of master.cf: "smtp", "submission" */
-struct strs service_args(void);        /* of master.cf after the program, -o taken out */
+/* The same configuration under `stress = yes`, for programs whose settings ask for it.
+ * Loaded at the first call, which has to come from before_jail. */
+const struct conf *service_conf_under_stress(void);
+bool service_under_stress(void); /* the line has 80 % of the sessions it may have */
+const char *service_name(void);  /* column 1 of master.cf: "smtp", "submission" */
+struct strs service_args(void);  /* of master.cf after the program, -o taken out */
 struct ipc_peer *service_peer(const char *name); /* made on first use through broker */
 /* A connected descriptor to one of our services, HELLO sent, for ipc_link_open(): for
  * those who also answer over it (delivery agents to qmgr). -1 and errno. */

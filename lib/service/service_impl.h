@@ -30,10 +30,10 @@ struct worker {
 	const struct service *service;
 	struct spawn spawn;
 	struct options options;
-	struct conf *conf;
-	struct arena *arena; /* as long as the process */
-	uid_t trusted;       /* who may connect besides root and ourselves: broker */
-	size_t sessions;     /* stream sessions and plain connections */
+	struct conf *conf, *conf_under_stress; /* the latter NULL: not asked for */
+	struct arena *arena;                   /* as long as the process */
+	uid_t trusted;   /* who may connect besides root and ourselves: broker */
+	size_t sessions; /* stream sessions and plain connections */
 	VEC(struct ipc_link *) links; /* that were accepted */
 	int busy;                     /* service_busy() */
 	uint64_t served;
@@ -55,6 +55,7 @@ SWITCHES void accept_cancel_all(void); /* ends every session, and waits for that
 /* ---- control.c ---- */
 void control_start(void);
 void control_tell(enum control_kind kind, uint32_t value);
+size_t control_in_hand(void);
 void control_load_changed(void); /* sessions, links or busy changed */
 
 /* ---- peers.c ---- */

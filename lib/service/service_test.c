@@ -13,7 +13,8 @@ static const struct {
 	int want;
 } spawns[] = {
 	{ "worker=3 generation=1 limit=0 control=3 listen=", 0 },
-	{ "worker=3 generation=1 limit=100 control=3 broker=4 log=5 stays=1 listen=6,7",
+	{ "worker=3 generation=1 limit=100 control=3 broker=4 log=5 stays=1 stress=1 "
+	  "listen=6,7",
 		0 },
 	{ "", -1 },
 	{ "generation=1 control=3 listen=", -1 }, /* nobody */

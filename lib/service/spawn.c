@@ -21,6 +21,7 @@ static const struct {
 	{ "log", offsetof(struct spawn, log) },
 }, switches[] = {
 	{ "stays", offsetof(struct spawn, stays) },
+	{ "stress", offsetof(struct spawn, stress) },
 };
 
 static void *

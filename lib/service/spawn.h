@@ -22,6 +22,7 @@ struct spawn {
 	int identities; /* broker's own: new workers, one struct spawn_identity each */
 	int log;        /* maillog_file, opened by master */
 	bool stays;     /* never leaves for being idle */
+	bool stress;    /* its line is near its bound (CONTROL_STRESS) */
 	int listeners[SPAWN_LISTENERS];
 	size_t n_listeners;
 };
@@ -41,7 +42,9 @@ enum control_kind {
 	CONTROL_BUSY,      /* keeps a processor busy: another worker would help */
 	CONTROL_FULL,      /* at its limit, stopped accepting */
 	CONTROL_ROOM,      /* below it again */
-	CONTROL_DRAINING,  /* accepts no more, will end: start another */
+	CONTROL_DRAINING,  /* accepts no more, will end: start another; value: in hand */
+	CONTROL_LOAD,      /* value: in hand; told when it matters, see control.c */
+	CONTROL_ALIVE,     /* CONTROL_PING was read */
 	/* master to worker */
 	CONTROL_RELOAD = 32, /* value: the new generation */
 	CONTROL_STOP,        /* end now: cancel sessions */
@@ -49,6 +52,8 @@ enum control_kind {
 	CONTROL_DRAIN,       /* the line is gone: finish and leave */
 	CONTROL_GO_ON, /* after CONTROL_BUSY: there is another worker now, or will be none
 			*/
+	CONTROL_STRESS, /* value 1: the line is near its bound; 0: no more */
+	CONTROL_PING,   /* who does not answer is stuck */
 };
 struct control {
 	uint32_t kind, value;

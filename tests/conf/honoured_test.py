@@ -14,6 +14,7 @@ WITHOUT_READER = {
     "biff": "nobody is told of new mail: as with biff = no",
     "default_cache_db_type": "through defaults",
     "config_directory": "struct conf has it",
+    "known_tcp_ports": "lib/conf: conf_tcp_port()",
     "mail_release_date": "for people and scripts",
     "mail_version": "through defaults",
     "multi_instance_name": "through syslog_name",
