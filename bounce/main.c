@@ -64,28 +64,37 @@ find_addressee(const struct envelope *e, const struct notice_request *n,
 	return true;
 }
 
-/* Writes the returned message, or its header, behind the head of the report. */
+/* Does the header end in this chunk? Then `chunk` is cut to what belongs to it. */
+static bool
+header_ends_in(struct str *chunk, bool *line_begins)
+{
+	for (size_t i = 0; i < chunk->len; i++) {
+		if (*line_begins && chunk->data[i] == '\n') {
+			chunk->len = i;
+			return true;
+		}
+		*line_begins = chunk->data[i] == '\n';
+	}
+	return false;
+}
+
+/* Writes the returned message, or its header, behind the head of the report. Content
+ * comes in pieces: what is larger than a frame is only to be had from the descriptor. */
 static int
 write_returned(struct submission *s, const struct report *r, int fd, deadline_t patience)
 {
 	struct content_cursor c CLEANUP(content_close) = { .fd = -1 };
-	bool headers = report_headers_only(r);
+	bool headers = report_headers_only(r), line_begins = true, over = false;
 	struct str chunk;
-	int got;
+	int got = 0;
 
-	if (headers) {
-		ssize_t end = str_find(r->notice->content, STR("\n\n"));
-
-		return submission_write(s,
-			end < 0 ? r->notice->content
-				: str_sub(r->notice->content, 0, (size_t)end + 1),
-			patience);
-	}
 	content_open(&c, r->notice->content, fd, r->notice->rest);
-	while ((got = content_next(&c, &chunk)) > 0)
+	while (!over && (got = content_next(&c, &chunk)) > 0) {
+		over = headers && header_ends_in(&chunk, &line_begins);
 		if (submission_write(s, chunk, patience) < 0)
 			return -1;
-	return got;
+	}
+	return MIN(got, 0);
 }
 
 static enum verdict
