@@ -12,6 +12,8 @@
 #define AT_MOST    5000
 #define ID_LIMIT   31
 #define PLAIN_WAIT ((msec_t)10000)
+/* For spool to tell what there is. */
+#define TOLD_WAIT ((msec_t)60000)
 
 /* ---- what can be done to a message ---- */
 
@@ -151,7 +153,7 @@ flush_all(void)
 	outside.wake_loader();
 }
 
-/* ---- asked by link ---- */
+/* ---- asked by link: answered once spool has told what there is ---- */
 
 static bool
 caller_may(const struct ipc_request *rq)
@@ -197,6 +199,8 @@ control_change(struct ipc_request *rq)
 
 	if (!caller_may(rq))
 		say.error = EPERM;
+	else if (store_wait_told(deadline_in(TOLD_WAIT)) < 0)
+		say.error = (uint32_t)errno;
 	else if (queue_change_request_get(rq->payload, &ask, rq->arena) < 0 ||
 		 ask.action >= COUNT(actions) || !actions[ask.action].apply)
 		say.error = EINVAL;
@@ -246,6 +250,12 @@ control_list(struct ipc_request *rq)
 	struct message **found;
 	size_t n, most;
 
+	if (store_wait_told(deadline_in(TOLD_WAIT)) < 0) {
+		if (rq->link)
+			ipc_link_close(rq->link); /* no entries would mean none */
+		ipc_done(rq);
+		return;
+	}
 	if (!caller_may(rq) || queue_list_request_get(rq->payload, &ask, rq->arena) < 0) {
 		queue_list_answer(rq, &say);
 		return;
@@ -280,6 +290,8 @@ control_plain(struct conn *conn)
 	deadline_t patience = deadline_in(PLAIN_WAIT);
 	struct str bytes, line;
 
+	if (store_wait_told(patience) < 0)
+		return;
 	conn->line_limit = ID_LIMIT + 1;
 	while (conn_peek(conn, &bytes, patience) == CONN_OK && bytes.len) {
 		char what = bytes.data[0];

@@ -111,8 +111,8 @@ agent_ready(struct ipc_request *rq)
 
 static const struct ipc_handler handlers[] = {
 	{ .type = agent_ready_TYPE, .run = agent_ready, .direct = true },
-	{ .type = queue_change_TYPE, .run = control_change, .direct = true },
-	{ .type = queue_list_TYPE, .run = control_list, .direct = true },
+	{ .type = queue_change_TYPE, .run = control_change, .stack = CO_STACK_SMALL },
+	{ .type = queue_list_TYPE, .run = control_list, .stack = CO_STACK_SMALL },
 	{ 0 },
 };
 

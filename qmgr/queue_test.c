@@ -967,8 +967,8 @@ QUEUE_TEST(error_agents_get_no_content,
 /* ---- commands ---- */
 
 static const struct ipc_handler control_handlers[] = {
-	{ .type = queue_change_TYPE, .run = control_change, .direct = true },
-	{ .type = queue_list_TYPE, .run = control_list, .direct = true },
+	{ .type = queue_change_TYPE, .run = control_change, .stack = CO_STACK_SMALL },
+	{ .type = queue_list_TYPE, .run = control_list, .stack = CO_STACK_SMALL },
 	{ 0 },
 };
 
@@ -1072,6 +1072,29 @@ QUEUE_TEST(commands_hold_release_and_delete, "")
 	ticker_run();
 	UNTIL(n_deliveries == 3);
 	CHECK_STR(listing(link), "deferred:ID1 active:ID2");
+	ipc_link_close(link);
+}
+
+static void
+connect_late(void *arg)
+{
+	(void)arg;
+	calm();
+	spool_connect();
+}
+
+/* A queue manager that has just started must not call the queue empty. */
+QUEUE_TEST(commands_wait_for_what_spool_has, "")
+{
+	struct ipc_link *link = command_connect();
+
+	for (uint64_t mid = 1; mid <= 2; mid++) {
+		put_message(mid, "s@x.example", "r@one.example");
+		fake(mid)->note.wake_us = (uint64_t)(now + 600 * SECOND);
+	}
+	co_spawn(connect_late, NULL, CO_STACK_SMALL);
+	CHECK_STR(listing(link), "deferred:ID1 deferred:ID2");
+	CHECK_STR(command(link, QUEUE_HOLD, "ID2"), "ID2");
 	ipc_link_close(link);
 }
 

@@ -24,18 +24,27 @@ struct batch {
 
 static struct {
 	struct ipc_link *link;
-	bool watching; /* the announcements of what was there have not ended yet */
+	bool told; /* spool has announced all it has, once */
 	struct batch *first, *last;
 	size_t pending;
 	struct event_later later;
 	struct timer retry;
-	struct co_queue lost;
+	struct co_queue lost, telling;
 } store;
 
 bool
 store_is_up(void)
 {
 	return store.link != NULL;
+}
+
+int
+store_wait_told(deadline_t patience)
+{
+	while (!store.told)
+		if (co_wait(&store.telling, patience) < 0)
+			return -1;
+	return 0;
 }
 
 size_t
@@ -280,7 +289,8 @@ watched(void *arg, int error, struct str bytes)
 	(void)arg, (void)bytes;
 	if (error)
 		return;
-	store.watching = false;
+	store.told = true;
+	co_wake_all(&store.telling);
 	forget_unseen();
 	outside.wake_loader();
 }
@@ -316,7 +326,6 @@ store_attach(int fd)
 	while (index_next(&queue_index, &at, &m))
 		m->seen = false;
 	store.link = ipc_link_open(fd, handlers, NULL, link_closed, "spool");
-	store.watching = true;
 	spool_watch_request_put(&payload, &ask);
 	ipc_link_call_then(
 		store.link, spool_watch_TYPE, buf_str(&payload), -1, watched, NULL);

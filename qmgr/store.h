@@ -17,6 +17,9 @@ void store_start(void);
  * watches. */
 void store_attach(int fd);
 bool store_is_up(void);
+/* Waits until spool has told once what there is: before that the index knows nothing of
+ * most mail. -1 and errno. */
+SWITCHES int store_wait_told(deadline_t patience) MUST_CHECK;
 /* States not yet confirmed. */
 size_t store_pending(void);
 /* A state of m: sent at the end of this turn of the loop. Everything is copied. */

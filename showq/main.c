@@ -90,8 +90,8 @@ read_maildrop(void *arg)
 		log_warn("cannot read maildrop: %m");
 }
 
-/* Asks for the next part; false at the end, or when qmgr does not answer. */
-SWITCHES static bool
+/* Asks for the next part: 1, 0 at the end, -1 when qmgr does not answer. */
+SWITCHES static int
 next_part(struct part *part, uint64_t *after)
 {
 	struct queue_list_request ask = { .after = *after, .most = AT_ONCE };
@@ -99,31 +99,33 @@ next_part(struct part *part, uint64_t *after)
 	if (queue_list_call(service_peer("qmgr"), &ask, &part->said, part->arena,
 		    deadline_in(PATIENCE)) < 0) {
 		log_warn("qmgr does not answer: %m");
-		return false;
+		return -1;
 	}
 	if (part->said.n_entries == 0)
-		return false;
+		return 0;
 	*after = part->said.entries[part->said.n_entries - 1].mid;
-	return true;
+	return 1;
 }
 
+/* A listing that qmgr does not finish has no end: whoever reads it must not take what is
+ * missing for an empty queue. */
 SWITCHES static void
 showq_session(struct conn *conn)
 {
 	struct part part = { .bytes = BUF_INIT };
 	uint64_t after = 0;
-	bool more = true;
+	int more = 1;
 
 	co_name("listing");
 	part.arena = arena_new();
 	listing_put_greeting(&part.bytes);
 	event_offload(read_maildrop, &part);
-	while (more) {
+	while (more > 0) {
 		arena_reset(part.arena);
 		more = next_part(&part, &after);
-		if (more)
+		if (more > 0)
 			event_offload(read_part, &part);
-		else
+		else if (more == 0)
 			listing_put_end(&part.bytes);
 		conn_write(conn, buf_str(&part.bytes));
 		buf_clear(&part.bytes);
