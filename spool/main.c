@@ -1,12 +1,28 @@
 /* spool -- keeps the mail: the only writer of the log (spool(5)). */
+#include "config.h"
 #include "daemon.h"
 #include "log.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct spool *the_spool;
 static size_t in_hand;
 static bool ending;
+
+/* Test builds can be told to break the order that makes mail safe, to see whether tests
+ * notice. */
+static bool
+answers_too_early(void)
+{
+#ifdef CAPTURED
+	const char *broken = getenv("POSTERN_SPOOL_BROKEN");
+
+	return broken && strcmp(broken, "order") == 0;
+#else
+	return false;
+#endif
+}
 
 static struct spool_options
 options_of(const struct conf *c)
@@ -20,6 +36,7 @@ options_of(const struct conf *c)
 		.reserve = (octets_t)c->p.queue_minfree,
 		.state_flush = c->p.spool_flush_delay,
 		.slack = (octets_t)c->p.spool_slack,
+		.broken_order = answers_too_early(),
 	};
 }
 

@@ -10,6 +10,7 @@
 enum {
 	BATCH_MOST = 4 << 20,    /* one write; longer batches only for a longer message */
 	GATHER_MOST = 256 << 20, /* what may wait while there is no segment */
+	BROKEN_DELAY_US = 20000, /* broken_order: enough for a kill to come in between */
 };
 
 struct put {
@@ -163,6 +164,8 @@ flush_run(struct job *j)
 	struct flush_job *f = (struct flush_job *)j;
 	const struct spool_options *o = &f->s->o;
 
+	if (f->batch && o->broken_order)
+		usleep(BROKEN_DELAY_US);
 	if (f->batch && write_at(f->batch->seg->fd, f->bytes, f->batch->offset) < 0) {
 		f->error = errno;
 		f->failed = f->batch->seg;
