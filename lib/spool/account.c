@@ -101,7 +101,7 @@ account_copy(struct spool *s, struct tomb *t, uint32_t slot)
 	t->copies++;
 	end->needs++;
 	if (slot == t->where.slot) {
-		t->flags |= TOMB_OWN;
+		t->own++;
 		end->own++;
 	}
 }
@@ -159,10 +159,9 @@ account_end_moved(struct spool *s, struct tomb *t, struct place to)
 	struct segment *from = segment_of(s, t->where.slot), *g = segment_of(s, to.slot);
 
 	from->needs -= t->copies;
-	from->own -= (t->flags & TOMB_OWN) != 0;
+	from->own -= t->own;
 	g->needs += t->copies;
-	t->flags &=
-		(uint8_t)~TOMB_OWN; /* perhaps it is, but then g is just cleaned later */
+	t->own = 0; /* perhaps some are, but then g is just cleaned later */
 	t->where = to;
 	segment_check(s, from);
 }
@@ -201,9 +200,9 @@ account_freed(struct spool *s, struct segment *g)
 		ensure(t && (t->flags & ENTRY_FINISHED));
 		end = segment_of(s, t->where.slot);
 		end->needs--;
-		if ((t->flags & TOMB_OWN) && end == g) {
+		if (t->own > 0 && end == g) {
 			end->own--;
-			t->flags &= (uint8_t)~TOMB_OWN;
+			t->own--;
 		}
 		if (--t->copies == 0)
 			index_remove(&s->index, t->mid);
@@ -218,9 +217,15 @@ account_freed(struct spool *s, struct segment *g)
 }
 
 bool
+segment_is_needed(const struct segment *g)
+{
+	return g->messages > 0 || g->states > 0 || g->needs > g->own;
+}
+
+bool
 segment_is_dead(const struct segment *g)
 {
-	return g->messages == 0 && g->states == 0 && g->needs == g->own && g->busy == 0;
+	return !segment_is_needed(g) && g->busy == 0;
 }
 
 void

@@ -132,8 +132,7 @@ add_item(struct spool *s, struct copy_job *k, const struct segment *victim,
 	if (!e)
 		return false;
 	if (e->flags & ENTRY_FINISHED) {
-		if (!place_is(t->where, victim, f) ||
-			t->copies == ((t->flags & TOMB_OWN) ? 1 : 0))
+		if (!place_is(t->where, victim, f) || t->copies == t->own)
 			return false;
 		item.what = COPY_END;
 		add_source(s, k, &item, t->where);
@@ -326,8 +325,8 @@ cleaning_end(struct spool *s)
 	c->victim->busy--;
 	if (!s->closing) {
 		/* Nothing that counts was found in it any more: it is dead, or damaged.
-		 */
-		c->victim->stuck |= c->error || !segment_is_dead(c->victim);
+		 * (A flush may be at work in it, and will look again when it ends.) */
+		c->victim->stuck |= c->error || segment_is_needed(c->victim);
 		segment_check(s, c->victim);
 	}
 	vec_free(&c->list);

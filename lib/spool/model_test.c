@@ -205,14 +205,31 @@ restart(struct model *m)
 }
 
 static void
+print_segments(const struct spool *s)
+{
+	printf("disk %llu, live %llu, limit %llu; spares %zu, starved %d, freed %llu\n",
+		(unsigned long long)s->disk, (unsigned long long)s->live,
+		(unsigned long long)disk_limit(s), (size_t)s->n_spares, s->starved,
+		(unsigned long long)s->counts.freed);
+	for (size_t i = 0; i < s->segments.n; i++) {
+		const struct segment *g = s->segments.items[i];
+
+		if (g)
+			printf("%zu: state %d stuck %d busy %u messages %u states %u "
+			       "live %llu needs %u own %u\n",
+				i, (int)g->state, g->stuck, g->busy, g->messages,
+				g->states, (unsigned long long)g->live, g->needs, g->own);
+	}
+}
+
+static void
 check_disk(struct model *m)
 {
 	struct spool *s = m->r.spool;
 
 	rig_settle(&m->r);
 	if (s->disk > disk_limit(s))
-		printf("disk %llu, live %llu, limit %llu\n", (unsigned long long)s->disk,
-			(unsigned long long)s->live, (unsigned long long)disk_limit(s));
+		print_segments(s);
 	CHECK(s->disk <= disk_limit(s));
 }
 

@@ -49,7 +49,6 @@ enum {
 	ENTRY_ENDING = 16, /* its end is about to be written */
 	ENTRY_HELD_AT_FIRST = 32,
 	ENTRY_CROWDED = 64, /* waits for a snapshot of its states */
-	TOMB_OWN = 128,     /* counted in `own` of the segment of its end */
 };
 struct entry {
 	uint64_t mid;
@@ -71,7 +70,9 @@ struct entry {
 struct tomb {
 	uint64_t mid;
 	uint8_t flags;
-	uint32_t copies;    /* segments that still hold the message's record */
+	uint32_t copies;    /* records of the message that are still on disk; a crash in
+				the middle of a copy leaves two even in one segment */
+	uint32_t own;       /* those counted in `own` of the segment of its end */
 	struct place where; /* the record of its end */
 };
 struct index {
@@ -285,7 +286,8 @@ void account_copy(struct spool *s, struct tomb *t, uint32_t slot); /* one more c
 void account_ghost(struct spool *s, struct entry *e, uint32_t slot);
 void account_dropped(struct spool *s, struct entry *e);
 void account_freed(struct spool *s, struct segment *g); /* its records are gone */
-bool segment_is_dead(const struct segment *g);
+bool segment_is_needed(const struct segment *g);
+bool segment_is_dead(const struct segment *g);          /* nor is anybody at work in it */
 void segment_check(struct spool *s, struct segment *g); /* frees it when dead */
 struct spool_where where_of(const struct spool *s, struct place p);
 /* Fills in *out; its states are in *states, reused by the next call. */

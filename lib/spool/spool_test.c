@@ -123,4 +123,83 @@ TEST(new_mail_and_states_do_not_wait_for_old_mail)
 	CHECK_STR(rig_logged(), "");
 }
 
+/* ---- segments that come back ---- */
+
+/* Puts mail that ends at once until another segment is begun; gives the one before. */
+static struct segment *
+fill_segment(struct rig *r)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct stream *hot = &r->spool->streams[STREAM_HOT];
+	struct segment *first = hot->seg;
+
+	while (hot->seg == first) {
+		uint64_t mid;
+
+		CHECK_INT(rig_put(r, "FILL", "f", fill_str(arena, 20000, 1), &mid), 0);
+		rig_finish(r, mid);
+	}
+	return first;
+}
+
+/* Both records lie where its end does, as after a crash in the middle of a copy into the
+ * segment that the next copy goes to as well. */
+TEST(a_message_that_is_twice_in_the_segment_of_its_end)
+{
+	struct rig r;
+	struct entry *e;
+	struct segment *g;
+	uint64_t mid;
+
+	rig_new(&r);
+	CHECK_INT(rig_put(&r, "4abc", "env", STR("x"), &mid), 0);
+	e = index_get(&r.spool->index, mid);
+	account_ghost(r.spool, e, e->where.slot);
+	rig_finish(&r, mid);
+	g = fill_segment(&r);
+	rig_settle(&r);
+	CHECK_INT((long long)r.spool->counts.freed, 1);
+	CHECK_INT(g->state, SEGMENT_SPARE);
+	rig_close(&r);
+	CHECK_STR(rig_logged(), "");
+}
+
+static bool
+is_cleaning(void *arg)
+{
+	return ((struct spool *)arg)->cleaning;
+}
+
+static bool
+is_not_cleaning(void *arg)
+{
+	return !is_cleaning(arg);
+}
+
+/* A flush that is still at work in it when its last record was moved is no damage. */
+TEST(a_segment_that_is_busy_when_it_was_cleaned)
+{
+	struct rig r;
+	struct segment *g;
+
+	rig_new(&r);
+	CHECK_INT(rig_put(&r, "4abc", "env", STR("x"), NULL), 0);
+	g = fill_segment(&r);
+	rig_settle(&r);
+	CHECK_INT(g->state, SEGMENT_SEALED);
+	r.o.slack = 0;
+	spool_change(r.spool, &r.o);
+	rig_run(is_cleaning, r.spool);
+	g->busy++;
+	rig_run(is_not_cleaning, r.spool);
+	CHECK(!g->stuck);
+	CHECK_INT(g->state, SEGMENT_SEALED);
+	g->busy--;
+	segment_check(r.spool, g);
+	rig_settle(&r);
+	CHECK(g->state != SEGMENT_SEALED);
+	rig_close(&r);
+	CHECK_STR(rig_logged(), "");
+}
+
 TEST_MAIN()
