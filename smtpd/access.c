@@ -234,8 +234,9 @@ check_access(struct session *s, const struct check *c)
 	case DICT_NOTFOUND:
 		return DUNNO;
 	case DICT_ERROR:
-		return refuse_for_mistake(
-			s, "table %.*s: %s", STR_ARG(c->argument), why.text);
+		log_warn("table %.*s: %s", STR_ARG(c->argument), why.text);
+		return refuse_subject(s, 451, "4.3.5", c->row->subject,
+			STR("Server configuration error"));
 	case DICT_FOUND:
 		break;
 	}

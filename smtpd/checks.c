@@ -114,8 +114,8 @@ relay_denied(struct session *s, int code, const char *dsn)
 	case STRANGE:
 		break;
 	}
-	return refuse(s, code, dsn, "<%.*s>: Relay access denied",
-		STR_ARG(address_quote(s->asked_recipient, s->command)));
+	return refuse(
+		s, code, dsn, "<%.*s>: Relay access denied", STR_ARG(s->asked_recipient));
 }
 
 static enum decision
@@ -176,6 +176,9 @@ reject_invalid_helo_hostname(struct session *s, const struct check *c)
 	if (!s->helo.data || is_address(name) ||
 		address_domain_is_valid(name, ADDRESS_LOOSE))
 		return DUNNO;
+	if (str_starts(name, STR("[")))
+		return refuse_subject(s, s->p->invalid_hostname_reject_code, "5.5.2",
+			SUBJECT_HELO, STR("invalid ip address"));
 	return refuse_subject(s, s->p->invalid_hostname_reject_code, "5.5.2",
 		SUBJECT_HELO, STR("Invalid name"));
 }
@@ -187,7 +190,8 @@ reject_non_fqdn_helo_hostname(struct session *s, const struct check *c)
 
 	(void)c;
 	if (!s->helo.data || address_literal_is_valid(name) ||
-		(address_domain_is_valid(name, ADDRESS_LOOSE) && str_chr(name, '.') >= 0))
+		(address_domain_is_valid(name, ADDRESS_LOOSE) &&
+			str_chr(name, '.') >= 0 && !is_address(name)))
 		return DUNNO;
 	return refuse_subject(s, s->p->non_fqdn_reject_code, "5.5.2", SUBJECT_HELO,
 		STR("need fully-qualified hostname"));

@@ -62,14 +62,19 @@ objection(struct session *s, octets_t count, int *code)
 }
 
 static bool
-refuse_chunk(struct session *s, octets_t count, int code, const char *text)
+refuse_chunk(struct session *s, octets_t count, bool last, int code, const char *text)
 {
-	s->t.chunked = s->t.broken = s->t.open;
+	s->t.chunked = s->t.broken = true;
 	if (s->t.submission) {
 		submission_abort(s->t.submission);
 		s->t.submission = NULL;
 	}
-	return discard_chunk(s, count) && reply(s, code, "%s", text);
+	if (!discard_chunk(s, count))
+		return false;
+	reply(s, code, "%s", text);
+	if (last)
+		session_reset_mail(s);
+	return false;
 }
 
 /* Takes one chunk in. */
@@ -99,6 +104,10 @@ cmd_bdat(struct session *s, struct str rest)
 	const char *text;
 	int code;
 
+	if (s->site->discard & KEYWORD_CHUNKING) {
+		reply(s, 521, "5.5.1 Error: command not implemented");
+		return false;
+	}
 	if (!chunk_parse(rest, &count, &last)) {
 		/* Nobody knows how much follows: what comes would be read as commands. */
 		reply(s, 521, "5.5.4 Syntax: BDAT count [LAST]");
@@ -115,6 +124,6 @@ cmd_bdat(struct session *s, struct str rest)
 	}
 	text = objection(s, count, &code);
 	if (text)
-		return refuse_chunk(s, count, code, text);
+		return refuse_chunk(s, count, last, code, text);
 	return accept_chunk(s, count, last);
 }

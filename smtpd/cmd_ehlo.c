@@ -14,7 +14,7 @@ introduce(struct session *s, struct str rest, const char *syntax)
 		return reply_text(s, s->refusal);
 	session_reset_mail(s);
 	session_set_helo(s, name);
-	s->extensions = 0;
+	s->extensions = ESMTP_ALL;
 	return true;
 }
 
@@ -146,8 +146,8 @@ cmd_ehlo(struct session *s, struct str rest)
 	s->protocol = STR("ESMTP");
 	without = withheld(s);
 	for (size_t i = 0; i < COUNT(keywords); i++)
-		s->extensions |=
-			without & keywords[i].keyword ? 0 : keywords[i].extension;
+		if (without & keywords[i].keyword)
+			s->extensions &= ~keywords[i].extension;
 	if (!answer->text.len || answer->withheld != without)
 		ehlo_text(s, without, &answer->text);
 	answer->withheld = without;

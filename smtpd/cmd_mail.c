@@ -13,8 +13,8 @@ take_keyword(struct session *s, struct str *rest, struct str keyword)
 	return !s->p->strict_rfc821_envelopes || (rest->len && rest->data[0] == '<');
 }
 
-bool
-address_has_8bit(struct str s)
+static bool
+has_8bit(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if ((unsigned char)s.data[i] >= 0x80)
@@ -22,13 +22,28 @@ address_has_8bit(struct str s)
 	return false;
 }
 
-/* What strict_rfc821_envelopes and SMTPUTF8 make of the grammar. */
-unsigned
-address_rules(const struct session *s)
+bool
+address_needs_smtputf8(const struct session *s, const struct address *a)
 {
-	unsigned how = s->p->strict_rfc821_envelopes ? 0 : ADDRESS_LOOSE;
+	return has_8bit(a->domain) || (s->p->strict_smtputf8 && has_8bit(a->local));
+}
 
-	return how | (s->p->smtputf8_enable ? ADDRESS_UTF8 : 0);
+enum verdict
+address_read(const struct session *s, struct str path, unsigned how, struct address *out,
+	struct why *why)
+{
+	enum verdict verdict = address_parse(path,
+		how | (s->p->strict_rfc821_envelopes ? 0 : ADDRESS_LOOSE) |
+			(s->p->smtputf8_enable ? ADDRESS_UTF8 : 0),
+		out, why);
+
+	/* A program behind us could take it for an option. */
+	if (verdict == ACCEPT && !s->p->allow_min_user &&
+		str_starts(out->local, STR("-")))
+		return how & ADDRESS_SENDER
+			       ? why_set(why, "5.1.7", "Bad sender address syntax")
+			       : why_set(why, "5.1.3", "Bad recipient address syntax");
+	return verdict;
 }
 
 bool
@@ -45,6 +60,10 @@ has_room(struct session *s, octets_t size)
 {
 	int64_t limit = s->p->message_size_limit;
 
+	if (size == INT64_MAX)
+		return refuse(s, 552, "5.3.4",
+			       "Message size exceeds file system imposed limit") !=
+		       REFUSE;
 	if (limit > 0 && size > (octets_t)limit)
 		return refuse(s, 552, "5.3.4", "Message size exceeds fixed limit") !=
 		       REFUSE;
@@ -66,19 +85,20 @@ cmd_mail(struct session *s, struct str rest)
 		return reply(s, 503, "5.5.1 Error: send HELO/EHLO first");
 	if (s->t.open)
 		return reply(s, 503, "5.5.1 Error: nested MAIL command");
+	if (s->t.chunked)
+		return reply(s, 503, "5.5.1 Error: MAIL after BDAT");
 	if (!take_keyword(s, &rest, STR("FROM:")))
 		return reply(s, 501, "5.5.4 Syntax: MAIL FROM:<address>");
 	path = address_path_token(&rest);
 	if (path.len == 0)
 		return reply(s, 501, "5.5.4 Syntax: MAIL FROM:<address>");
-	if (address_parse(path, address_rules(s) | ADDRESS_SENDER, &address, &why) !=
-		ACCEPT)
+	if (address_read(s, path, ADDRESS_SENDER, &address, &why) != ACCEPT)
 		return illegal_address(s, 501, &why, path);
 	session_begin_mail(s);
 	if (mail_parameters_parse(
 		    rest, s->extensions, s->mail, &parameters, &code, &why) != ACCEPT)
 		return reply_why(s, code, &why);
-	if (!parameters.smtputf8 && address_has_8bit(path))
+	if (!parameters.smtputf8 && address_needs_smtputf8(s, &address))
 		return reply(
 			s, 553, "5.6.7 Must declare SMTPUTF8 to send unicode address");
 	sender = arena_str(s->mail, address_internal(&address, s->command));

@@ -54,14 +54,14 @@ cmd_rcpt(struct session *s, struct str rest)
 	path = address_path_token(&rest);
 	if (path.len == 0)
 		return reply(s, 501, "5.5.4 Syntax: RCPT TO:<address>");
-	if (address_parse(path, address_rules(s), &address, &why) != ACCEPT)
+	if (address_read(s, path, 0, &address, &why) != ACCEPT)
 		return illegal_address(s, 501, &why, path);
 	if (address.local.len + address.domain.len == 0)
 		return reply(s, 501, "5.1.3 Bad recipient address syntax");
 	if (rcpt_parameters_parse(
 		    rest, s->extensions, s->mail, &parameters, &code, &why) != ACCEPT)
 		return reply_why(s, code, &why);
-	if (!s->t.parameters.smtputf8 && address_has_8bit(path))
+	if (!s->t.parameters.smtputf8 && address_needs_smtputf8(s, &address))
 		return reply(
 			s, 553, "5.6.7 Must declare SMTPUTF8 to send unicode address");
 	recipient = arena_str(s->mail, address_internal(&address, s->command));

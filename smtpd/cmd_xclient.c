@@ -52,7 +52,7 @@ read_claims(struct session *s, struct str rest, struct claims *c)
 		struct str name = str_sub(word, 0, equals < 0 ? 0 : (size_t)equals);
 		struct str *at = NULL;
 
-		if (equals <= 0)
+		if (equals <= 0 || (size_t)equals + 1 == word.len)
 			return reply(s, 501, "5.5.4 Error: attribute=value expected");
 		for (size_t i = 0; i < COUNT(attributes); i++)
 			if (str_case_is(name, attributes[i].name))
@@ -80,21 +80,17 @@ claims_are_valid(struct session *s, const struct claims *c, struct net_addr *add
 	uint64_t port = 0;
 
 	if (!is_hostname(c->name))
-		return reply(
-			s, 501, "5.5.4 Bad XCLIENT NAME syntax: %.*s", STR_ARG(c->name));
+		return reply(s, 501, "5.5.4 Bad NAME syntax: %.*s", STR_ARG(c->name));
 	if (!is_hostname(c->reverse_name))
-		return reply(s, 501, "5.5.4 Bad XCLIENT REVERSE_NAME syntax: %.*s",
+		return reply(s, 501, "5.5.4 Bad REVERSE_NAME syntax: %.*s",
 			STR_ARG(c->reverse_name));
 	if (c->addr.len && net_addr_parse(c->addr, 0, addr) < 0)
-		return reply(
-			s, 501, "5.5.4 Bad XCLIENT ADDR syntax: %.*s", STR_ARG(c->addr));
+		return reply(s, 501, "5.5.4 Bad ADDR syntax: %.*s", STR_ARG(c->addr));
 	if (c->port.len && (str_to_u64(c->port, &port) < 0 || port > 65535))
-		return reply(
-			s, 501, "5.5.4 Bad XCLIENT PORT syntax: %.*s", STR_ARG(c->port));
+		return reply(s, 501, "5.5.4 Bad PORT syntax: %.*s", STR_ARG(c->port));
 	if (c->proto.len && !str_case_is(c->proto, "SMTP") &&
 		!str_case_is(c->proto, "ESMTP"))
-		return reply(s, 501, "5.5.4 Bad XCLIENT PROTO syntax: %.*s",
-			STR_ARG(c->proto));
+		return reply(s, 501, "5.5.4 Bad PROTO syntax: %.*s", STR_ARG(c->proto));
 	return true;
 }
 
@@ -132,10 +128,10 @@ cmd_xclient(struct session *s, struct str rest)
 	struct net_addr addr;
 	struct why why;
 
-	if (match_client(s->site->xclient_hosts, s->name, &s->peer, &why) != DICT_FOUND)
-		return reply(s, 550, "5.7.0 Error: insufficient authorization");
 	if (s->t.open)
 		return reply(s, 503, "5.5.1 Error: MAIL transaction in progress");
+	if (match_client(s->site->xclient_hosts, s->name, &s->peer, &why) != DICT_FOUND)
+		return reply(s, 550, "5.7.0 Error: insufficient authorization");
 	if (rest.len == 0)
 		return reply(s, 501, "5.5.4 Syntax: XCLIENT attribute=value...");
 	if (!read_claims(s, rest, &claims) || !claims_are_valid(s, &claims, &addr))

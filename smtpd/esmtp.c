@@ -10,6 +10,7 @@
 struct parameter {
 	struct str name, value; /* value.data is NULL without a = */
 	struct arena *arena;
+	int *code;
 	struct why *why;
 };
 
@@ -19,14 +20,37 @@ syntax_error(const struct parameter *p, const char *text)
 	return why_set(p->why, "5.5.4", "%s", text);
 }
 
+static enum verdict
+unsupported(const struct parameter *p)
+{
+	*p->code = 555; /* RFC 5321 section 4.1.1.11 */
+	return why_set(p->why, "5.5.4", "Unsupported option: %.*s%s%.*s",
+		STR_ARG(p->name), p->value.data ? "=" : "", STR_ARG(p->value));
+}
+
+/* The keyword was taken out of the answer to EHLO, or belongs to an extension that is
+ * off. */
+static enum verdict
+withheld(const struct parameter *p, unsigned extension)
+{
+	return extension == ESMTP_DSN
+		       ? why_set(p->why, "5.7.1", "DSN support is disabled")
+		       : unsupported(p);
+}
+
 /* RFC 1870 section 3: size-value = 1*20DIGIT */
 static enum verdict
 read_size(const struct parameter *p, struct mail_parameters *out)
 {
 	uint64_t size;
 
-	if (p->value.len > 20 || str_to_u64(p->value, &size) < 0 || size > INT64_MAX)
+	for (size_t i = 0; i < p->value.len; i++)
+		if (!ascii_is_digit(p->value.data[i]))
+			return syntax_error(p, "Bad message size syntax");
+	if (p->value.len == 0)
 		return syntax_error(p, "Bad message size syntax");
+	if (str_to_u64(p->value, &size) < 0 || size > INT64_MAX)
+		size = INT64_MAX; /* more than any limit, or any disk */
 	out->size = size;
 	return ACCEPT;
 }
@@ -37,8 +61,7 @@ read_body(const struct parameter *p, struct mail_parameters *out)
 	if (str_case_is(p->value, "8BITMIME"))
 		out->eight_bit = true;
 	else if (!str_case_is(p->value, "7BIT"))
-		return why_set(p->why, "5.5.4", "Unsupported message body type: %.*s",
-			STR_ARG(p->value));
+		return unsupported(p);
 	return ACCEPT;
 }
 
@@ -80,8 +103,7 @@ read_envid(const struct parameter *p, struct mail_parameters *out)
 static enum verdict
 read_smtputf8(const struct parameter *p, struct mail_parameters *out)
 {
-	if (p->value.data)
-		return syntax_error(p, "Bad SMTPUTF8 parameter syntax");
+	(void)p;
 	out->smtputf8 = true;
 	return ACCEPT;
 }
@@ -148,21 +170,23 @@ read_orcpt(const struct parameter *p, struct rcpt_parameters *out)
 static const struct {
 	const char *name;
 	unsigned extension;
+	bool is_flag; /* has no = */
 	enum verdict (*read)(const struct parameter *p, struct mail_parameters *out);
 } mail_words[] = {
-	{ "SIZE", ESMTP_SIZE, read_size },
-	{ "BODY", ESMTP_8BITMIME, read_body },
-	{ "SMTPUTF8", ESMTP_SMTPUTF8, read_smtputf8 },
-	{ "RET", ESMTP_DSN, read_ret },
-	{ "ENVID", ESMTP_DSN, read_envid },
+	{ "SIZE", ESMTP_SIZE, false, read_size },
+	{ "BODY", ESMTP_8BITMIME, false, read_body },
+	{ "SMTPUTF8", ESMTP_SMTPUTF8, true, read_smtputf8 },
+	{ "RET", ESMTP_DSN, false, read_ret },
+	{ "ENVID", ESMTP_DSN, false, read_envid },
 };
 static const struct {
 	const char *name;
 	unsigned extension;
+	bool is_flag;
 	enum verdict (*read)(const struct parameter *p, struct rcpt_parameters *out);
 } rcpt_words[] = {
-	{ "NOTIFY", ESMTP_DSN, read_notify },
-	{ "ORCPT", ESMTP_DSN, read_orcpt },
+	{ "NOTIFY", ESMTP_DSN, false, read_notify },
+	{ "ORCPT", ESMTP_DSN, false, read_orcpt },
 };
 
 /* esmtp-param = esmtp-keyword ["=" esmtp-value] */
@@ -180,31 +204,24 @@ next_parameter(struct str *rest, struct parameter *p)
 	return true;
 }
 
-static enum verdict
-unsupported(const struct parameter *p, int *code)
-{
-	*code = 555; /* RFC 5321 section 4.1.1.11 */
-	return why_set(p->why, "5.5.4", "Unsupported option: %.*s%s%.*s",
-		STR_ARG(p->name), p->value.data ? "=" : "", STR_ARG(p->value));
-}
-
 enum verdict
 mail_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
 	struct mail_parameters *out, int *code, struct why *why)
 {
-	struct parameter p = { .arena = arena, .why = why };
+	struct parameter p = { .arena = arena, .code = code, .why = why };
 
 	*code = 501;
 	while (next_parameter(&text, &p)) {
 		enum verdict verdict;
 		size_t i = 0;
 
-		while (i < COUNT(mail_words) &&
-			(!(extensions & mail_words[i].extension) ||
-				!str_case_is(p.name, mail_words[i].name)))
+		while (i < COUNT(mail_words) && !str_case_is(p.name, mail_words[i].name))
 			i++;
-		if (i == COUNT(mail_words))
-			return unsupported(&p, code);
+		if (i == COUNT(mail_words) ||
+			(p.value.data == NULL) != mail_words[i].is_flag)
+			return unsupported(&p);
+		if (!(extensions & mail_words[i].extension))
+			return withheld(&p, mail_words[i].extension);
 		verdict = mail_words[i].read(&p, out);
 		if (verdict != ACCEPT)
 			return verdict;
@@ -216,19 +233,20 @@ enum verdict
 rcpt_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
 	struct rcpt_parameters *out, int *code, struct why *why)
 {
-	struct parameter p = { .arena = arena, .why = why };
+	struct parameter p = { .arena = arena, .code = code, .why = why };
 
 	*code = 501;
 	while (next_parameter(&text, &p)) {
 		enum verdict verdict;
 		size_t i = 0;
 
-		while (i < COUNT(rcpt_words) &&
-			(!(extensions & rcpt_words[i].extension) ||
-				!str_case_is(p.name, rcpt_words[i].name)))
+		while (i < COUNT(rcpt_words) && !str_case_is(p.name, rcpt_words[i].name))
 			i++;
-		if (i == COUNT(rcpt_words))
-			return unsupported(&p, code);
+		if (i == COUNT(rcpt_words) ||
+			(p.value.data == NULL) != rcpt_words[i].is_flag)
+			return unsupported(&p);
+		if (!(extensions & rcpt_words[i].extension))
+			return withheld(&p, rcpt_words[i].extension);
 		verdict = rcpt_words[i].read(&p, out);
 		if (verdict != ACCEPT)
 			return verdict;

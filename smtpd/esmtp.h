@@ -7,12 +7,14 @@
 
 #include "base.h"
 
-/* Extensions that were announced to this client; others are unknown parameters. */
+/* Extensions whose parameters this client may use: all of them, also behind HELO, but for
+ * those that smtpd_discard_ehlo_keywords took out of the answer to its EHLO. */
 enum {
 	ESMTP_SIZE = 1,
 	ESMTP_8BITMIME = 2,
 	ESMTP_DSN = 4,
 	ESMTP_SMTPUTF8 = 8,
+	ESMTP_ALL = 15,
 };
 
 struct mail_parameters {

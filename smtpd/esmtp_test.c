@@ -3,7 +3,7 @@
 #include "messages.h"
 #include "test.h"
 
-#define ALL (ESMTP_SIZE | ESMTP_8BITMIME | ESMTP_DSN | ESMTP_SMTPUTF8)
+#define ALL ESMTP_ALL
 
 static const struct {
 	const char *text;
@@ -21,12 +21,13 @@ static const struct {
 	{ "  RET=HDRS\tENVID=a+2Bb ", ALL, ACCEPT, 0, 0, RET_HDRS, "a+b", false, false },
 	{ " RET=full", ALL, ACCEPT, 0, 0, RET_FULL, NULL, false, false },
 	{ " SIZE=", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
-	{ " SIZE", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
+	{ " SIZE", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
 	{ " SIZE=-1", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
 	{ " SIZE=12x", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
-	{ " SIZE=99999999999999999999", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
-	{ " SIZE=000000000000000000001", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
-	{ " BODY=BINARYMIME", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
+	{ " SIZE=99999999999999999999", ALL, ACCEPT, 0, INT64_MAX, 0, NULL, false,
+		false },
+	{ " SIZE=000000000000000000001", ALL, ACCEPT, 0, 1, 0, NULL, false, false },
+	{ " BODY=BINARYMIME", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
 	{ " RET=SOME", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
 	{ " RET=FULL RET=HDRS", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
 	{ " ENVID=", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
@@ -34,8 +35,9 @@ static const struct {
 	{ " ENVID=a+2", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
 	{ " ENVID=a ENVID=b", ALL, PERMFAIL, 501, 0, 0, NULL, false, false },
 	{ " FOO=BAR", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
-	{ " SIZE=1", 0, PERMFAIL, 555, 0, 0, NULL, false,
-		false }, /* not announced: HELO */
+	{ " BODY", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
+	{ " SMTPUTF8=1", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
+	{ " SIZE=1", 0, PERMFAIL, 555, 0, 0, NULL, false, false }, /* discarded */
 	{ " =1", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
 };
 

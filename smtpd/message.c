@@ -136,6 +136,9 @@ answer(struct session *s, const struct submit_reply *said)
 
 	if (said->verdict == ACCEPT) {
 		s->errors = s->junk = 0;
+		if (s->t.chunked)
+			return reply(s, 250, "2.0.0 Ok: %llu bytes queued as %s",
+				(unsigned long long)s->t.scan.size, s->t.queue_id);
 		return reply(s, 250, "2.0.0 Ok: queued as %s", s->t.queue_id);
 	}
 	if (code < 400 || code > 599)

@@ -6,11 +6,16 @@
 #include "base.h"
 
 struct session;
+struct address;
 
 /* ---- cmd_mail.c ---- */
 bool take_keyword(struct session *s, struct str *rest, struct str keyword);
-bool address_has_8bit(struct str s);
-unsigned address_rules(const struct session *s); /* for address_parse */
+/* address_parse() by the rules of strict_rfc821_envelopes, smtputf8_enable and
+ * allow_min_user. */
+enum verdict address_read(const struct session *s, struct str path, unsigned how,
+	struct address *out, struct why *why) MUST_CHECK;
+/* May it be used only after SMTPUTF8? strict_smtputf8 = no forgives local parts. */
+bool address_needs_smtputf8(const struct session *s, const struct address *a);
 /* Logs and answers a path that cannot be read. */
 bool illegal_address(struct session *s, int code, const struct why *why, struct str path);
 

@@ -96,8 +96,6 @@ subject_text(struct session *s, enum subject subject, struct str text)
 {
 	struct str name = subject_name(s, subject);
 
-	if (subject == SUBJECT_SENDER || subject == SUBJECT_RECIPIENT)
-		name = logged(s, name);
 	return arena_printf(s->command, "<%.*s>: %s rejected: %.*s", STR_ARG(name),
 		subject_class(subject), STR_ARG(text));
 }
@@ -253,17 +251,23 @@ policy_helo(struct session *s, struct str name)
 	return ok;
 }
 
+static enum decision
+sender_walk(struct session *s)
+{
+	enum decision decision = list_walk(s, LIST_SENDER);
+
+	if (decision != REFUSE && s->p->smtpd_reject_unlisted_sender &&
+		s->asked_sender.len)
+		decision = check_listed(s, s->asked_sender, SUBJECT_SENDER);
+	return decision;
+}
+
 bool
 policy_mail(struct session *s, struct str sender)
 {
-	enum decision decision;
-
 	begin(s);
 	s->asked_sender = sender;
-	decision = s->p->smtpd_delay_reject ? DUNNO : list_walk(s, LIST_SENDER);
-	if (decision != REFUSE && s->p->smtpd_reject_unlisted_sender && sender.len)
-		decision = check_listed(s, sender, SUBJECT_SENDER);
-	return conclude(s, decision);
+	return s->p->smtpd_delay_reject || conclude(s, sender_walk(s));
 }
 
 /* Relay control and recipient checks, in the order asked for. */
@@ -288,13 +292,12 @@ policy_rcpt(struct session *s, struct str recipient)
 	s->asked_recipient = recipient;
 	if (s->p->smtpd_delay_reject)
 		for (int i = LIST_CLIENT; i <= LIST_SENDER && decision != REFUSE; i++)
-			decision = list_walk(s, i);
+			decision = i == LIST_SENDER ? sender_walk(s) : list_walk(s, i);
 	if (decision != REFUSE)
 		decision = recipient_walk(s);
-	if (decision != REFUSE && s->p->smtpd_reject_unlisted_recipient &&
-		s->site->check_recipients)
-		decision = check_listed(s, recipient, SUBJECT_RECIPIENT);
 	ok = conclude(s, decision);
+	if (ok && s->p->smtpd_reject_unlisted_recipient && s->site->check_recipients)
+		ok = check_listed(s, recipient, SUBJECT_RECIPIENT) != REFUSE;
 	s->asked_recipient = STR_NONE;
 	return ok;
 }

@@ -68,6 +68,7 @@ session_open(struct conn *conn)
 	s->p = service_under_stress() ? smtpd_site->under_stress : smtpd_site->p;
 	s->where = "CONNECT";
 	s->protocol = STR("SMTP");
+	s->extensions = ESMTP_ALL;
 	conn->line_limit = (size_t)s->p->line_length_limit;
 	return s;
 }
@@ -165,7 +166,7 @@ session_restart(struct session *s)
 	session_reset_mail(s);
 	s->helo = STR_NONE;
 	s->protocol = STR("SMTP");
-	s->extensions = 0;
+	s->extensions = ESMTP_ALL;
 	s->denied = STR_NONE;
 }
 

@@ -53,7 +53,7 @@ struct session {
 	struct str protocol; /* "SMTP", "ESMTP" */
 	struct str helo;     /* none before HELO or EHLO */
 	char helo_text[HELO_MOST];
-	unsigned extensions; /* of ESMTP_*, announced */
+	unsigned extensions; /* of ESMTP_*: see esmtp.h */
 	bool ill_pipelining; /* spoke out of turn */
 	bool closing;        /* the last reply was given */
 	struct str denied;   /* smtpd_delay_reject = no: why nothing is served */

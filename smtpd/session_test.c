@@ -126,8 +126,9 @@ static const struct exchange sequence[] = {
 	{ "EHLO\r\n", "501 Syntax: EHLO hostname" },
 	{ "HELO \r\n", "501 Syntax: HELO hostname" },
 	{ "HELO client.example\r\n", "250 mx.test" },
-	{ "MAIL FROM:<a@client.example> SIZE=10\r\n",
-		"555 5.5.4 Unsupported option: SIZE=10" },
+	{ "MAIL FROM:<a@client.example> FOO=10\r\n",
+		"555 5.5.4 Unsupported option: FOO=10" },
+	{ "MAIL FROM:<a@client.example> SIZE=10\r\n", "250 2.1.0 Ok" },
 	EHLO,
 	{ "MAIL\r\n", "501 5.5.4 Syntax: MAIL FROM:<address>" },
 	{ "MAIL FROM:\r\n", "501 5.5.4 Syntax: MAIL FROM:<address>" },
@@ -210,14 +211,24 @@ TEST(other_protocols_are_sent_away)
 static const struct exchange utf8[] = {
 	GREETING,
 	EHLO,
-	{ "MAIL FROM:<\303\266@client.example>\r\n",
+	{ "MAIL FROM:<o@\303\266.example>\r\n",
 		"553 5.6.7 Must declare SMTPUTF8 to send unicode address" },
+	{ "MAIL FROM:<\303\266@client.example>\r\n", "250 2.1.0 Ok" },
+	{ "RSET\r\n", "250 2.0.0 Ok" }, /* strict_smtputf8 = no forgives local parts */
 	{ "MAIL FROM:<\303\266@client.example> SMTPUTF8\r\n", "250 2.1.0 Ok" },
 	{ "RCPT TO:<user@here.test>\r\n", "250 2.1.5 Ok" },
 	DATA,
 	{ "x\r\n.\r\n", "250 2.0.0 Ok" },
 	{ "MAIL FROM:<a@client.example>\r\n", "250 2.1.0 Ok" },
-	{ "RCPT TO:<\303\266@here.test>\r\n", "553 5.6.7 " },
+	{ "RCPT TO:<\303\266@here.test>\r\n", "550 5.1.1 " },
+	{ "RCPT TO:<\303@here.test>\r\n", "500 5.5.2 Error: bad UTF-8 syntax" },
+	QUIT,
+};
+static const struct exchange strict_utf8[] = {
+	GREETING,
+	EHLO,
+	{ "MAIL FROM:<\303\266@client.example>\r\n",
+		"553 5.6.7 Must declare SMTPUTF8 to send unicode address" },
 	QUIT,
 };
 
@@ -227,6 +238,8 @@ TEST(smtputf8)
 	PLAY(utf8);
 	CHECK_INT(play_mail.envelope.flags & ENVELOPE_SMTPUTF8, ENVELOPE_SMTPUTF8);
 	CHECK(str_find(play_mail.request.received, STR(" with UTF8SMTP id ")) > 0);
+	play_conf("strict_smtputf8 = yes\n");
+	PLAY(strict_utf8);
 }
 
 static const struct exchange dsn[] = {
@@ -329,16 +342,18 @@ static const struct exchange chunks[] = {
 	GREETING,
 	EHLO,
 	{ "BDAT 3\r\nabc", "503 5.5.1 Error: need RCPT command" },
+	{ "MAIL FROM:<>\r\n", "503 5.5.1 Error: MAIL after BDAT" },
+	{ "BDAT 2 LAST\r\nhi", "551 5.0.0 Discarded 2 bytes after earlier error" },
 	MAIL,
 	RCPT,
 	{ "BDAT 12\r\nSubject: y\r\n", "250 2.0.0 Ok: 12 bytes" },
 	{ "RCPT TO:<root@here.test>\r\n", "503 5.5.1 Error: RCPT after BDAT" },
 	{ "DATA\r\n", "503 5.5.1 Error: DATA after BDAT" },
 	{ "BDAT 6\r\n\r\n.\r\nx", "250 2.0.0 Ok: 6 bytes" },
-	{ "BDAT 0 LAST\r\n", "250 2.0.0 Ok: queued as TESTQ1" },
+	{ "BDAT 0 LAST\r\n", "250 2.0.0 Ok: 20 bytes queued as TESTQ1" },
 	MAIL,
 	RCPT,
-	{ "BDAT 2 LAST\r\nhi", "250 2.0.0 Ok: queued as TESTQ2" },
+	{ "BDAT 2 LAST\r\nhi", "250 2.0.0 Ok: 4 bytes queued as TESTQ2" },
 	MAIL,
 	RCPT,
 	{ "BDAT 2\r\nhi", "250 2.0.0 Ok: 2 bytes" },
@@ -567,7 +582,7 @@ static const struct exchange xclient[] = {
 	{ "XCLIENT\r\n", "501 5.5.4 Syntax: XCLIENT attribute=value..." },
 	{ "XCLIENT NAME\r\n", "501 5.5.4 Error: attribute=value expected" },
 	{ "XCLIENT COLOUR=red\r\n", "501 5.5.4 Bad XCLIENT attribute name: COLOUR" },
-	{ "XCLIENT ADDR=x\r\n", "501 5.5.4 Bad XCLIENT ADDR syntax" },
+	{ "XCLIENT ADDR=x\r\n", "501 5.5.4 Bad ADDR syntax: x" },
 	{ "XCLIENT NAME=a+0Ab\r\n", "501 5.5.4 Bad XCLIENT NAME syntax" },
 	{ "XCLIENT NAME=far.example ADDR=192.0.2.7 PORT=1234 HELO=h.example "
 	  "PROTO=ESMTP\r\n",

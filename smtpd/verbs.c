@@ -1,5 +1,6 @@
 /* verbs.c -- the table of commands, and what has to be right before one of them runs. */
 #include "verbs.h"
+#include "address.h"
 #include "session.h"
 
 enum { VERB_UNKNOWN = VERBS - 1 };
@@ -83,7 +84,9 @@ spoke_out_of_turn(struct session *s, const struct verb *verb)
 {
 	struct str early;
 
-	if (!(verb->flags & VERB_LAST) || s->ill_pipelining)
+	/* Who said HELO knows nothing of PIPELINING. */
+	if ((!(verb->flags & VERB_LAST) && str_is(s->protocol, "ESMTP")) ||
+		s->ill_pipelining)
 		return false;
 	early = session_early_bytes(s);
 	if (early.len == 0)
@@ -109,6 +112,11 @@ verbs_run(struct session *s, struct str line)
 	size_t n;
 	bool ok;
 
+	if (s->p->smtputf8_enable && !address_utf8_is_valid(line)) {
+		s->errors++;
+		reply(s, 500, "5.5.2 Error: bad UTF-8 syntax");
+		return;
+	}
 	if (str_chr(line, 0) >= 0 || s->conn->bare_cr ||
 		!str_token(&rest, " \t", &word)) {
 		s->errors++;
