@@ -82,45 +82,169 @@ cover_range(const struct recovery *r, const struct bad_range *b)
 	cover(b->g, head, sizeof(head), b->from);
 }
 
-/* Queue ids of messages whose states still tell of them, though their records are gone.
- */
-static size_t
-ids_around(struct recovery *r, const struct bad_range *b, struct buf *out)
+/* ---- what is lost with it ---- */
+
+/* Bytes that were a message's head, though something in it is wrong: its queue id. */
+static bool
+id_of_head(
+	const char *p, const struct segment *g, const struct bad_range *b, struct str *id)
 {
+	uint64_t sequence = get_u64(p + 16);
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->s->index.room && n < 5; i++) {
-		const struct entry *e = r->s->index.table[i];
+	*id = str_of(p + MESSAGE_HEAD - 32, 32);
+	while (n < id->len && ascii_is_alnum(id->data[n]))
+		n++;
+	for (size_t i = n; i < id->len; i++)
+		if (id->data[i] != 0)
+			return false;
+	id->len = n;
+	return n > 0 && n < 32 &&
+	       (get_u32(p + 12) == g->id.generation ||
+		       (b->before && sequence > b->after && sequence < b->before));
+}
 
-		if (!e || (e->flags & ENTRY_FINISHED) || e->where.slot != b->g->id.slot)
-			continue;
-		if (e->where.offset + e->where.length == b->from ||
-			(e->where.offset >= b->to &&
-				e->where.offset < b->to + SPOOL_BLOCK)) {
-			buf_printf(out, "%s%s", n ? ", " : "", e->queue_id);
-			n++;
-		}
+static void
+add_id(struct buf *out, struct str id)
+{
+	buf_addz(out, out->len ? ", " : "");
+	buf_add(out, id);
+}
+
+static void
+ids_within(const struct bad_range *b, struct buf *out)
+{
+	/* A head may begin before the place where the bytes stopped making sense. */
+	uint32_t len = b->to - b->from;
+	char *bytes CLEANUP(mem_free_at) = mem_alloc(len);
+
+	if (read_at(b->g->fd, bytes, len, b->from) < 0)
+		return;
+	for (uint32_t at = 0; at + MESSAGE_HEAD <= len; at += SPOOL_ALIGN) {
+		struct str id;
+
+		if (id_of_head(bytes + at, b->g, b, &id))
+			add_id(out, id);
 	}
-	return n;
+}
+
+/* Where the sequence of records goes on behind the end of a segment. */
+static uint64_t
+next_span(const struct recovery *r, uint32_t generation)
+{
+	const struct span *best = NULL;
+
+	for (size_t i = 0; i < r->spans.n; i++) {
+		const struct span *c = &r->spans.items[i];
+
+		if (c->generation > generation &&
+			(!best || c->generation < best->generation))
+			best = c;
+	}
+	return best ? best->first : 0;
+}
+
+static uint64_t
+last_span(const struct recovery *r, uint32_t generation)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < r->spans.n; i++)
+		if (r->spans.items[i].generation < generation)
+			last = MAX(last, r->spans.items[i].last);
+	return last;
+}
+
+/* What may be lost: sequences between two, without those of states that are there. */
+struct lost {
+	uint64_t first, last; /* last 0: no end is known; less than first: nothing */
+};
+
+/* Records are numbered one after the other, in all segments together, and messages of the
+ * hot stream lie in that order. */
+static struct lost
+lost_between(const struct recovery *r, uint64_t after, uint64_t before)
+{
+	struct lost l = { after + 1, before ? before - 1 : 0 };
+
+	while (before && l.first <= l.last && settle_has(r, l.first))
+		l.first++;
+	while (before && l.first <= l.last && settle_has(r, l.last))
+		l.last--;
+	if (before && l.first > l.last)
+		l = (struct lost){ 2, 1 };
+	return l;
+}
+
+static bool
+is_nothing(struct lost l)
+{
+	return l.last && l.last < l.first;
+}
+
+static void
+say_lost(struct lost l, struct buf *out)
+{
+	if (is_nothing(l))
+		buf_addz(out, "no message is lost with them");
+	else if (l.first == 1 && !l.last) /* the cold stream: moved, in any order */
+		buf_addz(out, "which messages are lost with them is not known");
+	else if (l.last)
+		buf_printf(out, "lost with them: messages numbered %llu to %llu",
+			(unsigned long long)l.first, (unsigned long long)l.last);
+	else
+		buf_printf(out, "lost with them: messages numbered from %llu on",
+			(unsigned long long)l.first);
+}
+
+/* Zeroes behind a record whose batch header is gone: there was nothing. */
+static bool
+is_padding(const struct bad_range *b, struct lost l)
+{
+	char block[SPOOL_BLOCK];
+	uint32_t len = b->to - b->from;
+
+	if (len > sizeof(block) || b->to % SPOOL_BLOCK || !is_nothing(l) ||
+		read_at(b->g->fd, block, len, b->from) < 0)
+		return false;
+	for (uint32_t i = 0; i < len; i++)
+		if (block[i])
+			return false;
+	return true;
 }
 
 static void
 tell(struct recovery *r, const struct bad_range *b)
 {
-	struct buf ids CLEANUP(buf_free) = BUF_INIT;
-	size_t orphans = 0;
+	struct buf ids CLEANUP(buf_free) = BUF_INIT, said CLEANUP(buf_free) = BUF_INIT;
+	uint32_t generation = b->g->id.generation;
+	struct lost l = { 1, 0 };
 
-	for (size_t i = 0; i < r->states.n; i++)
-		orphans += !index_get(&r->s->index, r->states.items[i].mid);
-	ids_around(r, b, &ids);
+	if (b->g->stream == STREAM_HOT)
+		l = lost_between(r, b->after ? b->after : last_span(r, generation),
+			b->before ? b->before : next_span(r, generation));
+	if (is_padding(b, l))
+		return;
+	say_lost(l, &said);
+	ids_within(b, &ids);
+	if (ids.len)
+		buf_printf(&said, ", among them " STR_FMT, STR_ARG(buf_str(&ids)));
 	log_error("spool: segment %u (log/%08x.seg) is damaged at bytes %u to %u; all "
-		  "other mail "
-		  "is served, the bytes are kept in corrupt/log-%u-%u-%u; mail next to "
-		  "them: "
-		  "%.*s; states of unknown messages: %zu",
-		b->g->id.generation, b->g->id.slot, b->from, b->to, b->g->id.generation,
-		b->from, b->to - b->from, ids.len ? (int)ids.len : 4,
-		ids.len ? ids.data : "none", orphans);
+		  "other mail is served, the bytes are kept in corrupt/log-%u-%u-%u; "
+		  "%s",
+		generation, b->g->id.slot, b->from, b->to, generation, b->from,
+		b->to - b->from, buf_cstr(&said));
+	r->s->damaged = true;
+	damage_keep(r->s, b->g, b->from, b->to);
+}
+
+static uint64_t
+span_end(const struct recovery *r, uint32_t generation)
+{
+	for (size_t i = 0; i < r->spans.n; i++)
+		if (r->spans.items[i].generation == generation)
+			return r->spans.items[i].last;
+	return 0;
 }
 
 /* The newest manifest knows where sealed segments end. */
@@ -140,8 +264,37 @@ damage_find_missing_ends(struct recovery *r)
 			continue;
 		g->end_is_missing = true;
 		*vec_push(&r->bad) = (struct bad_range){ g, round_up(g->end, SPOOL_PACK),
-			m->end, false, true };
+			m->end, false, true, span_end(r, g->id.generation), 0 };
 	}
+}
+
+/* Where a batch header is damaged, its records may be whole. */
+void
+damage_salvage(struct recovery *r)
+{
+	size_t n = r->bad.n, kept = 0;
+	VEC(struct survey *) found = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		struct bad_range *b = &r->bad.items[i];
+		struct survey *v;
+
+		if (b->in_batch || b->from >= b->to || !is_flushed(r, b->g, b->from)) {
+			r->bad.items[kept++] = *b;
+			continue;
+		}
+		*vec_push(&found) = v = survey_new(r, b->g);
+		v->last = b->after;
+		survey_range(v, b->from, b->to);
+		/* Of the pieces that are left the last ones are followed by what
+		 * followed the whole. */
+		for (; v->open_bad < v->bad.n; v->open_bad++)
+			v->bad.items[v->open_bad].before = b->before;
+	}
+	r->bad.n = kept;
+	for (size_t i = 0; i < found.n; i++)
+		survey_merge(found.items[i]);
+	vec_free(&found);
 }
 
 void
@@ -163,20 +316,34 @@ damage_cover_torn(struct recovery *r)
 void
 damage_tell(struct recovery *r)
 {
-	struct spool *s = r->s;
-
 	for (size_t i = 0; i < r->bad.n; i++) {
 		const struct bad_range *b = &r->bad.items[i];
 
 		if (b->from >= b->to || !is_flushed(r, b->g, b->from))
 			continue;
-		s->damaged = true;
 		tell(r, b);
-		damage_keep(s, b->g, b->from, b->to);
 	}
 }
 
 /* ---- files that are not there ---- */
+static void
+tell_missing(struct recovery *r, const struct manifest_item *m)
+{
+	struct buf lost CLEANUP(buf_free) = BUF_INIT;
+	struct lost l = { 1, 0 };
+
+	if (m->state == SEGMENT_SPARE || m->stream == STREAM_HOT)
+		l = lost_between(r, last_span(r, m->id.generation),
+			next_span(r, m->id.generation));
+	say_lost(l, &lost);
+	log_error("spool: segment %u (log/%08x.seg) is missing%s; stop the system and "
+		  "put the file back if you have it; %s",
+		m->id.generation, m->id.slot,
+		m->state == SEGMENT_SPARE ? " (it was empty when last seen)"
+					  : ": the mail in it is not served",
+		buf_cstr(&lost));
+}
+
 void
 damage_missing(struct recovery *r)
 {
@@ -193,19 +360,11 @@ damage_missing(struct recovery *r)
 		s->generation = MAX(s->generation, m->id.generation);
 		if (g)
 			log_error("spool: log/%08x.seg holds segment %u, but segment %u "
-				  "was "
-				  "there: an old copy? Mail may be missing, and mail "
-				  "that was "
-				  "delivered may be delivered again; put the newer file "
-				  "back",
+				  "was there: an old copy? Mail may be missing, and mail "
+				  "that was delivered may be delivered again; put the "
+				  "newer file back",
 				m->id.slot, g->id.generation, m->id.generation);
 		else
-			log_error(
-				"spool: segment %u (log/%08x.seg) is missing%s; stop the "
-				"system and put the file back if you have it",
-				m->id.generation, m->id.slot,
-				m->state == SEGMENT_SPARE
-					? " (it was empty when last seen)"
-					: ": the mail in it is not served");
+			tell_missing(r, m);
 	}
 }

@@ -159,6 +159,9 @@ struct segment_walk {
 	uint8_t stream;
 	uint32_t batches;
 };
+/* Only the records between two places, whether batches are there or not. */
+void records_walk(struct str image, const struct segment_id *id, uint32_t from,
+	uint32_t to, struct segment_walk *w);
 void segment_walk(struct str image, const struct segment_id *id, struct segment_walk *w);
 
 #endif

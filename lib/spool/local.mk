@@ -14,7 +14,8 @@ check_PROGRAMS += lib/spool/spool_test
 TESTS += lib/spool/spool_test
 lib_spool_spool_test_SOURCES = lib/spool/spool_test.h lib/spool/spool_test.c \
 	lib/spool/harness_test.c lib/spool/model_test.c \
-	lib/spool/damage_test.c lib/spool/trouble_test.c
+	lib/spool/damage_test.c lib/spool/scatter_test.c \
+	lib/spool/trouble_test.c
 lib_spool_spool_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
 
 # What queue listings show: showq, postqueue, postcat

@@ -269,6 +269,7 @@ recover(struct spool *s)
 	for (uint8_t i = 0; i < STREAMS; i++)
 		survey_the_end(r, i);
 	damage_find_missing_ends(r);
+	damage_salvage(r);
 	torn_messages(r);
 	find_last_generation(r);
 	if (s->read_only)
@@ -305,6 +306,7 @@ recovery_free(struct spool *s)
 	vec_free(&r->effects);
 	vec_free(&r->twins);
 	vec_free(&r->bad);
+	vec_free(&r->spans);
 	vec_free(&r->manifest);
 	vec_free(&r->late);
 	image_free(r->image);
@@ -319,7 +321,6 @@ recovery_end(struct spool *s)
 
 	settle_late(r);
 	damage_missing(r);
-	damage_find_missing_ends(r);
 	damage_tell(r);
 	if (!s->read_only)
 		body_remove_orphans(s, r->last_old);
@@ -330,6 +331,14 @@ recovery_end(struct spool *s)
 	s->plan_due = true;
 }
 
+static void
+all_is_surveyed(struct recovery *r)
+{
+	damage_find_missing_ends(r);
+	damage_salvage(r);
+	twins_settle(r);
+}
+
 void
 recovery_run(struct spool *s)
 {
@@ -338,7 +347,7 @@ recovery_run(struct spool *s)
 
 	while ((g = next_segment(r)))
 		survey_now(r, g);
-	twins_settle(r);
+	all_is_surveyed(r);
 	settle_sort(r);
 	(void)settle_some(r, SIZE_MAX);
 	recovery_end(s);
@@ -421,7 +430,7 @@ recovery_more(struct spool *s)
 	}
 	r->job = (struct job){ r->sorted ? give_way : sort_job, more_is_due, NULL };
 	if (!r->sorted)
-		twins_settle(r);
+		all_is_surveyed(r);
 	r->sorted = true;
 	worker_submit(s->keeper, &r->job);
 }

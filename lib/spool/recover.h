@@ -9,7 +9,8 @@
 
 #include "private.h"
 
-/* A state record, or a snapshot: its effects are effects[first .. first + n). */
+/* A state record, or a snapshot: its effects are effects[first .. first + n). A manifest:
+ * of no message. */
 struct found_state {
 	uint64_t mid, sequence;
 	struct place where;
@@ -26,6 +27,14 @@ struct bad_range {
 	uint32_t from, to;
 	bool in_batch;
 	bool missing_end; /* the manifest knows that there was more */
+	/* Of the messages around it in the segment; 0: none there. */
+	uint64_t after, before;
+};
+/* Messages of a segment of the hot stream: there they lie in the order of their
+ * sequences. */
+struct span {
+	uint32_t generation;
+	uint64_t first, last;
 };
 /* A second record of a message. */
 struct twin {
@@ -44,6 +53,8 @@ struct survey {
 	VEC(struct bad_range) bad;
 	VEC(struct manifest_item) manifest; /* the newest one in it */
 	uint64_t manifest_sequence;
+	uint64_t first, last; /* sequences of messages; 0: none */
+	size_t open_bad;      /* of those behind no message was seen yet */
 	struct segment_walk walk;
 	struct arena *arena; /* for decoding */
 	int error;           /* of reading some of it */
@@ -57,6 +68,7 @@ struct recovery {
 	VEC(struct effect) effects;
 	VEC(struct twin) twins;
 	VEC(struct bad_range) bad;
+	VEC(struct span) spans;
 	VEC(struct manifest_item) manifest; /* the newest one */
 	uint64_t manifest_sequence, last_sequence;
 	struct log_point durable[STREAMS];
@@ -71,6 +83,8 @@ struct recovery {
 /* survey.c: reads a segment. */
 struct survey *survey_new(struct recovery *r, struct segment *g);
 BLOCKS void survey_run(struct survey *v);
+/* Only the records between two places, whether they are in batches or not. */
+BLOCKS void survey_range(struct survey *v, uint32_t from, uint32_t to);
 void survey_merge(struct survey *v); /* frees it */
 /* Which stream the segment belongs to, by its first batch; false: none is there. */
 BLOCKS bool survey_peek(struct segment *g);
@@ -78,6 +92,7 @@ void survey_free(struct survey *v);
 void image_free(struct image *image);
 /* settle.c: what became of the messages that were found. */
 void settle_sort(struct recovery *r);
+bool settle_has(const struct recovery *r, uint64_t sequence); /* once sorted */
 /* True when there is more to do. */
 bool settle_some(struct recovery *r, size_t most);
 void settle_late(struct recovery *r);
@@ -90,6 +105,8 @@ BLOCKS void damage_cover_record(
 	const struct segment *g, uint32_t offset, uint32_t length);
 void damage_find_missing_ends(struct recovery *r);
 BLOCKS void damage_cover_torn(struct recovery *r);
+/* Finds whole records in what is damaged around them. */
+BLOCKS void damage_salvage(struct recovery *r);
 BLOCKS void damage_tell(struct recovery *r);
 void damage_missing(struct recovery *r);
 

@@ -19,6 +19,15 @@ settle_sort(struct recovery *r)
 			by_sequence);
 }
 
+bool
+settle_has(const struct recovery *r, uint64_t sequence)
+{
+	struct found_state key = { .sequence = sequence };
+
+	return r->states.n && bsearch(&key, r->states.items, r->states.n,
+				      sizeof(*r->states.items), by_sequence);
+}
+
 static void
 forget_effects(struct entry *e)
 {

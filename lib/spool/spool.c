@@ -181,6 +181,24 @@ spool_on_indexed(struct spool *s, void (*fn)(void *arg), void *arg)
 
 /* ---- closing ---- */
 
+/* Everything is flushed: a last batch says so, and which segments there are. After it
+ * nothing in the stream can be taken for torn. */
+static void
+close_stream(struct spool *s, struct stream *t)
+{
+	struct build b = { 0 };
+	uint32_t offset;
+
+	if (!t->seg)
+		return;
+	t->durable = (struct log_point){ t->seg->id.generation, t->off };
+	manifest_build(s, &b);
+	if (stream_has_room(t, build_size(&b)) &&
+		(stream_write(s, t, &b, true, &offset) < 0 || fdatasync(t->seg->fd) < 0))
+		log_warn("spool: cannot write the end of the log: %s", strerror(errno));
+	build_free(&b);
+}
+
 /* Outside of the loop: turns of our own until nothing is left to do. */
 void
 spool_close(struct spool *s)
@@ -197,6 +215,8 @@ spool_close(struct spool *s)
 	}
 	timer_cancel(&s->state_timer);
 	timer_cancel(&s->retry_timer);
+	for (size_t i = 0; i < STREAMS; i++)
+		close_stream(s, &s->streams[i]);
 	event_later_cancel(&s->turn);
 	clean_abandon(s);
 	worker_stop(s->flusher);

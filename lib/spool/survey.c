@@ -96,6 +96,7 @@ found_manifest(struct survey *v, const struct record *rec, const char *bytes)
 {
 	struct manifest_item item;
 
+	*vec_push(&v->states) = (struct found_state){ .sequence = rec->sequence };
 	if (rec->sequence < v->manifest_sequence)
 		return;
 	v->manifest_sequence = rec->sequence;
@@ -110,9 +111,14 @@ on_record(void *arg, const struct record *rec, const char *bytes, uint32_t offse
 	struct survey *v = ((struct image *)arg)->v;
 	struct place at = { v->g->id.slot, offset, rec->length };
 
-	if (rec->type == RECORD_MESSAGE)
+	if (rec->type == RECORD_MESSAGE) {
+		if (!v->first)
+			v->first = rec->sequence;
+		v->last = rec->sequence;
+		for (; v->open_bad < v->bad.n; v->open_bad++)
+			v->bad.items[v->open_bad].before = rec->sequence;
 		found_message(v, rec, bytes, at);
-	else if (rec->type == RECORD_STATE || rec->type == RECORD_SNAPSHOT)
+	} else if (rec->type == RECORD_STATE || rec->type == RECORD_SNAPSHOT)
 		found_states(v, rec, bytes, at);
 	else if (rec->type == RECORD_MANIFEST)
 		found_manifest(v, rec, bytes);
@@ -123,7 +129,8 @@ on_bad(void *arg, uint32_t from, uint32_t to, bool in_batch)
 {
 	struct survey *v = ((struct image *)arg)->v;
 
-	*vec_push(&v->bad) = (struct bad_range){ v->g, from, to, in_batch, false };
+	*vec_push(&v->bad) =
+		(struct bad_range){ v->g, from, to, in_batch, false, v->last, 0 };
 }
 
 /* What the disk refuses to give becomes zeroes, and so damage. */
@@ -170,8 +177,8 @@ image_for(struct survey *v)
 	return r->image;
 }
 
-void
-survey_run(struct survey *v)
+static struct image *
+survey_begin(struct survey *v)
 {
 	struct image *image = image_for(v);
 
@@ -179,7 +186,24 @@ survey_run(struct survey *v)
 		.record = on_record, .bad = on_bad, .need = on_need, .arg = image
 	};
 	v->arena = arena_new();
+	return image;
+}
+
+void
+survey_run(struct survey *v)
+{
+	struct image *image = survey_begin(v);
+
 	segment_walk(str_of(image->bytes, v->g->id.size), &v->g->id, &v->walk);
+	arena_free_at(&v->arena);
+}
+
+void
+survey_range(struct survey *v, uint32_t from, uint32_t to)
+{
+	struct image *image = survey_begin(v);
+
+	records_walk(str_of(image->bytes, v->g->id.size), &v->g->id, from, to, &v->walk);
 	arena_free_at(&v->arena);
 }
 
@@ -245,19 +269,13 @@ merge_manifest(struct survey *v)
 		*vec_push(&r->manifest) = v->manifest.items[i];
 }
 
-void
-survey_merge(struct survey *v)
+static void
+merge_segment(struct survey *v)
 {
 	struct recovery *r = v->r;
 	struct segment *g = v->g;
 
 	g->surveyed = true;
-	merge_messages(v);
-	merge_states(v);
-	merge_manifest(v);
-	for (size_t i = 0; i < v->bad.n; i++)
-		*vec_push(&r->bad) = v->bad.items[i];
-	r->last_sequence = MAX(r->last_sequence, v->walk.last_sequence);
 	g->end = v->walk.end;
 	if (v->error) {
 		log_error("spool: segment %u (log/%08x.seg) cannot be read everywhere: "
@@ -274,5 +292,23 @@ survey_merge(struct survey *v)
 		if (point_before(r->durable[g->stream], v->walk.durable))
 			r->durable[g->stream] = v->walk.durable;
 	}
+	if (v->first && g->stream == STREAM_HOT)
+		*vec_push(&r->spans) =
+			(struct span){ g->id.generation, v->first, v->last };
+}
+
+void
+survey_merge(struct survey *v)
+{
+	struct recovery *r = v->r;
+
+	if (!v->g->surveyed)
+		merge_segment(v);
+	merge_messages(v);
+	merge_states(v);
+	merge_manifest(v);
+	for (size_t i = 0; i < v->bad.n; i++)
+		*vec_push(&r->bad) = v->bad.items[i];
+	r->last_sequence = MAX(r->last_sequence, v->walk.last_sequence);
 	survey_free(v);
 }

@@ -64,24 +64,24 @@ get_record(const char *image, const struct segment_id *id, uint32_t at, uint32_t
 
 /* Within a batch records follow each other. Where one is damaged its length cannot be
  * trusted: look for the next one that proves itself. */
-static void
-walk_records(const char *image, const struct segment_id *id, const struct batch *b,
+void
+records_walk(struct str image, const struct segment_id *id, uint32_t from, uint32_t to,
 	struct segment_walk *w)
 {
-	uint32_t at = b->offset + BATCH_HEADER, end = b->offset + b->length;
+	uint32_t at = round_up(from, SPOOL_ALIGN), end = to;
 
 	while (at < end) {
 		struct record r;
 		uint32_t bad = at;
 
-		while (at < end && get_record(image, id, at, end, w, &r) < 0)
+		while (at < end && get_record(image.data, id, at, end, w, &r) < 0)
 			at += SPOOL_ALIGN;
 		at = MIN(at, end);
 		if (at != bad)
 			w->bad(w->arg, bad, at, true);
 		if (at == end)
 			break;
-		w->record(w->arg, &r, image + at, at);
+		w->record(w->arg, &r, image.data + at, at);
 		w->last_sequence = MAX(w->last_sequence, r.sequence);
 		at += round_up(r.length, SPOOL_ALIGN);
 	}
@@ -117,7 +117,8 @@ segment_walk(struct str image, const struct segment_id *id, struct segment_walk 
 		w->stream = b.stream;
 		w->batches++;
 		if (!(b.flags & BATCH_FILL))
-			walk_records(image.data, id, &b, w);
+			records_walk(image, id, b.offset + BATCH_HEADER,
+				b.offset + b.length, w);
 		w->end = b.offset + b.length;
 		at = after_batch(image.data, w->end, w);
 	}
