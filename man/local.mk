@@ -28,3 +28,4 @@ dist_man_MANS += man/master.8
 dist_man_MANS += man/broker.8
 dist_man_MANS += man/postern.1
 dist_man_MANS += man/postlog.1
+dist_man_MANS += man/postlogd.8

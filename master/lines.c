@@ -279,8 +279,7 @@ set_places(struct line *l, const struct conf *c)
 static bool
 is_folded(struct str program)
 {
-	return str_is(program, "trivial-rewrite") || str_is(program, "scache") ||
-	       str_is(program, "postlogd");
+	return str_is(program, "trivial-rewrite") || str_is(program, "scache");
 }
 
 void

@@ -3,24 +3,10 @@
 #include "config.h"
 #include "master.h"
 #include "log.h"
-#include <errno.h>
+#include "maillog.h"
 #include <fcntl.h>
-#include <stdlib.h>
 #include <syslog.h>
 #include <unistd.h>
-
-/* The file must lie below one of maillog_file_prefixes: main.cf is not meant to make root
- * write elsewhere. */
-static bool
-prefix_allows(const struct conf *c, struct arena *arena)
-{
-	struct strs prefixes = conf_list(c->p.maillog_file_prefixes, arena);
-
-	for (size_t i = 0; i < prefixes.n; i++)
-		if (str_starts(c->p.maillog_file, prefixes.items[i]))
-			return true;
-	return false;
-}
 
 static int
 open_stdout(struct why *why)
@@ -29,28 +15,6 @@ open_stdout(struct why *why)
 		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	why_set(why, "4.3.5", "maillog_file = /dev/stdout needs `postern start-fg`");
 	return -1;
-}
-
-static int
-open_file(const struct conf *c, struct why *why)
-{
-	struct arena *arena CLEANUP(arena_free_at) = arena_new();
-	struct buf mode CLEANUP(buf_free) = BUF_INIT;
-	int fd;
-
-	if (!prefix_allows(c, arena)) {
-		why_set(why, "4.3.5",
-			"maillog_file = " STR_FMT " is not below maillog_file_prefixes",
-			STR_ARG(c->p.maillog_file));
-		return -1;
-	}
-	buf_add(&mode, c->p.maillog_file_permissions);
-	fd = open(arena_cstr(arena, c->p.maillog_file),
-		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-		(mode_t)strtoul(buf_cstr(&mode), NULL, 8));
-	if (fd < 0)
-		why_errno(why, "4.3.0", arena_cstr(arena, c->p.maillog_file));
-	return fd;
 }
 
 int
@@ -63,7 +27,7 @@ log_file_open(struct why *why)
 	if (str_is(c->p.maillog_file, "/dev/stdout"))
 		fd = open_stdout(why);
 	else if (c->p.maillog_file.len > 0)
-		fd = open_file(c, why);
+		fd = maillog_file_open(c, why);
 	if (c->p.maillog_file.len > 0 && fd < 0)
 		return -1;
 	buf_add(&tag, c->p.syslog_name);
@@ -73,4 +37,18 @@ log_file_open(struct why *why)
 	fd_close(&master.log);
 	master.log = fd;
 	return 0;
+}
+
+void
+log_file_again(void)
+{
+	struct why why;
+
+	if (log_file_open(&why) < 0) {
+		log_warn("%s", why.text);
+		return;
+	}
+	for (size_t i = 0; i < master.lines.n; i++)
+		for (size_t j = 0; j < master.lines.items[i]->workers.n; j++)
+			worker_log(master.lines.items[i]->workers.items[j]);
 }

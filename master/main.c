@@ -179,6 +179,13 @@ on_hangup(int signo, void *arg)
 }
 
 static void
+on_new_log(int signo, void *arg)
+{
+	(void)signo, (void)arg;
+	log_file_again();
+}
+
+static void
 on_end_time(void *arg)
 {
 	(void)arg;
@@ -194,6 +201,7 @@ take_signals(const struct options *o)
 	for (size_t i = 0; i < COUNT(ends); i++)
 		event_on_signal(ends[i], on_end_signal, NULL);
 	event_on_signal(SIGHUP, on_hangup, NULL);
+	event_on_signal(SIGUSR1, on_new_log, NULL);
 	if (o->end_after)
 		timer_set(&end, deadline_in(o->end_after * 1000), on_end_time, NULL);
 }

@@ -81,6 +81,8 @@ extern struct master master;
 /* Opens where master.conf says the log goes; what was open before stays when it cannot.
  */
 int log_file_open(struct why *why) MUST_CHECK;
+/* The same for a running system: whoever writes the old file gets the new one, too. */
+void log_file_again(void);
 
 /* ---- lines.c: what master.cf says ---- */
 /* Reads both files. NULL, everything logged with file and line, when something is wrong.
@@ -113,6 +115,7 @@ void supervise_retire_all(struct line *l); /* the line is gone: no successors */
 /* NULL, logged, when the process could not be made. */
 struct worker *worker_start(struct line *l);
 void worker_order(struct worker *w, enum control_kind kind, uint32_t value);
+void worker_log(struct worker *w); /* passes master.log on */
 unsigned workers_accepting(const struct line *l);
 uint32_t workers_share(const struct line *l); /* what is left of the line's bound */
 struct worker *workers_broker(void);          /* NULL when it does not run */

@@ -135,7 +135,6 @@ reload_now(void)
 	struct master_conf *services;
 	struct conf *old = master.conf, *c = lines_read(&services);
 	struct fresh fresh = { 0 };
-	struct why why;
 
 	if (!c) {
 		log_error("reload: the running configuration stays");
@@ -150,8 +149,7 @@ reload_now(void)
 	}
 	warn_interfaces(old, c);
 	master.generation++;
-	if (log_file_open(&why) < 0)
-		log_warn("%s", why.text);
+	log_file_again();
 	change_old_lines(services);
 	adopt(&fresh);
 	log_line(MASTER_RELOAD, str_c(conf_mail_version), str_c(master.directory));

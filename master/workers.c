@@ -302,10 +302,23 @@ worker_start(struct line *l)
 	return w;
 }
 
+static void
+tell(struct worker *w, enum control_kind kind, uint32_t value, int pass)
+{
+	if (control_send(w->control.fd, kind, value, pass) < 0 && errno != EPIPE &&
+		errno != ECONNRESET)
+		log_warn("%s: telling process %d: %m", w->line->key, (int)w->pid);
+}
+
 void
 worker_order(struct worker *w, enum control_kind kind, uint32_t value)
 {
-	if (control_send(w->control.fd, kind, value, -1) < 0 && errno != EPIPE &&
-		errno != ECONNRESET)
-		log_warn("%s: telling process %d: %m", w->line->key, (int)w->pid);
+	tell(w, kind, value, -1);
+}
+
+void
+worker_log(struct worker *w)
+{
+	if (master.log >= 0)
+		tell(w, CONTROL_LOG, 0, master.log);
 }

@@ -60,7 +60,8 @@ OWNERS = {
 
 # Folders of the build tree with the programs that each is known by.
 DAEMONS = """master broker smtpd cleanup spool qmgr smtp dns local virtual error discard bounce
-    pickup showq pipe lmtp proxymap anvil tlsmgr verify flush postscreen""".split()
+    pickup showq pipe lmtp proxymap anvil tlsmgr verify flush postscreen
+    postlogd""".split()
 ALSO_KNOWN_AS = {"lmtp": "smtp"}
 COMMANDS = """postern postfix postlog postconf postmap postalias postqueue postsuper postcat
     postdrop sendmail mailq newaliases""".split()
@@ -81,6 +82,7 @@ LINES = {
     "discard": "discard unix - - n - - discard",
     "local": "local unix - n n - - local",
     "virtual": "virtual unix - n n - - virtual",
+    "postlog": "postlog unix-dgram n - n - 1 postlogd",
     "lmtp": "lmtp unix - - n - - lmtp",
 }
 ALL_SERVICES = list(LINES)

@@ -3,8 +3,8 @@
  * script, because other people's scripts read both. */
 #include "postern.h"
 #include "log.h"
+#include "maillog.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -26,6 +26,7 @@ static const struct {
 	{ "drain", postern_drain },
 	{ "reload", postern_reload },
 	{ "flush", postern_flush },
+	{ "logrotate", postern_logrotate },
 	{ "status", postern_status },
 	{ "check", postern_check },
 	{ "set-permissions", postern_set_permissions },
@@ -41,25 +42,17 @@ usage(void)
 	exit(1);
 }
 
-/* The log file is appended to directly: postlogd, who does it for others in Postfix, may
- * not run yet. Where it cannot be opened, stderr has to do. */
-static void
-open_log(void)
+void
+postern_open_log(void)
 {
-	const struct conf *c = postern.conf;
-	struct buf tag CLEANUP(buf_free) = BUF_INIT, file CLEANUP(buf_free) = BUF_INIT;
-	int facility = log_facility(c->p.syslog_facility), fd = -1;
+	static int used = -1;
+	struct buf tag CLEANUP(buf_free) = BUF_INIT;
+	int old = used;
 
-	buf_add(&tag, c->p.syslog_name);
+	buf_add(&tag, postern.conf->p.syslog_name);
 	buf_addz(&tag, "/postfix-script");
-	buf_add(&file, c->p.maillog_file);
-	if (file.len > 0 && !str_is(buf_str(&file), "/dev/stdout"))
-		fd = open(buf_cstr(&file), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-	log_open(buf_cstr(&tag),
-		LOG_TO_STDERR | (fd >= 0           ? LOG_TO_FD
-					: file.len ? 0
-						   : LOG_TO_SYSLOG),
-		fd, facility >= 0 ? facility : LOG_MAIL);
+	used = maillog_open(postern.conf, buf_cstr(&tag), LOG_TO_STDERR);
+	fd_close(&old);
 }
 
 static void
@@ -123,7 +116,7 @@ main(int argc, char **argv)
 	log_open("postfix", LOG_TO_STDERR, -1, LOG_MAIL);
 	read_options(argc, argv);
 	read_configuration();
-	open_log();
+	postern_open_log();
 	require_rights();
 	if (instance_owners(postern.conf, &postern.owners, &why) < 0)
 		log_fatal("%s", why.text);

@@ -15,6 +15,8 @@ struct postern {
 };
 extern struct postern postern;
 
+void postern_open_log(void); /* once more after logrotate */
+
 /* Each gives the exit status. */
 int postern_start(void);
 int postern_start_fg(void);
@@ -24,12 +26,14 @@ int postern_drain(void);
 int postern_reload(void);
 int postern_flush(void);
 int postern_status(void);
+int postern_logrotate(void);
 int postern_check(void);
 int postern_set_permissions(void);
 
 /* Directories, owners, main.cf and master.cf; the number of complaints. Ends the program
  * when the configuration cannot be used. */
 size_t check_everything(void);
+pid_t postern_master(void); /* 0: none runs */
 /* status --jail */
 int jail_show(pid_t master);
 

@@ -12,8 +12,8 @@
 
 /* ---- which master ---- */
 
-static pid_t
-running(void)
+pid_t
+postern_master(void)
 {
 	pid_t pid = instance_master(postern.conf);
 
@@ -25,7 +25,7 @@ running(void)
 static pid_t
 must_run(void)
 {
-	pid_t pid = running();
+	pid_t pid = postern_master();
 
 	if (pid == 0)
 		log_fatal("the Postfix mail system is not running");
@@ -35,7 +35,7 @@ must_run(void)
 static void
 must_not_run(void)
 {
-	if (running() != 0)
+	if (postern_master() != 0)
 		log_fatal("the Postfix mail system is already running");
 }
 
@@ -188,7 +188,7 @@ postern_flush(void)
 int
 postern_status(void)
 {
-	pid_t pid = running();
+	pid_t pid = postern_master();
 
 	if (pid == 0) {
 		log_line(SCRIPT_NOT_RUNNING);

@@ -2,7 +2,7 @@
  */
 #include "conf.h"
 #include "log.h"
-#include <fcntl.h>
+#include "maillog.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <syslog.h>
@@ -68,23 +68,13 @@ read_options(int argc, char **argv)
 static void
 open_log(const struct options *o, const struct conf *c)
 {
-	struct buf tag CLEANUP(buf_free) = BUF_INIT, file CLEANUP(buf_free) = BUF_INIT;
-	unsigned shown = isatty(STDERR_FILENO) ? LOG_TO_STDERR : 0;
-	int facility = log_facility(c->p.syslog_facility), fd = -1;
+	struct buf tag CLEANUP(buf_free) = BUF_INIT;
 
 	if (o->tag)
 		buf_addz(&tag, o->tag);
 	else
 		buf_printf(&tag, STR_FMT "/postlog", STR_ARG(c->p.syslog_name));
-	buf_add(&file, c->p.maillog_file);
-	if (str_is(buf_str(&file), "/dev/stdout"))
-		fd = STDOUT_FILENO;
-	else if (file.len > 0 &&
-		 (fd = open(buf_cstr(&file), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-			  0600)) < 0)
-		log_fatal("%s: %m", buf_cstr(&file));
-	log_open(buf_cstr(&tag), shown | (fd >= 0 ? LOG_TO_FD : LOG_TO_SYSLOG), fd,
-		facility >= 0 ? facility : LOG_MAIL);
+	maillog_open(c, buf_cstr(&tag), isatty(STDERR_FILENO) ? LOG_TO_STDERR : 0);
 }
 
 static void

@@ -107,6 +107,16 @@ log_text(enum log_level level, struct str s)
 	finish(level);
 }
 
+void
+log_relay(struct str line)
+{
+	pthread_mutex_lock(&lock);
+	buf_clear(&text);
+	log_put_clean(&text, line);
+	log_target_relay(cut(buf_str(&text)));
+	pthread_mutex_unlock(&lock);
+}
+
 #define FREE_TEXT(level) \
 	va_list ap; \
 	va_start(ap, fmt); \

@@ -47,6 +47,8 @@ struct str log_fmt(const char *fmt, ...) PRINTF(1, 2); /* at most 1,000 bytes */
 void log_info(const char *fmt, ...) PRINTF(1, 2);
 void log_warn(const char *fmt, ...) PRINTF(1, 2);
 void log_error(const char *fmt, ...) PRINTF(1, 2);
+/* A line that another program finished ("Nov  3 09:05:00 host tag[1]: text"). */
+void log_relay(struct str line);
 /* A line of any level, which is only that: nothing exits. For postlog. */
 void log_text(enum log_level level, struct str s);
 /* fatal: a mistake of the configuration or the machine; logs, flushes and exits 1. panic:
@@ -61,9 +63,10 @@ NORETURN void log_panic(const char *fmt, ...) PRINTF(1, 2);
 /* Where to. Called once at start with the tag ("postfix/smtpd"); again after the tag or
  *the target changes (-o syslog_name). Descriptors are opened now, before the jail.
  *	LOG_TO_SYSLOG	/dev/log, facility mail (or `facility`)
- *	LOG_TO_FD	lines with time, host and tag appended to fd: maillog_file, stdout
- *	LOG_TO_STDERR	commands: "postqueue: warning: ..." on stderr (and syslog for
- *fatal) Before the first call everything goes to stderr. */
+ *	LOG_TO_FD	lines with time, host and tag appended to fd: maillog_file,
+ *stdout; a datagram socket (postlogd's) gets one datagram for each line LOG_TO_STDERR
+ *commands: "postqueue: warning: ..." on stderr (and syslog for fatal) Before the first
+ *call everything goes to stderr. */
 enum log_target { LOG_TO_SYSLOG = 1, LOG_TO_FD = 2, LOG_TO_STDERR = 4 };
 void log_open(const char *tag, unsigned targets, int fd, int facility);
 int log_facility(struct str name); /* "mail" -> LOG_MAIL; -1 unknown */

@@ -15,6 +15,7 @@ void log_render_shape(const char *shape, const struct str *args, struct buf *out
 
 /* Where finished lines gather until log_target_flush(). The caller holds the lock. */
 void log_target_add(enum log_level level, struct str text);
+void log_target_relay(struct str line);
 void log_target_flush(void);
 void log_target_forked(void); /* in a child: what gathered is the parent's to send */
 /* Tests: another socket than /dev/log, from the next log_open() on. */

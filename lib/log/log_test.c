@@ -315,4 +315,53 @@ TEST(numbers_stay_good_for_sixteen)
 	CHECK_STR(first, "-5");
 }
 
+/* What a socket of postlogd gets, and what that makes of it. */
+TEST(finished_lines_travel_as_datagrams)
+{
+	char path[200], room[300];
+	struct buf all CLEANUP(buf_free) = BUF_INIT;
+	int ends[2], fd = open_file(path, sizeof(path));
+	struct str got;
+
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) ==
+		0);
+	log_open("tool", LOG_TO_FD, ends[1], -1);
+	log_info("one");
+	log_info("two");
+	log_flush();
+	got = datagram(ends[0], room, sizeof(room));
+	CHECK(str_ends(got, STR("]: one")));
+	got = datagram(ends[0], room, sizeof(room));
+	CHECK(str_ends(got, STR("]: two")));
+	CHECK(datagram(ends[0], room, sizeof(room)).data == NULL);
+	log_open("postfix/postlogd", LOG_TO_FD, fd, -1);
+	log_relay(STR("Nov  3 09:05:00 host tool[1]: a\tb"));
+	log_flush();
+	CHECK_INT((long long)count_lines(path, &all), 1);
+	CHECK_STR(buf_str(&all), "Nov  3 09:05:00 host tool[1]: a?b\n");
+	log_open("", LOG_TO_STDERR, -1, -1);
+	close(fd);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST(relayed_lines_lose_their_host_for_syslogd)
+{
+	char path[100], room[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/log", test_dir());
+	fd = syslogd(path);
+	log_target_syslog_at(path);
+	log_open("postfix/postlogd", LOG_TO_SYSLOG, -1, LOG_MAIL);
+	log_relay(STR("Nov  3 09:05:00 host tool[1]: text"));
+	log_flush();
+	CHECK_STR(datagram(fd, room, sizeof(room)), "<22>Nov  3 09:05:00 tool[1]: text");
+	log_relay(STR("short"));
+	log_flush();
+	CHECK(datagram(fd, room, sizeof(room)).data == NULL);
+	log_open("", LOG_TO_STDERR, -1, -1);
+	close(fd);
+}
+
 TEST_MAIN()

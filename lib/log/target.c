@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define GATHER_LIMIT (64 * 1024) /* more than this does not wait for the turn's end */
+#define STAMP_LENGTH 15          /* "Nov  3 09:05:00" */
 #define BATCH        64          /* datagrams in one system call */
 #define SYSLOG_PATIENCE_US \
 	500000 /* a stuck syslogd holds us up this long per datagram \
@@ -25,7 +26,7 @@ static struct {
 	char tag[128], host[65];
 	unsigned targets;
 	int fd, facility;
-	bool fd_is_pipe;
+	bool fd_is_pipe, fd_is_socket;
 	pid_t pid;
 	int sock;        /* -1: not open */
 	struct buf file; /* lines for fd */
@@ -80,6 +81,7 @@ log_open(const char *tag, unsigned targets, int fd, int facility)
 	out.targets = targets;
 	out.fd = fd;
 	out.fd_is_pipe = fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	out.fd_is_socket = fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 	out.facility = facility >= 0 ? facility : LOG_MAIL;
 	out.pid = getpid();
 	if (targets & LOG_TO_SYSLOG)
@@ -153,6 +155,27 @@ add_datagram(enum log_level level, struct str text)
 	*vec_push(&out.ends) = out.datagrams.len;
 }
 
+/* syslogd knows its host. */
+void
+log_target_relay(struct str line)
+{
+	struct str rest = line, time, host;
+
+	if (out.targets & LOG_TO_FD) {
+		buf_add(&out.file, line);
+		buf_addc(&out.file, '\n');
+	}
+	if (!(out.targets & LOG_TO_SYSLOG))
+		return;
+	time = str_sub(line, 0, MIN(line.len, (size_t)STAMP_LENGTH));
+	rest = str_from(line, time.len);
+	if (!str_token(&rest, " ", &host))
+		return;
+	buf_printf(&out.datagrams, "<%d>" STR_FMT STR_FMT, out.facility | LOG_INFO,
+		STR_ARG(time), STR_ARG(rest));
+	*vec_push(&out.ends) = out.datagrams.len;
+}
+
 /* What a command tells its user: the last part of the tag, no time. */
 static void
 write_stderr(struct str text)
@@ -189,12 +212,14 @@ log_target_add(enum log_level level, struct str text)
 }
 
 /* How much of the gathered text goes in one write(): several processes share a pipe,
- * where only PIPE_BUF bytes stay together. */
+ * where only PIPE_BUF bytes stay together; a datagram is a line. */
 static size_t
 file_piece(struct str rest)
 {
 	const char *end;
 
+	if (out.fd_is_socket)
+		return (size_t)str_chr(rest, '\n') + 1;
 	if (!out.fd_is_pipe || rest.len <= PIPE_BUF)
 		return rest.len;
 	end = memrchr(rest.data, '\n', PIPE_BUF);
@@ -207,8 +232,11 @@ flush_file(void)
 	struct str rest = buf_str(&out.file);
 
 	while (rest.len > 0) {
-		ssize_t n = write(out.fd, rest.data, file_piece(rest));
+		size_t piece = file_piece(rest);
+		ssize_t n = write(out.fd, rest.data, piece - out.fd_is_socket);
 
+		if (n >= 0)
+			n += out.fd_is_socket; /* the line's end did not go along */
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

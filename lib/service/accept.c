@@ -266,6 +266,10 @@ void
 accept_start(void)
 {
 	co_scope_init(&accepting.sessions);
+	if (worker.service->datagram) {
+		datagrams_start();
+		return;
+	}
 	for (size_t i = 0; i < worker.spawn.n_listeners; i++) {
 		struct io_listener *l =
 			io_listen(worker.spawn.listeners[i], accepted, NULL);
@@ -280,6 +284,7 @@ accept_start(void)
 void
 accept_stop(void)
 {
+	datagrams_stop();
 	while (accepting.n > 0)
 		io_listener_close(accepting.open[--accepting.n]);
 }

@@ -4,6 +4,7 @@
 #include "service_impl.h"
 #include "log.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 /* A further worker of the same line is worth its start when this one has run for so much
@@ -202,6 +203,17 @@ on_stop(void)
 	co_spawn(stop_now, NULL, CO_STACK_SMALL);
 }
 
+/* The new file takes the old one's place and number: nothing else has to change. */
+static void
+use_log(int passed)
+{
+	log_flush();
+	if (worker.spawn.log >= 0 && passed >= 0 &&
+		dup3(passed, worker.spawn.log, O_CLOEXEC) < 0)
+		log_warn("the new maillog_file: %m");
+	fd_close(&passed);
+}
+
 static void
 obey(const struct control *said, int passed)
 {
@@ -218,6 +230,9 @@ obey(const struct control *said, int passed)
 	case CONTROL_GO_ON:
 		timer_cancel(&control.help);
 		accept_help(false);
+		break;
+	case CONTROL_LOG:
+		use_log(passed);
 		break;
 	case CONTROL_STRESS:
 		worker.spawn.stress = said->value != 0;

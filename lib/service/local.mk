@@ -3,7 +3,8 @@ noinst_LIBRARIES += lib/service/libservice.a
 lib_service_libservice_a_SOURCES = lib/service/service.h lib/service/service_impl.h \
 	lib/service/sandbox_internal.h lib/service/spawn.h lib/service/syscalls.h \
 	lib/service/accept.c lib/service/capabilities.c lib/service/captured.c \
-	lib/service/control.c lib/service/instance.h lib/service/instance.c lib/service/landlock.c lib/service/options.c \
+	lib/service/control.c lib/service/datagrams.c \
+	lib/service/maillog.c lib/service/maillog.h lib/service/instance.h lib/service/instance.c lib/service/landlock.c lib/service/options.c \
 	lib/service/peers.c lib/service/queue_id.c lib/service/sandbox.c \
 	lib/service/seccomp.c lib/service/service.c lib/service/spawn.c \
 	lib/service/syscalls.c lib/service/users.c

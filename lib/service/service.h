@@ -57,6 +57,8 @@ struct service {
 	const struct ipc_handler *handlers;
 	/* Called in the loop when one of the links accepted for `handlers` was lost. */
 	void (*link_closed)(struct ipc_link *link);
+	/* Services of type unix-dgram: called with each datagram. */
+	void (*datagram)(struct str bytes);
 	/* Called for each connection whose first bytes are not an IPC HELLO: triggers
 	 * ('W'), showq's readers. NULL: such connections are dropped. The first bytes are
 	 * unread. */

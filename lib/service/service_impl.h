@@ -52,6 +52,10 @@ void accept_help(bool wait); /* leaves connections to a worker that is being sta
 void accept_limit(void);     /* the limit changed */
 SWITCHES void accept_cancel_all(void); /* ends every session, and waits for that */
 
+/* ---- datagrams.c: in place of accept.c for services of type unix-dgram ---- */
+void datagrams_start(void);
+void datagrams_stop(void);
+
 /* ---- control.c ---- */
 void control_start(void);
 void control_tell(enum control_kind kind, uint32_t value);

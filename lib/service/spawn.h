@@ -52,6 +52,7 @@ enum control_kind {
 	CONTROL_DRAIN,       /* the line is gone: finish and leave */
 	CONTROL_GO_ON, /* after CONTROL_BUSY: there is another worker now, or will be none
 			*/
+	CONTROL_LOG,   /* maillog_file was opened anew and comes along */
 	CONTROL_STRESS, /* value 1: the line is near its bound; 0: no more */
 	CONTROL_PING,   /* who does not answer is stuck */
 };

@@ -1,0 +1,84 @@
+/* maillog.c -- see maillog.h. */
+#include "maillog.h"
+#include "log.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* A postlogd that does not keep up holds a command up for no longer than this. */
+#define POSTLOGD_PATIENCE_US 500000
+
+/* The file must lie below one of maillog_file_prefixes: main.cf is not meant to make root
+ * write elsewhere. */
+static bool
+prefix_allows(const struct conf *c, struct arena *arena)
+{
+	struct strs prefixes = conf_list(c->p.maillog_file_prefixes, arena);
+
+	for (size_t i = 0; i < prefixes.n; i++)
+		if (str_starts(c->p.maillog_file, prefixes.items[i]))
+			return true;
+	return false;
+}
+
+int
+maillog_file_open(const struct conf *c, struct why *why)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	const char *path = arena_cstr(arena, c->p.maillog_file);
+	int fd;
+
+	if (!prefix_allows(c, arena)) {
+		why_set(why, "4.3.5",
+			"maillog_file = %s is not below maillog_file_prefixes", path);
+		return -1;
+	}
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+		(mode_t)strtoul(
+			arena_cstr(arena, c->p.maillog_file_permissions), NULL, 8));
+	if (fd < 0)
+		why_errno(why, "4.3.0", path);
+	return fd;
+}
+
+/* -1 where none listens. */
+static int
+postlogd_connect(const struct conf *c)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct str path = arena_printf(arena, STR_FMT "/public/" STR_FMT,
+		STR_ARG(c->p.queue_directory), STR_ARG(c->p.postlog_service_name));
+	struct timeval patience = { 0, POSTLOGD_PATIENCE_US };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (path.len >= sizeof(at.sun_path))
+		return -1;
+	memcpy(at.sun_path, path.data, path.len);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (void *)&at, sizeof(at)) < 0)
+		fd_close(&fd);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return fd;
+}
+
+int
+maillog_open(const struct conf *c, const char *tag, unsigned also)
+{
+	bool is_file = c->p.maillog_file.len > 0;
+	int facility = log_facility(c->p.syslog_facility), fd = -1;
+	struct why why;
+
+	if (is_file && !str_is(c->p.maillog_file, "/dev/stdout"))
+		fd = maillog_file_open(c, &why);
+	if (is_file && fd < 0)
+		fd = postlogd_connect(c);
+	also |= fd >= 0 ? LOG_TO_FD : is_file ? LOG_TO_STDERR : LOG_TO_SYSLOG;
+	log_open(tag, also, fd, facility >= 0 ? facility : LOG_MAIL);
+	return fd;
+}
