@@ -30,6 +30,7 @@ static const struct {
 	{ "status", postern_status },
 	{ "check", postern_check },
 	{ "set-permissions", postern_set_permissions },
+	{ "spool", postern_spool },
 };
 
 NORETURN static void

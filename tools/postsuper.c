@@ -338,32 +338,6 @@ order_on_log(struct spool *spool, struct order *o)
 	vec_free(&off.states);
 }
 
-/* Files that are made on the way belong to the log's owner, as the others do. */
-static struct spool *
-open_log(void)
-{
-	struct spool_options o = {
-		.directory = queue_client_log(conf),
-		.segment_size = (octets_t)conf->p.spool_segment_size & ~(octets_t)4095,
-		.state_flush = conf->p.spool_flush_delay,
-		.slack = (octets_t)conf->p.spool_slack,
-	};
-	struct why why = { 0 };
-	struct spool *spool;
-	struct stat st;
-
-	if (stat(o.directory, &st) < 0)
-		return NULL; /* no log yet: nothing in it */
-	if (geteuid() != st.st_uid && (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0))
-		log_fatal("cannot become the owner of %s: %s", o.directory,
-			strerror(errno));
-	spool = spool_open(&o, &why);
-	if (!spool)
-		log_fatal("cannot open the log: %s", why.text);
-	spool_index(spool);
-	return spool;
-}
-
 /* ---- everything ---- */
 
 static void
@@ -378,7 +352,7 @@ run(void *arg)
 			(queues_of(&orders[i]) & Q_MAILDROP))
 			delete_in_maildrop(&orders[i]);
 	if (!link)
-		spool = open_log();
+		spool = queue_client_open_log(conf);
 	for (size_t i = 0; i < COUNT(orders); i++) {
 		if (orders[i].asked && link)
 			order_by_qmgr(link, &orders[i]);

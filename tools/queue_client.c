@@ -54,6 +54,31 @@ queue_client_is_id(struct str id)
 	return true;
 }
 
+struct spool *
+queue_client_open_log(const struct conf *c)
+{
+	struct spool_options o = {
+		.directory = queue_client_log(c),
+		.segment_size = (octets_t)c->p.spool_segment_size & ~(octets_t)4095,
+		.state_flush = c->p.spool_flush_delay,
+		.slack = (octets_t)c->p.spool_slack,
+	};
+	struct why why = { 0 };
+	struct spool *spool;
+	struct stat st;
+
+	if (stat(o.directory, &st) < 0)
+		return NULL; /* no log yet: nothing in it */
+	if (geteuid() != st.st_uid && (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0))
+		log_fatal("cannot become the owner of %s: %s", o.directory,
+			strerror(errno));
+	spool = spool_open(&o, &why);
+	if (!spool)
+		log_fatal("cannot open the log: %s", why.text);
+	spool_index(spool);
+	return spool;
+}
+
 struct client_job {
 	void (*fn)(void *arg);
 	void *arg;

@@ -13,6 +13,9 @@ const struct conf *queue_client_conf(const char *directory);
 bool queue_client_may(const struct conf *c);
 /* "$queue_directory/log" */
 const char *queue_client_log(const struct conf *c);
+/* With the mail system down: the log, to be written to. We become its owner, to whom the
+ * files belong that are made on the way. NULL: there is none yet. Fatal for errors. */
+BLOCKS struct spool *queue_client_open_log(const struct conf *c);
 /* Up to 31 letters and digits, as queue ids are. */
 bool queue_client_is_id(struct str id);
 

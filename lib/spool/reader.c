@@ -230,6 +230,7 @@ attach_body(const struct spool_reader *r, const struct message_head *h,
 	if ((octets_t)st.st_size != h->size - h->content)
 		return EBADMSG;
 	out->body_fd = fd_take(&fd);
+	out->body_crc = h->body_crc;
 	return 0;
 }
 

@@ -227,7 +227,7 @@ look(struct scatter *m)
 	for (size_t i = 0; i < m->letters.n; i++)
 		m->letters.items[i].found = m->letters.items[i].unreadable = false;
 	m->reader = spool_reader_open(m->r.log, &why);
-	CHECK_INT(spool_scan(m->r.log, look_at, m, &why), 0);
+	CHECK(spool_scan(m->r.log, look_at, m, &why) >= 0);
 	spool_reader_close(m->reader);
 	buf_clear(&m->logged);
 	buf_add(&m->logged, rig_logged());

@@ -296,11 +296,13 @@ spool_scan(const char *directory, bool (*fn)(const struct spool_entry *e, void *
 	struct spool_options o = { .directory = directory,
 		.segment_size = SEGMENT_LEAST };
 	struct spool *s = spool_make(&o, true, why);
+	bool damaged;
 
 	if (!s)
 		return -1;
 	recovery_run(s);
 	(void)spool_each(s, fn, arg);
+	damaged = s->damaged;
 	spool_unmake(s);
-	return 0;
+	return damaged;
 }

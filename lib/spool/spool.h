@@ -90,6 +90,7 @@ struct spool_content {
 	struct str content;  /* all of it, or its first part */
 	octets_t size;       /* of the whole content */
 	int body_fd; /* the rest of it, from offset 0, or -1; the caller closes it */
+	uint32_t body_crc; /* CRC-32C that the rest must have */
 	uint64_t arrival_us;
 };
 /* 0; -1 with ESTALE when the place holds another record by now (it was moved or ended:
@@ -100,7 +101,8 @@ BLOCKS int spool_read(struct spool_reader *r, uint64_t mid, struct spool_where a
 /* A state record (or a snapshot: several) at a place. */
 BLOCKS int spool_read_states(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	struct arena *arena, struct spool_state **states, size_t *n);
-/* With the system down: takes the writer's lock shared, scans, and walks the messages. */
+/* With the system down: takes the writer's lock shared, scans, and walks the messages. 1
+ * when something in the log is damaged (it is logged), else 0; -1 and *why. */
 BLOCKS int spool_scan(const char *directory,
 	bool (*fn)(const struct spool_entry *e, void *arg), void *arg, struct why *why);
 

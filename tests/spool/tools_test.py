@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""postern spool check, export, backup and import, with the system running and stopped: what is
+exported from one instance and imported into another is the same queue, a large body too."""
+import os
+import shutil
+import subprocess
+import sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import Instance, check, check_equal, check_match, finish, wait_until
+
+# A port on which nobody listens: everything is deferred.
+SETTINGS = {"relayhost": "[127.0.0.1]:1", "message_size_limit": "30000000",
+            "minimal_backoff_time": "4000s"}
+
+
+def send(mta, n, size=100):
+    smtp = mta.smtp()
+    smtp.say("EHLO c.test", "250")
+    lines = "".join(f"line {i} of {n}\n" for i in range(size // 10))
+    queue_id = smtp.message(f"a{n}@c.test", [f"b{n}@x.test", f"c{n}@x.test"],
+                            f"Subject: {n}\n\n{lines}")
+    smtp.close()
+    return queue_id
+
+
+def shown(mta, ids):
+    """What postcat shows of each, but for where it lies in the log."""
+    return {i: [line for line in mta.run("postcat", "-q", i).stdout.splitlines()
+                if not line.startswith("message_size:") and not line.startswith("***")]
+            for i in ids}
+
+
+def listed(mta):
+    return sorted(mta.run("postqueue", "-j").stdout.splitlines())
+
+
+def spool(mta, *arguments, status=0):
+    return mta.postern("spool", *arguments, status=status)
+
+
+def whole(mta, n, what):
+    check_equal(spool(mta, "check").stdout, f"{n} messages are whole, 0 are damaged\n", what)
+
+
+def fill(mta):
+    ids = [send(mta, n) for n in range(5)] + [send(mta, 9, 2500000)]
+    mta.wait_for_log(r"status=deferred", count=12)
+    mta.run("postsuper", "-h", ids[1])
+    mta.run("postsuper", "-h", ids[2])
+    mta.run("postsuper", "-H", ids[2])
+    mta.wait_for_log(r"status=deferred", count=14)
+    return ids
+
+
+def take_out(mta, ids):
+    """Exports and backups of the running system; gives the backup's folder."""
+    out, one, kept = (os.path.join(mta.home, n) for n in ("out", "one", "kept"))
+    whole(mta, 6, "check while it runs")
+    check_match("6 messages written", spool(mta, "export", out).stdout, "export")
+    check_equal(sorted(os.listdir(out)), sorted(ids), "exported")
+    spool(mta, "export", one, ids[3])
+    check_equal(os.listdir(one), [ids[3]], "one exported")
+    shutil.copytree(out, kept)
+    mta.run("postsuper", "-d", ids[0])
+    wait_until(lambda: ids[0] not in mta.run("postqueue", "-j").stdout, "the end of one")
+    spool(mta, "backup", kept)
+    check_equal(sorted(os.listdir(kept)), sorted(ids[1:]), "backup follows the queue")
+    return kept
+
+
+def bring_in(mta, kept, ids, before):
+    """Into an instance with an empty queue."""
+    refused = spool(mta, "import", kept, status=1)
+    check_match("is running; stop it first", refused.stderr, "import into a running system")
+    mta.stop()
+    check_match("5 messages taken in, 0 refused", spool(mta, "import", kept).stdout, "import")
+    check_match("0 messages taken in, 5 refused", spool(mta, "import", kept, status=1).stdout,
+                "again")
+    whole(mta, 5, "check of what was imported")
+    mta.start()
+    wait_until(lambda: len(listed(mta)) == 5, "the imported queue")
+    check_equal(shown(mta, ids), before[0], "messages as postcat shows them")
+    check_equal(listed(mta), before[1], "the queue as postqueue lists it")
+
+
+def damage(mta, queue_id):
+    """A flipped bit in a content: check says whose, and export leaves it out."""
+    mta.stop()
+    log = os.path.join(mta.queue, "log")
+    for name in os.listdir(log):
+        if not name.endswith(".seg"):
+            continue
+        with open(os.path.join(log, name), "r+b") as file:
+            at = file.read().find(b"line 3 of 4\n")
+            if at >= 0:
+                file.seek(at)
+                file.write(b"LINE")
+    said = spool(mta, "check", status=1)
+    check_match("4 messages are whole, 1 are damaged", said.stdout, "damaged")
+    check_match(f"{queue_id}: damaged", said.stderr, "whose")
+
+
+def main():
+    with Instance(SETTINGS) as source, Instance(SETTINGS) as target:
+        source.start()
+        ids = fill(source)
+        kept = take_out(source, ids)
+        source.stop()
+        whole(source, 5, "check of a stopped system")
+        source.start()
+        wait_until(lambda: len(listed(source)) == 5, "the queue")
+        target.start()
+        bring_in(target, kept, ids[1:], (shown(source, ids[1:]), listed(source)))
+        damage(target, ids[4])
+        check_equal(spool(source, "frobnicate", status=1).stdout, "", "nonsense")
+    finish()
+
+
+if __name__ == "__main__":
+    main()
