@@ -8,9 +8,12 @@
 #ifdef HAVE_DB
 #define DATABASE_TYPE "hash"
 #define CACHE_TYPE    "btree"
-#else
+#elif defined HAVE_LMDB
 #define DATABASE_TYPE "lmdb"
 #define CACHE_TYPE    "lmdb"
+#else
+#define DATABASE_TYPE "cdb"
+#define CACHE_TYPE    "internal"
 #endif
 
 const char conf_default_directory[] = CONFIG_DIRECTORY;

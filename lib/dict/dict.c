@@ -38,6 +38,16 @@ static const struct dict_ops *const rows[] = {
 	&dict_unix,
 };
 
+/* What a build may leave out. */
+static const struct {
+	const char *type, *library;
+} optional[] = {
+	{ "btree", "Berkeley DB" },
+	{ "hash", "Berkeley DB" },
+	{ "lmdb", "LMDB" },
+	{ "pcre", "PCRE2" },
+};
+
 /* How often dict_changed() asks the file system. */
 enum { STAT_EVERY_MS = 1000 };
 
@@ -61,6 +71,18 @@ dict_ops_find(struct str type)
 	return NULL;
 }
 
+static void *
+no_such_type(struct str type, struct why *why)
+{
+	for (size_t i = 0; i < COUNT(optional); i++)
+		if (str_is(type, optional[i].type))
+			return dict_fails(why,
+				"unsupported dictionary type: %s (this Postern was built "
+				"without %s)",
+				optional[i].type, optional[i].library);
+	return dict_fails(why, "unsupported dictionary type: %.*s", STR_ARG(type));
+}
+
 const struct dict_ops *
 dict_ops_of(struct str spec, struct str *name, struct why *why)
 {
@@ -74,10 +96,7 @@ dict_ops_of(struct str spec, struct str *name, struct why *why)
 			STR_ARG(spec));
 	*name = str_from(spec, (size_t)colon + 1);
 	ops = dict_ops_find(str_sub(spec, 0, (size_t)colon));
-	if (!ops)
-		return dict_fails(
-			why, "unsupported dictionary type: %.*s", (int)colon, spec.data);
-	return ops;
+	return ops ? ops : no_such_type(str_sub(spec, 0, (size_t)colon), why);
 }
 
 void *

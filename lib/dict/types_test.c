@@ -54,7 +54,7 @@ TEST(tables_without_files)
 		{ "internal:x", "a", "(none)" },
 		{ "proxy:inline:{a=b}", "a", "b" },
 		{ "proxy:proxy:inline:{a=b}", "a", "b" },
-		{ "pcre:{{/^a(.)/ <$1>}}", "ab", "<b>" },
+		{ "regexp:{{/^a(.)/ <$1>}}", "ab", "<b>" },
 		{ "regexp:{{/^a(.)/ <$1>}, {/x/ y}}", "x", "y" },
 		{ "cidr:{{192.0.2.0/24 net}}", "192.0.2.7", "net" },
 	};
@@ -369,7 +369,7 @@ TEST(paths_for_the_jail)
 	struct buf b = BUF_INIT;
 
 	dict_paths(STR("texthash:/etc/postfix/a, proxy:unix:passwd.byname !/x/y static:z "
-		       "unionmap:{cdb:/c/d,pcre:rel} pcre:{{/a/ b}} /top"),
+		       "unionmap:{cdb:/c/d,regexp:rel} pcre:{{/a/ b}} /top"),
 		gather, &b);
 	CHECK_STR(buf_str(&b), "/etc/postfix /etc /x /c . / ");
 	buf_free(&b);
