@@ -22,25 +22,33 @@ struct master master = { .log = -1 };
 
 struct options {
 	const char *directory;
-	bool test, wait, init, keep_stdout, debug;
+	bool test, wait, init, keep_stdout, debug, check;
+	long state;     /* -U: what the program before us left; -1 */
 	long end_after; /* seconds; 0: never */
 };
 
 NORETURN static void
 usage(void)
 {
-	fprintf(stderr, "usage: master [-c config_dir] [-e exit_time] [-dDistvw]\n");
+	fprintf(stderr, "usage: master [-c config_dir] [-e exit_time] [-CdDistvw]\n");
 	exit(1);
 }
 
 static struct options
 read_options(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct options o = { .state = -1 };
 	int letter;
 
-	while ((letter = getopt(argc, argv, "c:Dde:istvw")) > 0) {
+	while ((letter = getopt(argc, argv, "Cc:Dde:istU:vw")) > 0) {
 		switch (letter) {
+		case 'C':
+			o.check = true;
+			break;
+		case 'U':
+			if (str_to_long(str_c(optarg), &o.state) < 0)
+				usage();
+			break;
 		case 'c':
 			o.directory = optarg;
 			break;
@@ -179,6 +187,14 @@ on_hangup(int signo, void *arg)
 }
 
 static void
+on_upgrade(int signo, void *arg)
+{
+	(void)signo, (void)arg;
+	if (!master.stopping)
+		upgrade_begin();
+}
+
+static void
 on_new_log(int signo, void *arg)
 {
 	(void)signo, (void)arg;
@@ -202,6 +218,7 @@ take_signals(const struct options *o)
 		event_on_signal(ends[i], on_end_signal, NULL);
 	event_on_signal(SIGHUP, on_hangup, NULL);
 	event_on_signal(SIGUSR1, on_new_log, NULL);
+	event_on_signal(SIGUSR2, on_upgrade, NULL);
 	if (o->end_after)
 		timer_set(&end, deadline_in(o->end_after * 1000), on_end_time, NULL);
 }
@@ -253,16 +270,39 @@ test_lock(const struct conf *c)
 	return instance_master(c) == 0 ? 0 : 1;
 }
 
+/* What the master that runs asks before it becomes us; `postern upgrade` asks without a
+ * state. */
+static int
+check_state(const struct options *o, struct master_conf *services)
+{
+	struct saved saved = { 0 };
+
+	master_conf_free(services);
+	if (o->state < 0)
+		return 0;
+	if (saved_read((int)o->state, &saved) < 0)
+		log_fatal(
+			"the state of the running version is of another format: stop and "
+			"start instead");
+	saved_free(&saved);
+	return 0;
+}
+
 static void
-prepare(const struct conf *c)
+prepare(const struct options *o, const struct conf *c)
 {
 	struct why why;
 
 	check_owner(c);
 	if (instance_owners(c, &master.owners, &why) < 0 ||
-		instance_make_directories(c, &master.owners, &why) < 0 ||
-		instance_lock(c, &master.owners, &why) < 0)
+		instance_make_directories(c, &master.owners, &why) < 0)
 		log_fatal("%s", why.text);
+	if (o->state >= 0) {
+		if (upgrade_prepare((int)o->state) < 0)
+			log_fatal("upgrade: the state cannot be read");
+	} else if (instance_lock(c, &master.owners, &why) < 0) {
+		log_fatal("%s", why.text);
+	}
 	if (chdir(arena_cstr(c->arena, c->p.queue_directory)) < 0)
 		log_fatal("queue_directory: %m");
 }
@@ -284,7 +324,12 @@ run(const struct options *o, const struct conf *c, struct master_conf *services,
 	if (lines_start(services) < 0)
 		log_fatal("%s/master.cf: not all services could be started",
 			master.directory);
-	log_line(MASTER_STARTED, str_c(conf_mail_version), str_c(master.directory));
+	if (o->state >= 0)
+		upgrade_take_workers();
+	else
+		log_line(MASTER_STARTED, str_c(conf_mail_version),
+			str_c(master.directory));
+	lines_supervise();
 	if (up >= 0 && write(up, "", 1) < 0)
 		log_warn("telling the start: %m");
 	fd_close(&up);
@@ -300,7 +345,8 @@ main(int argc, char **argv)
 	struct conf *conf;
 	int up = -1;
 
-	close_strange();
+	if (o.state < 0)
+		close_strange();
 	umask(022);
 	tzset();
 	prctl(PR_SET_NAME, "master", 0, 0, 0);
@@ -312,13 +358,15 @@ main(int argc, char **argv)
 	if (!(conf = lines_read(&services)))
 		log_fatal("%s: the configuration cannot be used", master.directory);
 	master.conf = conf;
+	if (o.check)
+		return check_state(&o, services);
 	if (o.test) {
 		master_conf_free(services);
 		return test_lock(conf);
 	}
 	if (o.init)
 		be_init();
-	prepare(conf);
+	prepare(&o, conf);
 	if (o.wait)
 		up = to_background();
 	run(&o, conf, services, up);

@@ -8,6 +8,7 @@
 #include "conf.h"
 #include "event.h"
 #include "instance.h"
+#include "saved.h"
 #include "spawn.h"
 
 struct line;
@@ -99,6 +100,7 @@ const char *line_key(const struct service_line *s); /* good until the next call 
 /* ---- sockets.c ---- */
 int sockets_open(struct line *l, const struct conf *c, struct why *why) MUST_CHECK;
 void sockets_close(struct line *l);
+void sockets_adopt(struct line *l, int fd); /* opened by the program before us */
 /* Polls the listeners while nobody else accepts on them. */
 void sockets_poll(struct line *l, bool poll);
 void sockets_refuse(struct line *l, int listener); /* for a program that is not there */
@@ -115,6 +117,10 @@ void supervise_retire_all(struct line *l); /* the line is gone: no successors */
 /* NULL, logged, when the process could not be made. */
 struct worker *worker_start(struct line *l);
 void worker_order(struct worker *w, enum control_kind kind, uint32_t value);
+struct worker *worker_adopt(struct line *l, const struct saved_worker *was);
+/* The socket to the broker that runs; -1. */
+int workers_identities(void);
+void workers_set_identities(int fd);
 void worker_log(struct worker *w); /* passes master.log on */
 unsigned workers_accepting(const struct line *l);
 uint32_t workers_share(const struct line *l); /* what is left of the line's bound */
@@ -130,8 +136,17 @@ char **environment_for(const struct spawn *s, struct arena *arena);
 /* ---- wakeup.c ---- */
 void wakeup_configure(struct line *l);
 
+/* ---- upgrade.c ---- */
+void upgrade_begin(void); /* if the new program is good, does not return to this one */
+/* The new program: takes what belongs to the process; -1 when the state cannot be read.
+ */
+int upgrade_prepare(int fd) MUST_CHECK;
+void upgrade_take_sockets(struct line *l); /* the line's, if it had some */
+void upgrade_take_workers(void);           /* all of them, and tells them to finish */
+
 /* ---- reload.c, stop.c ---- */
 int lines_start(struct master_conf *services) MUST_CHECK; /* the first time */
+void lines_supervise(void);
 void reload_now(void);
 void stop_now(int signo);
 void stop_proceed(void); /* after a worker ended */

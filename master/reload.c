@@ -33,7 +33,8 @@ open_new_lines(struct fresh *f, struct master_conf *services, const struct conf 
 			continue;
 		l = line_new(s, services);
 		*vec_push(&f->lines) = l;
-		if (sockets_open(l, c, &why) < 0) {
+		upgrade_take_sockets(l);
+		if (l->listeners.n == 0 && sockets_open(l, c, &why) < 0) {
 			log_error(STR_FMT "/master.cf, line %d: service %s: %s",
 				STR_ARG(c->directory), s->line, l->key, why.text);
 			return -1;
@@ -52,8 +53,8 @@ adopt(struct fresh *f)
 	vec_free(&f->lines);
 }
 
-static void
-supervise_all(void)
+void
+lines_supervise(void)
 {
 	/* broker first: the others are born with a link to it. */
 	for (size_t i = 0; i < master.lines.n; i++)
@@ -73,7 +74,6 @@ lines_start(struct master_conf *services)
 		return -1;
 	}
 	adopt(&fresh);
-	supervise_all();
 	return 0;
 }
 
@@ -153,5 +153,5 @@ reload_now(void)
 	change_old_lines(services);
 	adopt(&fresh);
 	log_line(MASTER_RELOAD, str_c(conf_mail_version), str_c(master.directory));
-	supervise_all();
+	lines_supervise();
 }

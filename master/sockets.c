@@ -14,8 +14,8 @@
 #define BACKLOG     1024 /* the kernel bounds it by net.core.somaxconn */
 #define REFUSE_MOST 100  /* in one turn */
 
-static void
-add(struct line *l, int fd)
+void
+sockets_adopt(struct line *l, int fd)
 {
 	struct listener *one = mem_alloc(sizeof(*one));
 
@@ -59,7 +59,7 @@ open_inet(struct line *l, const struct conf *c, struct why *why)
 		    why) < 0)
 		return -1;
 	for (size_t i = 0; i < fds.n; i++)
-		add(l, fds.fd[i]);
+		sockets_adopt(l, fds.fd[i]);
 	return 0;
 }
 
@@ -71,7 +71,7 @@ open_unix(struct line *l, struct why *why)
 
 	if (fd < 0)
 		return -1;
-	add(l, fd);
+	sockets_adopt(l, fd);
 	return 0;
 }
 
@@ -89,7 +89,7 @@ open_datagram(struct line *l, struct why *why)
 		fd_close(&fd);
 		return -1;
 	}
-	add(l, fd);
+	sockets_adopt(l, fd);
 	return 0;
 }
 

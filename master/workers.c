@@ -75,6 +75,18 @@ free_number(void)
 
 static int identities = -1; /* our end of the socket to the broker that runs */
 
+int
+workers_identities(void)
+{
+	return identities;
+}
+
+void
+workers_set_identities(int fd)
+{
+	identities = fd;
+}
+
 static void
 copy(char *out, size_t room, struct str text)
 {
@@ -184,8 +196,12 @@ become(struct birth *b)
 {
 	struct arena *arena = arena_new();
 	char **argv = arguments_for(b->line, arena);
+	sigset_t none; /* ours may come from a parent, or from ourselves before an upgrade
+			*/
 
 	event_after_fork();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	if (place_descriptors(b) == 0)
 		execve(b->line->path, argv, environment_for(&b->spawn, arena));
@@ -234,6 +250,21 @@ enlist(struct line *l, pid_t pid, const struct spawn *spawn, int control)
 	*vec_push(&l->workers) = w;
 	event_on_child(pid, on_end, w);
 	watchdog_start(w);
+	return w;
+}
+
+/* It was started by the program that this process was before. */
+struct worker *
+worker_adopt(struct line *l, const struct saved_worker *was)
+{
+	struct worker *w = enlist(l, was->pid,
+		&(struct spawn){ .worker = was->number, .limit = was->limit },
+		was->control);
+
+	w->ready = was->ready;
+	w->leaving = was->leaving;
+	w->full = was->full;
+	w->load = was->load;
 	return w;
 }
 

@@ -25,6 +25,7 @@ static const struct {
 	{ "abort", postern_abort },
 	{ "drain", postern_drain },
 	{ "reload", postern_reload },
+	{ "upgrade", postern_upgrade },
 	{ "flush", postern_flush },
 	{ "logrotate", postern_logrotate },
 	{ "status", postern_status },

@@ -24,6 +24,7 @@ int postern_stop(void);
 int postern_abort(void);
 int postern_drain(void);
 int postern_reload(void);
+int postern_upgrade(void);
 int postern_flush(void);
 int postern_status(void);
 int postern_logrotate(void);

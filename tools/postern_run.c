@@ -174,6 +174,30 @@ postern_reload(void)
 	return 0;
 }
 
+/* What the new program says against it is heard here, before anything happens. */
+int
+postern_upgrade(void)
+{
+	const char *path = program(postern.conf->p.daemon_directory, "master");
+	pid_t pid = must_run(), checker;
+	int status;
+
+	log_info("upgrading the Postfix mail system");
+	check_everything();
+	log_flush();
+	checker = fork();
+	if (checker == 0) {
+		execl(path, "master", "-c", postern.directory, "-C", (char *)NULL);
+		log_fatal("%s: %m", path);
+	}
+	if (checker < 0 || waitpid(checker, &status, 0) < 0)
+		log_fatal("fork: %m");
+	if (status != 0)
+		log_fatal("the new program failed its check: the running version stays");
+	signal_master(pid, SIGUSR2);
+	return 0;
+}
+
 int
 postern_flush(void)
 {

@@ -214,7 +214,7 @@ instance_check_directories(const struct conf *c, const struct instance_owners *o
 
 /* ---- the lock ---- */
 
-static int pid_file = -1;
+static int pid_file = -1, data_lock = -1;
 
 static int
 pid_open(const struct conf *c, int flags)
@@ -252,14 +252,29 @@ static int
 lock_data(const struct conf *c, const struct instance_owners *owners)
 {
 	struct buf path CLEANUP(buf_free) = BUF_INIT;
-	int fd;
 
 	buf_add(&path, c->p.data_directory);
 	buf_addz(&path, "/master.lock");
-	fd = open(buf_cstr(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+	data_lock =
+		open(buf_cstr(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (data_lock < 0 || flock(data_lock, LOCK_EX | LOCK_NB) < 0)
 		return -1;
-	return owners->root ? fchown(fd, owners->mail_owner, owners->mail_group) : 0;
+	return owners->root ? fchown(data_lock, owners->mail_owner, owners->mail_group)
+			    : 0;
+}
+
+void
+instance_lock_descriptors(int out[2])
+{
+	out[0] = pid_file;
+	out[1] = data_lock;
+}
+
+void
+instance_lock_adopt(const int fds[2])
+{
+	pid_file = fds[0];
+	data_lock = fds[1];
 }
 
 int

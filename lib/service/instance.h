@@ -45,6 +45,9 @@ pid_t instance_master(const struct conf *c);
  * also when another holds it. */
 int instance_lock(const struct conf *c, const struct instance_owners *owners,
 	struct why *why) MUST_CHECK;
+/* The two locks, for a program that follows in this process. */
+void instance_lock_descriptors(int out[2]);
+void instance_lock_adopt(const int fds[2]);
 int instance_write_pid(struct why *why) MUST_CHECK; /* once the final process runs */
 
 #endif
