@@ -3,7 +3,7 @@
 sbin_PROGRAMS += tools/sendmail tools/postdrop
 tools_sendmail_SOURCES = tools/sendmail.h tools/sendmail.c tools/sendmail_options.c \
 	tools/sendmail_message.c tools/sendmail_smtp.c tools/drop_child.c
-tools_sendmail_LDADD = lib/agent/libagent.a lib/mime/libmime.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+tools_sendmail_LDADD = lib/service/libservice.a lib/agent/libagent.a lib/mime/libmime.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 tools_postdrop_SOURCES = tools/postdrop.c
 tools_postdrop_LDADD = lib/agent/libagent.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 EXTRA_DIST += tools/install-users
@@ -19,7 +19,7 @@ tools_postqueue_SOURCES = tools/postqueue.c tools/queue_list.h tools/queue_list.
 tools_postqueue_LDADD = $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c
-tools_postsuper_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+tools_postsuper_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 tools_postcat_SOURCES = tools/postcat.c tools/queue_client.h tools/queue_client.c
 tools_postcat_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 # postern (postfix is a link to it), postlog

@@ -1,6 +1,7 @@
 /* postsuper -- deletes, holds, releases, requeues and expires messages (postsuper(1)). */
 #include "event.h"
 #include "log.h"
+#include "maillog.h"
 #include "queue_client.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -389,8 +390,7 @@ open_logs(void)
 	char tag[256];
 
 	snprintf(tag, sizeof(tag), STR_FMT "/postsuper", STR_ARG(conf->p.syslog_name));
-	log_open(tag, LOG_TO_STDERR | LOG_TO_SYSLOG, -1,
-		log_facility(conf->p.syslog_facility));
+	(void)maillog_open(conf, tag, LOG_TO_STDERR);
 }
 
 int

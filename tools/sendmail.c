@@ -1,6 +1,7 @@
 /* sendmail -- submits mail in the way that programs have always done it (sendmail(1)); as
  * mailq lists the queue, as newaliases builds the alias tables. */
 #include "sendmail.h"
+#include "maillog.h"
 #include "log.h"
 #include <errno.h>
 #include <pwd.h>
@@ -63,6 +64,16 @@ load(struct sendmail *s)
 	return c;
 }
 
+/* The same lines on standard error and in the log. */
+static void
+open_logs(const struct conf *c)
+{
+	char tag[256];
+
+	snprintf(tag, sizeof(tag), STR_FMT "/sendmail", STR_ARG(c->p.syslog_name));
+	(void)maillog_open(c, tag, LOG_TO_STDERR);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -82,6 +93,7 @@ main(int argc, char **argv)
 	sendmail_options(&s, argc, argv);
 	s.directory = conf_directory(s.directory);
 	s.conf = load(&s);
+	open_logs(s.conf);
 	switch (s.mode) {
 	case MODE_DELIVER:
 		return sendmail_message(&s);

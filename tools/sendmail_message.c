@@ -289,7 +289,8 @@ sendmail_message(struct sendmail *s)
 	d.flags = (s->body_8bit ? ENVELOPE_8BIT : 0) | (s->utf8 ? ENVELOPE_SMTPUTF8 : 0);
 	add_rcpts(s, &d, s->from_header ? (h.is_resent ? &h.resent : &h.to) : NULL);
 	if (d.n_rcpts == 0)
-		log_fatal("No recipient addresses found in message header");
+		log_fatal(STR_FMT "(%d): No recipient addresses found in message header",
+			STR_ARG(name), (int)getuid());
 	buf_addc(&h.out, '\n');
 	drop_child_start(&child, s);
 	drop_child_envelope(&child, &d);
