@@ -21,5 +21,5 @@ CLEANFILES += conf/unit
 conf/unit: conf/service.in Makefile
 	$(MKDIR_P) conf
 	postern="$(sbindir)/$$(echo postern | sed '$(transform)')"; \
-	sed -e 's,@suite@,$(suite),' -e 's,@queuedir@,$(queuedir),' -e "s,@postern@,$$postern," \
+	sed -e 's,@suite@,$(suite),' -e "s,@postern@,$$postern," \
 		"$(srcdir)/conf/service.in" >$@

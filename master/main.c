@@ -3,6 +3,7 @@
 #include "config.h"
 #include "master.h"
 #include "log.h"
+#include "notify.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -182,8 +183,11 @@ static void
 on_hangup(int signo, void *arg)
 {
 	(void)signo, (void)arg;
-	if (!master.stopping)
-		reload_now();
+	if (master.stopping)
+		return;
+	notify_reloading();
+	reload_now();
+	notify("READY=1");
 }
 
 static void
@@ -333,6 +337,7 @@ run(const struct options *o, const struct conf *c, struct master_conf *services,
 	if (up >= 0 && write(up, "", 1) < 0)
 		log_warn("telling the start: %m");
 	fd_close(&up);
+	notify_ready();
 	event_run();
 	log_flush();
 }

@@ -3,6 +3,7 @@
  * last. */
 #include "master.h"
 #include "log.h"
+#include "notify.h"
 #include <signal.h>
 
 #define STEP_PATIENCE ((msec_t)1000)
@@ -82,6 +83,7 @@ stop_now(int signo)
 		return;
 	log_line(MASTER_TERMINATING, log_num(signo));
 	master.stopping = true;
+	notify("STOPPING=1");
 	for (size_t i = 0; i < master.lines.n; i++) {
 		supervise(master.lines.items[i]);
 		timer_cancel(&master.lines.items[i]->wakeup);

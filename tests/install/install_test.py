@@ -211,7 +211,7 @@ def layout_works(layout):
         site = Site(prefix, layout)
         check_places(site, owner)
         with open(f"{prefix}/usr/lib/systemd/system/{layout}.service") as f:
-            check_match(rf"ExecStart={re.escape(prefix)}/usr/sbin/postern start\n", f.read(),
+            check_match(rf"ExecStart={re.escape(prefix)}/usr/sbin/postern start-fg\n", f.read(),
                         f"{layout}: the unit starts it")
         try:
             check_mail(site)
