@@ -4,7 +4,7 @@ smtp_libsmtp_a_SOURCES = smtp/smtp.h smtp/nexthop.c smtp/hosts.c smtp/attempt.c 
 	smtp/session.c smtp/starttls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/pool.c
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c
-smtp_smtp_LDADD = smtp/libsmtp.a lib/route/libroute.a $(SERVICE_LIBS) $(TABLE_EXTERNAL) \
+smtp_smtp_LDADD = smtp/libsmtp.a lib/mime/libmime.a lib/route/libroute.a $(SERVICE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 check_PROGRAMS += smtp/nexthop_test smtp/smtp_test
 TESTS += smtp/nexthop_test smtp/smtp_test
@@ -13,7 +13,7 @@ smtp_nexthop_test_LDADD = lib/conf/libconf.a $(TEST_LIBS) lib/base/libbase.a
 smtp_smtp_test_SOURCES = smtp/play.h smtp/play.c smtp/session_test.c smtp/transfer_test.c \
 	smtp/content_test.c smtp/hosts_test.c
 # No libservice: play.c stands in for master and broker.
-smtp_smtp_test_LDADD = smtp/libsmtp.a $(TEST_LIBS) lib/agent/libagent.a \
+smtp_smtp_test_LDADD = smtp/libsmtp.a lib/mime/libmime.a $(TEST_LIBS) lib/agent/libagent.a \
 	lib/deliver/libdeliver.a $(ROUTE_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 EXTRA_DIST += smtp/README

@@ -159,10 +159,11 @@ void command_rcpt(struct session *s, const struct delivery *d, size_t rcpt);
 /* Appends lines with CRLF and doubled dots, folding what is longer than limit (0: none).
  * *column goes on from chunk to chunk; 0 is the start of a line. */
 void content_write(struct conn *conn, struct str text, size_t limit, size_t *column);
-/* Sends everything up to the final dot, which waits in the buffer. CONN_ERROR with
- * *unreadable: our own copy could not be read. */
+/* Sends everything up to the final dot, which waits in the buffer; 8-bit parts become
+ * quoted-printable for a server without 8BITMIME. CONN_ERROR with why->code: the fault is
+ * ours or the message's. */
 SWITCHES enum conn_result content_send(
-	struct conn *conn, const struct delivery *d, bool *unreadable);
+	struct session *s, const struct delivery *d, struct why *why);
 
 /* ---- pool.c: sessions that wait for the next message to the same destination ---- */
 struct session *pool_take(struct str key, const struct conf *c);

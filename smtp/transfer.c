@@ -234,10 +234,9 @@ send_envelope(struct transfer *t)
 static bool
 send_content(struct transfer *t)
 {
-	bool unreadable;
-	enum conn_result sent = content_send(t->s->conn, t->d, &unreadable);
-	struct why why;
 	struct refusal r;
+	struct why why;
+	enum conn_result sent = content_send(t->s, t->d, &why);
 
 	if (sent == CONN_OK)
 		return true;
@@ -245,11 +244,10 @@ send_content(struct transfer *t)
 	t->s->dead = true;
 	reply_clear(&t->s->reply);
 	t->s->reply.lost = sent;
-	if (!unreadable) {
+	if (why.code[0] == '\0') {
 		all_refused(t, true, "sending message body", NULL);
 		return false;
 	}
-	why_set(&why, "4.3.0", "cannot read the content of the message");
 	session_refusal(t->s, &why, t->d->arena, &r);
 	for (size_t i = 0; i < t->d->envelope.n_rcpts; i++)
 		if (t->taken[i])

@@ -35,3 +35,15 @@ lib_mime_addrlist_fuzz_SOURCES = lib/mime/addrlist_fuzz.c
 lib_mime_addrlist_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_addrlist_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# 8-bit parts for 7-bit servers
+lib_mime_libmime_a_SOURCES += lib/mime/downgrade.h lib/mime/downgrade.c
+check_PROGRAMS += lib/mime/downgrade_test
+TESTS += lib/mime/downgrade_test
+lib_mime_downgrade_test_SOURCES = lib/mime/downgrade_test.c
+lib_mime_downgrade_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
+if FUZZ
+EXTRA_PROGRAMS += lib/mime/downgrade_fuzz
+lib_mime_downgrade_fuzz_SOURCES = lib/mime/downgrade_fuzz.c
+lib_mime_downgrade_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
+lib_mime_downgrade_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
