@@ -7,6 +7,9 @@
 
 /* ---- permits.c ---- */
 bool permits(const char *program, struct str peer_program);
+/* Sockets that are not ours: "unix:path". Which ones tables of the administrator say, and
+ * only the asking program reads those; broker sees to it that it is none of ours. */
+bool permits_endpoints(const char *program);
 
 /* ---- directory.c: the unix services of master.cf ---- */
 struct directory;

@@ -42,6 +42,41 @@ connect_to(const char *path)
 	return fd;
 }
 
+/* Did master make the listening socket, whatever path led there? */
+static bool
+is_ours(int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+	       peer.pid == getppid();
+}
+
+/* "unix:path", below the queue directory unless absolute. -1 and errno. */
+SWITCHES static int
+open_endpoint(const struct ipc_caller *caller, struct str path)
+{
+	struct buf whole CLEANUP(buf_free) = BUF_INIT;
+	int fd;
+
+	if (!str_starts(path, STR("/")))
+		buf_printf(
+			&whole, STR_FMT "/", STR_ARG(service_conf()->p.queue_directory));
+	buf_add(&whole, path);
+	errno = EPERM;
+	if (!permits_endpoints(caller->program) || str_chr(path, 0) >= 0)
+		return -1;
+	fd = connect_to(buf_cstr(&whole));
+	if (fd < 0 || !is_ours(fd))
+		return fd;
+	log_warn("%s (service %s, process %d) may not reach our own socket " STR_FMT,
+		caller->program, caller->service, (int)caller->pid, STR_ARG(path));
+	fd_close(&fd);
+	errno = EPERM;
+	return -1;
+}
+
 /* -1 and errno: ENOENT no such service, EPERM not for this caller, ECONNREFUSED there is
  * no program to answer. */
 SWITCHES static int
@@ -50,6 +85,8 @@ open_peer(const struct ipc_caller *caller, struct str service)
 	const struct destination *to = directory_find(directory, service);
 	int fd;
 
+	if (str_starts(service, STR("unix:")))
+		return open_endpoint(caller, str_from(service, 5));
 	errno = ENOENT;
 	if (!to)
 		return -1;

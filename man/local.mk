@@ -1,6 +1,7 @@
 # man
 dist_man_MANS += man/smtpd.8
 dist_man_MANS += man/smtp.8
+dist_man_MANS += man/lmtp.8
 dist_man_MANS += man/cleanup.8
 dist_man_MANS += man/local.8
 dist_man_MANS += man/virtual.8

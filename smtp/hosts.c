@@ -331,6 +331,12 @@ hosts_find(const struct nexthop *n, const struct conf *c, struct arena *arena,
 	struct str name;
 	enum verdict verdict;
 
+	if (n->path.len > 0) {
+		static const struct net_addr none;
+
+		host_add(out, c->p.myhostname, &none, 0, c);
+		return ACCEPT;
+	}
 	if (net_addr_parse(n->host, n->port, &addr) == 0) {
 		struct str bare = n->host;
 
@@ -341,7 +347,8 @@ hosts_find(const struct nexthop *n, const struct conf *c, struct arena *arena,
 	}
 	if (domain_name(n->host, arena, &name, why) != ACCEPT)
 		return PERMFAIL;
-	if (!n->literal && !dns_disabled(c))
+	/* RFC 2033 section 5: mail exchangers are of SMTP. */
+	if (!n->literal && !smtp_lmtp && !dns_disabled(c))
 		return hosts_of_domain(n, name, c, arena, out, why);
 	verdict = hosts_of_name(n, name, c, arena, out, why);
 	hosts_sort(out, c);

@@ -11,7 +11,7 @@ TESTS += smtp/nexthop_test smtp/smtp_test
 smtp_nexthop_test_SOURCES = smtp/nexthop_test.c smtp/nexthop.c
 smtp_nexthop_test_LDADD = lib/conf/libconf.a $(TEST_LIBS) lib/base/libbase.a
 smtp_smtp_test_SOURCES = smtp/play.h smtp/play.c smtp/session_test.c smtp/transfer_test.c \
-	smtp/content_test.c smtp/hosts_test.c
+	smtp/content_test.c smtp/hosts_test.c smtp/lmtp_test.c
 # No libservice: play.c stands in for master and broker.
 smtp_smtp_test_LDADD = smtp/libsmtp.a lib/mime/libmime.a $(TEST_LIBS) lib/agent/libagent.a \
 	lib/deliver/libdeliver.a $(ROUTE_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) \

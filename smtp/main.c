@@ -1,22 +1,39 @@
-/* smtp -- delivers to other hosts (RFC 5321). */
+/* smtp -- delivers to other hosts (RFC 5321); called lmtp, to LMTP servers (RFC 2033). */
 #include "smtp.h"
 #include "log.h"
+#include <libgen.h>
 
 #define SLOTS 200
 
 const struct own_addresses *smtp_own;
 unsigned smtp_port;
+bool smtp_lmtp;
+
+/* lmtp has its own parameters, smtp_timeout as lmtp_timeout and so on. */
+static void
+use_lmtp_parameters(void)
+{
+	/* This process has no use for the values of the others. */
+	struct conf *c = (struct conf *)(uintptr_t)service_conf();
+
+	conf_adopt(c, "lmtp_", "smtp_");
+	c->p.smtp_helo_name = c->p.lmtp_lhlo_name;
+	c->p.smtp_helo_timeout = c->p.lmtp_lhlo_timeout;
+	c->p.smtp_discard_ehlo_keywords = c->p.lmtp_discard_lhlo_keywords;
+}
 
 static void
 smtp_before_jail(void)
 {
 	const struct conf *c = service_conf();
 
+	if (smtp_lmtp)
+		use_lmtp_parameters();
 	smtp_own = own_addresses_new(c);
 	smtp_port = nexthop_port(c, c->p.smtp_tcp_port);
 	if (smtp_port == 0)
-		log_fatal("parameter smtp_tcp_port: \"%.*s\" is no port",
-			STR_ARG(c->p.smtp_tcp_port));
+		log_fatal("parameter %s_tcp_port: \"%.*s\" is no port",
+			smtp_lmtp ? "lmtp" : "smtp", STR_ARG(c->p.smtp_tcp_port));
 	service_allow_read("/etc/services"); /* for ports with names */
 	service_allow_read("/etc/nsswitch.conf");
 	starttls_prepare(c);
@@ -35,7 +52,7 @@ smtp_drain(void)
 	pool_close();
 }
 
-static const struct service smtp = {
+static struct service smtp = {
 	.name = "smtp",
 	.user = USER_NET,
 	.sandbox = SANDBOX_INTERNET | SANDBOX_TABLES,
@@ -48,5 +65,8 @@ static const struct service smtp = {
 int
 main(int argc, char **argv)
 {
+	smtp_lmtp = strcmp(basename(argv[0]), "lmtp") == 0;
+	if (smtp_lmtp)
+		smtp.name = "lmtp";
 	return service_main(&smtp, argc, argv);
 }

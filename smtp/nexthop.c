@@ -28,6 +28,15 @@ nexthop_parse(const struct conf *c, struct str text, unsigned port, struct nexth
 	ssize_t at;
 
 	*out = (struct nexthop){ .port = port, .default_port = true };
+	if (smtp_lmtp && str_starts(text, STR("unix:"))) {
+		out->path = str_from(text, 5);
+		if (out->path.len == 0)
+			return why_set(
+				why, "5.1.3", "bad next hop \"%.*s\"", STR_ARG(text));
+		return ACCEPT;
+	}
+	if (smtp_lmtp && str_starts(text, STR("inet:")))
+		text = str_from(text, 5);
 	if (str_starts(text, STR("["))) {
 		at = str_chr(text, ']');
 		out->literal = true;

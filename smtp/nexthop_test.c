@@ -3,6 +3,8 @@
 #include "test.h"
 #include <stdio.h>
 
+bool smtp_lmtp;
+
 static const struct {
 	const char *text;
 	enum verdict want;
@@ -29,7 +31,8 @@ static const struct {
 	{ "[host]x", PERMFAIL, "", false, 0, false },
 };
 
-TEST(next_hops_are_taken_apart)
+static struct conf *
+defaults(void)
 {
 	struct conf_issues issues;
 	struct conf *c;
@@ -41,6 +44,14 @@ TEST(next_hops_are_taken_apart)
 	CHECK(file && fclose(file) == 0);
 	conf_issues_init(&issues);
 	c = conf_load(test_dir(), STR_NONE, NULL, &issues);
+	conf_issues_free(&issues);
+	return c;
+}
+
+TEST(next_hops_are_taken_apart)
+{
+	struct conf *c = defaults();
+
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct nexthop n;
 		struct why why = { 0 };
@@ -58,7 +69,39 @@ TEST(next_hops_are_taken_apart)
 		CHECK_INT(n.default_port, cases[i].default_port);
 	}
 	conf_free(c);
-	conf_issues_free(&issues);
+}
+
+/* Forms that only lmtp knows; to smtp they are a domain and a port. */
+TEST(next_hops_of_lmtp)
+{
+	static const struct {
+		const char *text;
+		enum verdict want;
+		const char *host, *path;
+		unsigned port;
+	} rows[] = {
+		{ "unix:private/dovecot-lmtp", ACCEPT, "", "private/dovecot-lmtp", 24 },
+		{ "unix:/run/lmtp", ACCEPT, "", "/run/lmtp", 24 },
+		{ "unix:", PERMFAIL, "", "", 24 },
+		{ "inet:host", ACCEPT, "host", "", 24 },
+		{ "inet:[192.0.2.1]:2003", ACCEPT, "192.0.2.1", "", 2003 },
+		{ "host", ACCEPT, "host", "", 24 },
+	};
+	struct conf *c = defaults();
+	struct nexthop n;
+	struct why why;
+
+	smtp_lmtp = true;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		test_row(i);
+		CHECK_INT(nexthop_parse(c, str_c(rows[i].text), 24, &n, &why),
+			rows[i].want);
+		CHECK_STR(n.host, rows[i].host);
+		CHECK_STR(n.path, rows[i].path);
+	}
+	smtp_lmtp = false;
+	CHECK_INT(nexthop_parse(c, STR("unix:path"), 25, &n, &why), PERMFAIL);
+	conf_free(c);
 }
 
 TEST_MAIN()

@@ -16,6 +16,7 @@ bool play_dns_dies, play_on_default_port;
 const char *play_host;
 const struct own_addresses *smtp_own;
 unsigned smtp_port = 25;
+bool smtp_lmtp;
 
 static struct conf *conf;
 static struct arena *arena; /* of one play */
@@ -61,6 +62,14 @@ service_connect_peer(const char *name, deadline_t patience)
 {
 	(void)name, (void)patience;
 	errno = ECONNREFUSED;
+	return -1;
+}
+
+int
+service_connect(const char *endpoint, deadline_t patience)
+{
+	(void)endpoint, (void)patience;
+	errno = ENOENT;
 	return -1;
 }
 
@@ -248,7 +257,7 @@ play_conf(const char *text)
 	smtp_own = own_addresses_new(conf);
 	buf_clear(&logged);
 	log_capture(keep_line, NULL);
-	play_dns_dies = play_on_default_port = false;
+	play_dns_dies = play_on_default_port = smtp_lmtp = false;
 	play_host = "127.0.0.1";
 	zone_n = 0;
 	memset(&play_mail, 0, sizeof(play_mail));
@@ -424,6 +433,16 @@ play(const struct line *lines, size_t n)
 	event_run();
 	close(stage.listener);
 	test_row(0);
+}
+
+void
+play_alone(void)
+{
+	struct stage stage = { .running = 1 };
+
+	memset(play_end.outcomes, 0, sizeof(play_end.outcomes));
+	co_spawn(deliver, &stage, CO_STACK_LARGE);
+	event_run();
 }
 
 /* ---- anything else ---- */

@@ -38,6 +38,8 @@ extern const char *play_host;     /* the next hop is [play_host]:port; "127.0.0.
 /* Delivers to the server that plays `lines`; each line of the script is a check. */
 void play(const struct line *lines, size_t n);
 #define PLAY(lines) play((lines), COUNT(lines))
+/* The same without a server: for next hops that lead nowhere. */
+void play_alone(void);
 /* How it ended. */
 extern struct play_end {
 	struct outcome outcomes[300];

@@ -25,6 +25,12 @@ session_new(const struct host *host, const struct nexthop *n)
 	s->addr = host->addr;
 	s->nexthop = n;
 	s->host = arena_str(arena, host->name);
+	if (n->path.len > 0) {
+		s->namaddr = arena_printf(
+			arena, "%.*s[%.*s]", STR_ARG(host->name), STR_ARG(n->path));
+		s->namaddrport = s->namaddr;
+		return s;
+	}
 	net_addr_text(&host->addr, text);
 	s->namaddr = arena_printf(arena, "%.*s[%s]", STR_ARG(host->name), text);
 	s->namaddrport = arena_printf(arena, "%.*s:%u", STR_ARG(s->namaddr), n->port);
@@ -48,6 +54,24 @@ bind_address(int fd, const struct host *host, const struct conf *c)
 	/* Mail goes out all the same, as it does with Postfix. */
 	log_warn("smtp_bind_address%s: cannot use \"%.*s\": %s", v6 ? "6" : "",
 		STR_ARG(text), strerror(errno));
+	return 0;
+}
+
+/* A socket of this machine: broker connects. */
+static int
+connect_path(struct session *s, const struct conf *c)
+{
+	msec_t most = c->p.smtp_connect_timeout;
+	struct buf endpoint CLEANUP(buf_free) = BUF_INIT;
+	int fd;
+
+	buf_printf(&endpoint, "unix:%.*s", STR_ARG(s->nexthop->path));
+	fd = service_connect(
+		buf_cstr(&endpoint), most > 0 ? deadline_in(most) : DEADLINE_NEVER);
+	s->conn = fd < 0 ? NULL : conn_open(fd);
+	if (!s->conn)
+		return -1;
+	s->conn->line_limit = REPLY_TEXT_MOST;
 	return 0;
 }
 
@@ -126,16 +150,20 @@ session_ehlo(struct session *s, const struct conf *c, const char **doing)
 {
 	deadline_t patience = deadline_in(c->p.smtp_helo_timeout);
 
-	*doing = "performing the EHLO handshake";
+	*doing = smtp_lmtp ? "performing the LHLO handshake"
+			   : "performing the EHLO handshake";
 	s->offers = 0;
-	if (!c->p.smtp_never_send_ehlo) {
-		conn_printf(s->conn, "EHLO %.*s\r\n", STR_ARG(c->p.smtp_helo_name));
+	if (smtp_lmtp || !c->p.smtp_never_send_ehlo) {
+		conn_printf(s->conn, "%s %.*s\r\n", smtp_lmtp ? "LHLO" : "EHLO",
+			STR_ARG(c->p.smtp_helo_name));
 		if (!session_reply(s, patience) || s->reply.code == 421)
 			return false;
 		if (s->reply.code / 100 == 2) {
 			session_offers(s, c);
 			return true;
 		}
+		if (smtp_lmtp)
+			return false;
 	}
 	*doing = "performing the HELO handshake";
 	conn_printf(s->conn, "HELO %.*s\r\n", STR_ARG(c->p.smtp_helo_name));
@@ -144,13 +172,13 @@ session_ehlo(struct session *s, const struct conf *c, const char **doing)
 }
 
 /* The first word of the reply is the server's name; if it is ours, and it listens where
- * we would, the mail would come back for ever. */
+ * we would, the mail would come back for ever. LMTP servers are often on our own host. */
 static bool
 greets_as_us(const struct session *s, const struct conf *c)
 {
 	struct str text = reply_line(&s->reply, 0), word;
 
-	return s->nexthop->default_port && str_token(&text, " \t", &word) &&
+	return !smtp_lmtp && s->nexthop->default_port && str_token(&text, " \t", &word) &&
 	       str_case_eq(word, c->p.myhostname);
 }
 
@@ -203,7 +231,8 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 	struct why why;
 
 	*tls_failed = false;
-	if (session_connect(s, host, a->conf) < 0) {
+	if ((a->nexthop.path.len > 0 ? connect_path(s, a->conf)
+				     : session_connect(s, host, a->conf)) < 0) {
 		connect_failed(s, a, r);
 	} else if (session_greet(s, a->conf, use_tls, &why) == ACCEPT) {
 		s->opened = event_now();
@@ -235,7 +264,9 @@ may_go_clear(const struct attempt *a)
 struct session *
 session_open(const struct host *host, const struct attempt *a, struct refusal *r)
 {
-	bool use_tls = smtp_tls_level(a->conf) != TLS_NONE, tls_failed;
+	/* What does not leave the machine needs no TLS. */
+	bool use_tls = smtp_tls_level(a->conf) != TLS_NONE && a->nexthop.path.len == 0;
+	bool tls_failed;
 	struct session *s = session_try(host, a, use_tls, &tls_failed, r);
 
 	if (!s && tls_failed && may_go_clear(a)) {

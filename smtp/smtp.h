@@ -1,4 +1,5 @@
 /* smtp.h -- one delivery: its next hop, the hosts to try, the session with one of them.
+ * What is said of SMTP here goes for LMTP as well (RFC 2033) where nothing else is said.
  */
 #ifndef SMTP_H
 #define SMTP_H
@@ -13,9 +14,12 @@ struct nexthop {
 	bool literal;    /* [host] or [address]: no MX look-up */
 	unsigned port;
 	bool default_port; /* of the service smtp: only there a host can be us */
+	struct str path;   /* of a socket: then there is no host and no port */
 };
+extern bool smtp_lmtp; /* we are lmtp */
 /* "domain", "domain:port", "[host]", "[host]:port", "[address]", "[IPv6:address]:port",
- * with the service's default port. A bad form is PERMFAIL 5.1.3 (RFC 3463). */
+ * with the service's default port; lmtp: also "inet:" before them, and "unix:path". A bad
+ * form is PERMFAIL 5.1.3 (RFC 3463). */
 enum verdict nexthop_parse(const struct conf *c, struct str text, unsigned port,
 	struct nexthop *out, struct why *why);
 /* A number, or a name of known_tcp_ports or services(5). 0: neither. */
@@ -24,7 +28,7 @@ unsigned nexthop_port(const struct conf *c, struct str text);
 /* ---- hosts.c: the addresses to try, best first ---- */
 struct host {
 	struct str name;
-	struct net_addr addr;
+	struct net_addr addr; /* len 0: the socket nexthop.path */
 	uint16_t preference;
 	uint32_t order; /* among those of the same preference */
 };

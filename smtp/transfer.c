@@ -258,40 +258,55 @@ send_content(struct transfer *t)
 /* The server may have the message: it does not go to another one as well, in this
  * attempt. */
 static void
-answer_lost(struct transfer *t)
+answer_lost(struct transfer *t, size_t rcpt)
 {
 	struct session *s = t->s;
 	struct why why;
 
 	session_why(s, "sending end of data -- message may be sent more than once", NULL,
 		&why);
-	for (size_t i = 0; i < t->d->envelope.n_rcpts; i++)
-		if (t->taken[i])
-			delivery_done(t->d, i, TEMPFAIL, why.code, s->namaddrport,
-				str_c(why.text));
+	delivery_done(t->d, rcpt, TEMPFAIL, why.code, s->namaddrport, str_c(why.text));
 }
 
 static void
-read_answer(struct transfer *t)
+rcpt_sent(struct transfer *t, size_t rcpt)
 {
-	struct delivery *d = t->d;
 	struct session *s = t->s;
 
-	if (!session_reply(s, deadline_in(t->c->p.smtp_data_done_timeout))) {
-		answer_lost(t);
-		return;
-	}
-	if (s->reply.code / 100 != 2) {
+	t->d->outcomes[rcpt].relayed = (s->offers & OFFERS_DSN) != 0;
+	delivery_done(t->d, rcpt, ACCEPT, s->reply.status[0] ? s->reply.status : "2.0.0",
+		s->namaddrport, buf_str(&s->reply.text));
+}
+
+/* What follows the final dot. */
+static void
+answer_taken(struct transfer *t, size_t rcpt, bool replied)
+{
+	if (!replied)
+		answer_lost(t, rcpt);
+	else if (t->s->reply.code / 100 == 2)
+		rcpt_sent(t, rcpt);
+	else if (smtp_lmtp)
+		one_refused(t, rcpt, "", "end of DATA");
+	else
 		all_refused(t, true, "", "end of DATA");
-		return;
-	}
-	for (size_t i = 0; i < d->envelope.n_rcpts; i++) {
+}
+
+/* One reply for all whom the server had accepted; in LMTP one for each, in the order of
+ * their RCPT commands (RFC 2033 section 4.2). */
+static void
+read_answers(struct transfer *t)
+{
+	bool first = true, replied = false;
+
+	for (size_t i = 0; i < t->d->envelope.n_rcpts; i++) {
 		if (!t->taken[i])
 			continue;
-		d->outcomes[i].relayed = (s->offers & OFFERS_DSN) != 0;
-		delivery_done(d, i, ACCEPT,
-			s->reply.status[0] ? s->reply.status : "2.0.0", s->namaddrport,
-			buf_str(&s->reply.text));
+		if (first || smtp_lmtp)
+			replied = session_reply(
+				t->s, deadline_in(t->c->p.smtp_data_done_timeout));
+		first = false;
+		answer_taken(t, i, replied);
 	}
 }
 
@@ -307,9 +322,10 @@ end_transaction(struct transfer *t)
 		return;
 	if (t->go_ahead) {
 		/* RFC 2920 section 3.1: the server that took none of the recipients waits
-		 * for content all the same. */
+		 * for content all the same. In LMTP there is nobody to reply about. */
 		conn_write(s->conn, STR(".\r\n"));
-		session_reply(s, deadline_in(t->c->p.smtp_data_done_timeout));
+		if (!smtp_lmtp)
+			session_reply(s, deadline_in(t->c->p.smtp_data_done_timeout));
 		return;
 	}
 	conn_write(s->conn, STR("RSET\r\n"));
@@ -334,5 +350,5 @@ transfer(struct session *s, struct attempt *a)
 	if (!send_envelope(&t))
 		end_transaction(&t);
 	else if (send_content(&t))
-		read_answer(&t);
+		read_answers(&t);
 }

@@ -62,6 +62,9 @@ struct conf *conf_load(const char *directory, struct str service,
 void conf_free(struct conf *c);
 /* -c, MAIL_CONFIG, or the built-in default. */
 const char *conf_directory(const char *option);
+/* The parameters that begin with `to` take the values of those that begin with `from` and
+ * go on in the same way: one program, two names. */
+void conf_adopt(struct conf *c, const char *from, const char *to);
 /* Any parameter by name, expanded (user-defined ones too). STR_NONE when unknown. */
 struct str conf_value(const struct conf *c, const char *name);
 /* <transport>_suffix with its default_ fall-back (contract 2.1, parameters.tsv patterns):
@@ -82,8 +85,8 @@ int conf_expand_with(struct str text, struct str (*get)(struct str name, void *a
 /* Items of a list parameter: separated by commas and blanks, { } kept together (braces
  * and edge blanks dropped; see conf_item_is_braced callers) (contract 1.3). */
 struct strs conf_list(struct str value, struct arena *a);
-/* A name of known_tcp_ports as its number; other names and numbers as they are. The view is
- * good as long as c or service is. */
+/* A name of known_tcp_ports as its number; other names and numbers as they are. The view
+ * is good as long as c or service is. */
 struct str conf_tcp_port(const struct conf *c, struct str service);
 /* Seconds etc.: "10s", default unit when none is given ('s', 'd' ...). -1 on junk. */
 int conf_time(struct str text, char unit, msec_t *out) MUST_CHECK;

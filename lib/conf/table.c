@@ -84,6 +84,35 @@ table_offset(size_t i)
 	return offsets[i];
 }
 
+void
+conf_adopt(struct conf *c, const char *from, const char *to)
+{
+	static const size_t sizes[] = {
+		[PT_BOOL] = sizeof(bool),
+		[PT_INT] = sizeof(int),
+		[PT_LONG] = sizeof(int64_t),
+		[PT_TIME] = sizeof(msec_t),
+		[PT_STRING] = sizeof(struct str),
+		[PT_RAW] = sizeof(struct str),
+		[PT_REMOVED] = 0,
+	};
+	char *fields = (char *)&c->p;
+
+	for (size_t i = 0; i < COUNT(params); i++) {
+		struct buf name CLEANUP(buf_free) = BUF_INIT;
+		int other;
+
+		if (!str_starts(str_c(params[i].name), str_c(from)))
+			continue;
+		buf_addz(&name, to);
+		buf_addz(&name, params[i].name + strlen(from));
+		other = table_find(buf_str(&name));
+		if (other >= 0 && params[other].type == params[i].type)
+			memcpy(fields + offsets[other], fields + offsets[i],
+				sizes[params[i].type]);
+	}
+}
+
 const struct param_info *
 conf_param(struct str name)
 {

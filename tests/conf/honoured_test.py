@@ -56,10 +56,19 @@ text = re.sub(r"/\*.*?\*/", "", "\n".join(sources()), flags=re.S)
 named = set(re.findall(r"\w+", text))
 suffixes = tuple("_" + s for s in
                  re.findall(r'conf_transport_\w+\([^"]*"(\w+)"', text))
+adopted = re.findall(r'conf_adopt\(\w+, "(\w+)", "(\w+)"\)', text)
+
+
+def is_used(name):
+    return (name in named or name.endswith(suffixes) or
+            any(name.startswith(own) and read + name[len(own):] in named
+                for own, read in adopted))
+
+
 count = 0
 for name, honoured, obsolete in rows():
     count += 1
-    used = name in named or name.endswith(suffixes)
+    used = is_used(name)
     if honoured:
         check(used or name in WITHOUT_READER,
               f"{name} is .honoured in lib/conf/parameters.def, but nothing reads it")
