@@ -10,6 +10,8 @@
 
 /* Agents that may die under a recipient in one attempt. */
 #define LOST_LIMIT 2
+/* How often one may be passed to another transport within an attempt. */
+#define PASS_LIMIT 3
 
 struct index queue_index;
 
@@ -95,7 +97,10 @@ apply_state(struct active *a, uint32_t n, const struct spool_state *s)
 	else if (s->kind == SPOOL_NOTIFIED)
 		r->state = RCPT_NOTIFIED;
 	else if (s->kind == SPOOL_FAILED && r->state != RCPT_NOTIFIED)
-		*r = (struct rcpt_now){ RCPT_FAILED, 0, s->status, s->reason, s->detail };
+		*r = (struct rcpt_now){ .state = RCPT_FAILED,
+			.code = s->status,
+			.text = s->reason,
+			.detail = s->detail };
 }
 
 /* Those for which nothing is left to do but a notice, or not even that, are decided. */
@@ -116,6 +121,46 @@ route_failed(struct active *a, uint32_t n, enum verdict verdict, const struct wh
 	active_settle_here(a, n, verdict, why->code, str_c(why->text));
 }
 
+/* Queues one recipient at a destination, or decides it where that cannot be. */
+static void
+queue_at(struct active *a, uint32_t n, struct str transport, struct str nexthop)
+{
+	struct transport *t = transport_get(transport);
+	struct destination *d;
+
+	if (t->deferred && !a->message->flush) {
+		active_settle_here(a, n, TEMPFAIL, "4.3.2", STR("deferred transport"));
+		return;
+	}
+	if (transport_is_dead(t)) {
+		active_settle_here(
+			a, n, TEMPFAIL, "4.3.0", STR("mail transport unavailable"));
+		return;
+	}
+	d = destination_get(t, nexthop, a->envelope.rcpts[n].address);
+	if (destination_is_dead(d))
+		active_settle_here(a, n, TEMPFAIL, d->why.code,
+			arena_printf(a->arena, "delivery temporarily suspended: %s",
+				d->why.text));
+	else
+		schedule_add(a, d, n);
+}
+
+/* An agent may name another transport (mailbox_transport), but not send mail in circles.
+ */
+void
+active_pass(struct active *a, uint32_t n, struct str to)
+{
+	struct str transport;
+
+	if (a->cancelled || !str_split(&to, ':', &transport) || transport.len == 0 ||
+		a->now[n].passed++ >= PASS_LIMIT)
+		active_settle_here(
+			a, n, TEMPFAIL, "4.3.5", STR("mail system configuration error"));
+	else
+		queue_at(a, n, transport, to);
+}
+
 /* Finds the destination of one recipient and queues it there, or decides it at once. */
 static void
 route_one(struct active *a, uint32_t n)
@@ -124,8 +169,6 @@ route_one(struct active *a, uint32_t n)
 	struct route_result to;
 	struct why why = { 0 };
 	enum verdict v;
-	struct transport *t;
-	struct destination *d;
 
 	v = route_resolve(
 		outside.route, a->envelope.sender, r->address, a->arena, &to, &why);
@@ -140,23 +183,7 @@ route_one(struct active *a, uint32_t n)
 			r->original = r->address;
 		r->address = arena_str(a->arena, to.recipient);
 	}
-	t = transport_get(to.transport);
-	if (t->deferred && !a->message->flush) {
-		active_settle_here(a, n, TEMPFAIL, "4.3.2", STR("deferred transport"));
-		return;
-	}
-	if (transport_is_dead(t)) {
-		active_settle_here(
-			a, n, TEMPFAIL, "4.3.0", STR("mail transport unavailable"));
-		return;
-	}
-	d = destination_get(t, to.nexthop, r->address);
-	if (destination_is_dead(d))
-		active_settle_here(a, n, TEMPFAIL, d->why.code,
-			arena_printf(a->arena, "delivery temporarily suspended: %s",
-				d->why.text));
-	else
-		schedule_add(a, d, n);
+	queue_at(a, n, to.transport, to.nexthop);
 }
 
 static void attempt_ended(struct active *a);

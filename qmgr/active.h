@@ -19,6 +19,7 @@ enum rcpt_state {
 struct rcpt_now {
 	uint8_t state;
 	uint8_t lost;                  /* agents that died under it in this attempt */
+	uint8_t passed;                /* agents that passed it to another transport */
 	struct str code, text, detail; /* the last outcome; in the message's arena */
 };
 
@@ -55,6 +56,8 @@ bool active_has_room(void);
 size_t active_count(void);
 /* An outcome for recipient n; ends the attempt with the last one. */
 void active_settle(struct active *a, uint32_t n, const struct outcome *o);
+/* Recipient n, undecided, is delivered by "transport:nexthop" instead. */
+void active_pass(struct active *a, uint32_t n, struct str to);
 /* The same, with the delivery record in the log: for what no agent ever saw. */
 void active_settle_here(struct active *a, uint32_t n, enum verdict verdict,
 	const char *code, struct str text);

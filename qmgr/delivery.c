@@ -118,7 +118,8 @@ settle_all(struct flight *f, const struct deliver_reply *said)
 	struct why site = { 0 };
 
 	for (uint32_t i = 0; i < f->n; i++)
-		active_settle(f->message, f->rcpts[i], &said->outcomes[i]);
+		if (said->outcomes[i].pass_to.len == 0)
+			active_settle(f->message, f->rcpts[i], &said->outcomes[i]);
 	if (said->site_down)
 		why_set(&site, "4.4.1", STR_FMT, STR_ARG(said->site_text));
 	if (said->site_down && said->site_code.len &&
@@ -127,6 +128,9 @@ settle_all(struct flight *f, const struct deliver_reply *said)
 		memcpy(site.code, said->site_code.data, said->site_code.len);
 	}
 	active_settled(f->message, f->rcpts, f->n);
+	for (uint32_t i = 0; i < f->n; i++)
+		if (said->outcomes[i].pass_to.len > 0)
+			active_pass(f->message, f->rcpts[i], said->outcomes[i].pass_to);
 	flight_done(f, said->site_down ? FLIGHT_SITE_DOWN : FLIGHT_TALKED, &site);
 }
 

@@ -515,6 +515,14 @@ schedule_flights(void)
 
 /* ---- the end of a delivery ---- */
 
+/* One that takes no more, and has answered all it took, may end. */
+static void
+worker_dismiss(struct worker *w)
+{
+	if (w->slots == 0 && w->busy == 0)
+		ipc_link_close(w->link);
+}
+
 void
 flight_ended(struct flight *f, enum flight_end how, const struct why *why)
 {
@@ -524,6 +532,7 @@ flight_ended(struct flight *f, enum flight_end how, const struct why *why)
 	schedule.flights--;
 	d->busy--;
 	f->worker->busy--;
+	worker_dismiss(f->worker);
 	mem_free(f);
 	if (how == FLIGHT_TALKED && destination_is_dead(d))
 		destination_revive(d); /* it ended late, and well */
@@ -635,6 +644,8 @@ worker_ready(
 	w->slots = slots;
 	if (slots > 0)
 		w->transport->state = TRANSPORT_IDLE;
+	else
+		worker_dismiss(w);
 	run_later();
 }
 

@@ -46,6 +46,11 @@ service_draining(void)
 }
 
 void
+service_leave(void)
+{
+}
+
+void
 service_busy(int change)
 {
 	(void)change;

@@ -12,6 +12,7 @@ static struct {
 	uint32_t slots;
 	struct ipc_link *link; /* NULL: lost */
 	struct co_queue lost;
+	unsigned running; /* deliveries in hand */
 } agent;
 
 /* ---- the link to qmgr ---- */
@@ -32,6 +33,14 @@ agent_link_closed(struct ipc_link *link, void *ctx)
 	(void)link, (void)ctx;
 	agent.link = NULL;
 	co_wake_all(&agent.lost);
+}
+
+/* qmgr closed the link because it got all its answers, or is gone itself. */
+static void
+agent_leave_if_done(void)
+{
+	if (service_draining() && !agent.link && agent.running == 0)
+		service_leave();
 }
 
 /* Keeps the registration alive until this process has to end. */
@@ -55,6 +64,7 @@ agent_stay_registered(void *arg)
 			if (co_wait(&agent.lost, DEADLINE_NEVER) < 0)
 				return;
 	}
+	agent_leave_if_done();
 }
 
 void
@@ -178,6 +188,13 @@ delivery_all(struct delivery *d, enum verdict verdict, const char *code, struct 
 }
 
 void
+delivery_pass(struct delivery *d, size_t rcpt, struct str to)
+{
+	delivery_settle(d, rcpt, TEMPFAIL, "4.3.0", STR("not delivered here"));
+	d->outcomes[rcpt].pass_to = arena_str(d->arena, to);
+}
+
+void
 delivery_remote(struct delivery *d, size_t rcpt, struct str mta, struct str reply)
 {
 	struct dsn_detail detail = {
@@ -225,11 +242,14 @@ agent_deliver(struct ipc_request *rq)
 		return;
 	}
 	service_busy(+1);
+	agent.running++;
 	d.outcomes = arena_alloc(rq->arena, d.envelope.n_rcpts * sizeof(*d.outcomes));
 	agent.fn(&d);
 	delivery_all(&d, TEMPFAIL, "4.3.0", STR("none"), STR("delivery was interrupted"));
 	delivery_reply(rq, &d);
+	agent.running--;
 	service_busy(-1);
+	agent_leave_if_done();
 }
 
 const struct ipc_handler agent_handlers[] = {

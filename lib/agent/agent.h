@@ -44,6 +44,8 @@ void delivery_settle(struct delivery *d, size_t rcpt, enum verdict verdict,
 	const char *code, struct str text);
 void delivery_all(struct delivery *d, enum verdict verdict, const char *code,
 	struct str relay, struct str text); /* each recipient without an outcome yet */
+/* Leaves rcpt to another transport, "name:nexthop"; qmgr sees to it. */
+void delivery_pass(struct delivery *d, size_t rcpt, struct str to);
 /* The remote side of the last outcome set for rcpt, for the DSN. */
 void delivery_remote(struct delivery *d, size_t rcpt, struct str mta, struct str reply);
 bool delivery_decided(const struct delivery *d, size_t rcpt);

@@ -175,7 +175,8 @@ IPC_NOTE(agent_ready, 10)
 	FIELD(STR, text)         /* what stands in the parentheses of the log line */ \
 	FIELD(STR, detail)       /* encoded dsn_detail */ \
 	FIELD(BOOL, relayed)     /* handed to a host that does DSN itself */ \
-	FIELD(BOOL, to_next_hop) /* TEMPFAIL is the destination's, not the message's */
+	FIELD(BOOL, to_next_hop) /* TEMPFAIL is the destination's, not the message's */ \
+	FIELD(STR, pass_to)      /* not decided here: "transport:nexthop" delivers it */
 IPC_STRUCT(outcome)
 #define deliver_REPLY(FIELD, LIST) \
 	LIST(outcome, outcomes) \
@@ -184,8 +185,13 @@ IPC_STRUCT(outcome)
 	FIELD(STR, site_text)
 IPC_RPC(deliver, 11)
 
-/* ---- local, virtual -> their own children, one for each uid (lib/agent/writer.h) ----
- */
+/* ---- local, virtual, pipe -> their own children, which run as one user each ---- */
+/* Into a mailbox (lib/agent/writer.h). */
+enum {
+	MAILBOX_STRICT = 1, /* refuse a file that belongs to somebody else */
+	MAILBOX_NAMED = 2,  /* the user named the file: refuse programs, do without a
+			       lock file where none can be made */
+};
 #define mailbox_REQUEST(FIELD, LIST) \
 	FIELD(STR, path) /* Maildir: ends in / */ \
 	FIELD(STR, headers) \
@@ -193,9 +199,58 @@ IPC_RPC(deliver, 11)
 	FIELD(STR, content) /* as in deliver; the descriptor comes along */ \
 	FIELD(U64, rest) \
 	FIELD(U64, limit) \
-	FIELD(STR, locks)
+	FIELD(STR, locks) \
+	FIELD(U8, how) /* MAILBOX_ bits */
 #define mailbox_REPLY(FIELD, LIST) FIELD(U8, verdict) FIELD(STR, code) FIELD(STR, text)
 IPC_RPC(mailbox, 13)
+/* A .forward file or a list of addresses: the first of several paths that exists. */
+#define list_file_REQUEST(FIELD, LIST) \
+	FIELD(STR, home) /* must be there and accessible; or none */ \
+	FIELD(STRS, paths) \
+	FIELD(BOOL, links) /* follow a symbolic link */
+#define list_file_REPLY(FIELD, LIST) \
+	FIELD(U32, home_error) /* errno */ \
+	FIELD(U32, found)      /* 1 and up: which path; 0: none of them exists */ \
+	FIELD(U32, error)      /* errno of opening or reading that one */ \
+	FIELD(BOOL, regular) \
+	FIELD(U32, uid) \
+	FIELD(U32, mode) \
+	FIELD(U32, directory_mode) \
+	FIELD(STR, content)
+IPC_RPC(list_file, 14)
+/* The user database (lib/agent/runner.h). */
+#define user_REQUEST(FIELD, LIST) \
+	FIELD(STR, name) /* empty: by uid */ \
+	FIELD(U32, uid)
+#define user_REPLY(FIELD, LIST) \
+	FIELD(U32, error) /* errno; 0 and no name: there is no such user */ \
+	FIELD(STR, name) \
+	FIELD(U32, uid) \
+	FIELD(U32, gid) \
+	FIELD(STR, home) \
+	FIELD(STR, shell)
+IPC_RPC(user, 15)
+/* A foreign command, fed with a message. */
+enum {
+	COMMAND_QUOTE_FROM = 1, /* > in front of "From " */
+	COMMAND_QUOTE_DOT = 2,  /* a second . in front of . */
+	COMMAND_BLANK_LINE = 4, /* an empty line at the end */
+	COMMAND_TEXT = 8,       /* argv is one text for a shell, where it needs one */
+};
+#define command_REQUEST(FIELD, LIST) \
+	FIELD(STRS, argv) \
+	FIELD(STR, shell)        /* local_command_shell, or none */ \
+	FIELD(STRS, environment) /* all of it: "NAME=value" */ \
+	FIELD(STR, directory)    /* where it runs, or none */ \
+	FIELD(U64, time_limit)   /* milliseconds */ \
+	FIELD(STR, headers)      /* in front of the content */ \
+	FIELD(STR, eol) \
+	FIELD(U8, how)      /* COMMAND_ bits */ \
+	FIELD(STR, content) /* as in deliver */ \
+	FIELD(U64, rest)
+/* text: when verdict is ACCEPT what the command said, or nothing. */
+#define command_REPLY(FIELD, LIST) FIELD(U8, verdict) FIELD(STR, code) FIELD(STR, text)
+IPC_RPC(command, 16)
 
 /* ---- qmgr -> bounce: one notice about some recipients ---- */
 enum { NOTICE_FAILURE = 1, NOTICE_DELAY = 2, NOTICE_SUCCESS = 3 };
