@@ -1,105 +1,110 @@
-/* alias.c -- aliases(5). */
+/* alias.c -- aliases(5): look-up, rights, and who hears of failures. */
 #include "local.h"
-#include "addrlist.h"
 #include "log.h"
 #include "route.h"
 
-/* One target of an alias: a local name, or an address that belongs elsewhere. */
-static void
-target_deliver(struct recipient *r, struct str target, int depth)
+/* Mail of a list comes from its owner, if there is an alias owner-NAME: failures are his.
+ * A list within a list without an owner of its own keeps that of the outer one, unless
+ * reset_owner_alias. False: the table failed. */
+static bool
+find_owner(struct recipient *r, struct str name, struct context *c, struct why *why)
 {
+	const struct params *p = &r->d->conf->p;
 	struct arena *a = r->d->arena;
-	struct str address = route_rewrite(local_route, REWRITE_LOCAL, target, a), name,
-		   domain;
-	struct why why;
+	struct str key = arena_printf(a, "owner-" STR_FMT, STR_ARG(name)), value;
 
-	if (map_set(r->seen, arena_lower(a, address), r))
-		return;
-	address_split(address, &name, &domain);
-	switch (route_is_local(local_route, domain, &why)) {
+	if (str_case_starts(name, STR("owner-")))
+		return true;
+	switch (maps_find(tables.alias, key, a, &value, why)) {
+	case DICT_ERROR:
+		return false;
 	case DICT_FOUND:
-		name_deliver(r, name, address, depth + 1);
+		c->sender = route_rewrite(local_route, REWRITE_LOCAL,
+			p->expand_owner_alias ? str_trim(value) : key, a);
+		c->owned = true;
 		break;
 	case DICT_NOTFOUND:
-		*vec_push(&r->forward) = address;
-		break;
-	case DICT_ERROR:
-		recipient_ended(r, address, TEMPFAIL, "4.3.0", "%s", why.text);
+		if (p->reset_owner_alias) {
+			c->sender = r->d->envelope.sender;
+			c->owned = false;
+		}
 		break;
 	}
+	return true;
 }
 
-/* Commands, files and lists of the alias file come with local's next stage; until then
- * mail for them waits. */
-static bool
-is_special(struct str value)
+/* Commands and files of an alias have the rights of whoever owns the table; those of
+ * root's tables have default_privs. */
+static enum verdict
+find_rights(struct recipient *r, uid_t owner, const struct user **as, struct why *why)
 {
-	struct str rest = value, item;
+	struct user *found = arena_alloc(r->d->arena, sizeof(*found));
 
-	while (str_token(&rest, ",", &item)) {
-		item = str_trim(item);
-		if (str_starts(item, STR("\"")))
-			item = str_from(item, 1);
-		if (str_starts(item, STR("|")) || str_starts(item, STR("/")) ||
-			str_case_starts(item, STR(":include:")))
-			return true;
-	}
-	return false;
+	*as = &default_user;
+	if (owner == 0)
+		return ACCEPT;
+	*as = found;
+	if (user_find(r, STR_NONE, owner, found, why) == ACCEPT)
+		return ACCEPT;
+	return why_set(why, "4.3.0", "cannot find alias database owner");
 }
 
-/* Bounces of list mail go to owner-name, if there is such an alias. */
-static void
-find_owner(struct recipient *r, struct str name)
+static enum dict_result
+look_up(struct recipient *r, const struct context *c, struct str *name, struct str *value,
+	uid_t *owner, struct why *why)
 {
 	struct arena *a = r->d->arena;
-	struct str key = arena_lower(a, arena_printf(a, "owner-%.*s", STR_ARG(name))),
-		   value;
-	struct why why;
+	enum dict_result got;
 
-	if (str_case_starts(name, STR("owner-")) ||
-		maps_find(alias_maps, key, a, &value, &why) != DICT_FOUND)
-		return;
-	r->owner = r->d->conf->p.expand_owner_alias ? value : key;
+	*name = c->local;
+	got = maps_find_owned(tables.alias, c->local, a, value, owner, why);
+	if (got == DICT_NOTFOUND && c->extension.len > 0) {
+		*name = c->user;
+		got = maps_find_owned(tables.alias, c->user, a, value, owner, why);
+	}
+	return got;
 }
 
 enum verdict
-alias_deliver(struct recipient *r, struct str name, struct str extension, int depth)
+alias_deliver(struct recipient *r, const struct context *c)
 {
-	struct arena *a = r->d->arena;
-	struct addr_list targets = { 0 };
-	struct str value;
-	enum dict_result got = DICT_NOTFOUND;
+	struct context inner = *c;
+	struct items items = { 0 };
+	struct str name, value;
 	struct why why;
+	uid_t owner = 0;
 
-	if (extension.len > 0) {
-		struct str full = arena_printf(a, "%.*s%c%.*s", STR_ARG(name),
-			r->d->conf->p.recipient_delimiter.data[0], STR_ARG(extension));
-
-		got = maps_find(alias_maps, arena_lower(a, full), a, &value, &why);
-	}
-	if (got == DICT_NOTFOUND)
-		got = maps_find(alias_maps, arena_lower(a, name), a, &value, &why);
-	if (got == DICT_NOTFOUND)
+	switch (look_up(r, c, &name, &value, &owner, &why)) {
+	case DICT_NOTFOUND:
 		return PERMFAIL;
-	if (got == DICT_ERROR) {
-		log_warn("alias_maps lookup problem for %.*s: %s", STR_ARG(name),
-			why.text);
-		recipient_ended(r, name, TEMPFAIL, "4.3.0", "alias database unavailable");
-		return TEMPFAIL;
+	case DICT_ERROR:
+		goto failed;
+	case DICT_FOUND:
+		break;
 	}
-	if (is_special(value)) {
-		log_warn("alias %.*s: commands, files and :include: are not supported "
-			 "yet: "
-			 "its mail is deferred",
+	if (str_case_eq(name, c->expanding))
+		return PERMFAIL; /* an alias within itself: the user of that name */
+	if (find_rights(r, owner, &inner.as, &why) != ACCEPT ||
+		!find_owner(r, name, &inner, &why))
+		goto failed;
+	inner.source = FROM_ALIAS;
+	inner.expanding = name;
+	inner.forwarder = STR_NONE;
+	inner.unmatched = name.len == c->local.len ? STR_NONE : c->extension;
+	inner.depth++;
+	items_parse(value, r->d->arena, &items);
+	if (items.list.n == 0) {
+		log_warn("no recipient in alias lookup result for " STR_FMT,
 			STR_ARG(name));
-		recipient_ended(r, name, TEMPFAIL, "4.3.5",
-			"mail system configuration error: unsupported alias");
-		return TEMPFAIL;
+		recipient_ended(r, c->address, TEMPFAIL, "4.3.5",
+			"mail system configuration error");
 	}
-	find_owner(r, name);
-	addr_list_parse(value, a, &targets);
-	for (size_t i = 0; i < targets.list.n; i++)
-		target_deliver(r, targets.list.items[i], depth);
-	addr_list_free(&targets);
+	items_deliver(r, &inner, &items);
+	items_free(&items);
 	return ACCEPT;
+failed:
+	log_warn(
+		"alias_maps lookup problem for " STR_FMT ": %s", STR_ARG(name), why.text);
+	recipient_ended(r, c->address, TEMPFAIL, "4.3.0", "alias database unavailable");
+	return TEMPFAIL;
 }

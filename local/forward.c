@@ -1,5 +1,5 @@
-/* forward.c -- what an alias sends elsewhere: new mail, with a mark of where it has been.
- */
+/* forward.c -- what goes elsewhere: new mail, with a mark of where it has been. One
+ * message for all that share a sender. */
 #include "local.h"
 #include "log.h"
 #include "submit.h"
@@ -9,7 +9,8 @@
 #define SUBMIT_PATIENCE ((msec_t)300 * 1000)
 
 static void
-make_envelope(struct recipient *r, const char *queue_id, struct envelope *e)
+make_envelope(struct recipient *r, const char *queue_id, const struct forwarded *to,
+	size_t n, struct envelope *e)
 {
 	struct delivery *d = r->d;
 	const struct rcpt *rcpt = &d->envelope.rcpts[r->index];
@@ -19,13 +20,12 @@ make_envelope(struct recipient *r, const char *queue_id, struct envelope *e)
 	e->arrival_us = (uint64_t)time_wall_us();
 	e->flags |= ENVELOPE_FORWARDED;
 	e->attributes = (struct strs){ 0 };
-	if (r->owner.len > 0)
-		e->sender = r->owner; /* cleanup adds $myorigin */
-	e->n_rcpts = r->forward.n;
-	e->rcpts = arena_alloc(d->arena, r->forward.n * sizeof(*e->rcpts));
-	for (size_t i = 0; i < r->forward.n; i++)
+	e->sender = to->sender;
+	e->n_rcpts = n;
+	e->rcpts = arena_alloc(d->arena, n * sizeof(*e->rcpts));
+	for (size_t i = 0; i < n; i++)
 		e->rcpts[i] = (struct rcpt){
-			.address = r->forward.items[i],
+			.address = to[i].address,
 			.original = rcpt->original.data ? rcpt->original : rcpt->address,
 			.notify = rcpt->notify,
 		};
@@ -59,11 +59,11 @@ pass_content(struct submission *s, struct delivery *d, deadline_t patience)
 	return got;
 }
 
-void
-forward_send(struct recipient *r)
+static void
+send_some(struct recipient *r, const struct forwarded *to, size_t n)
 {
 	struct delivery *d = r->d;
-	struct str mark = arena_printf(d->arena, "Delivered-To: %.*s",
+	struct str mark = arena_printf(d->arena, "Delivered-To: " STR_FMT,
 		STR_ARG(d->envelope.rcpts[r->index].address));
 	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
 	struct submit_request ask = { .origin = STR("local") };
@@ -75,26 +75,50 @@ forward_send(struct recipient *r)
 	enum verdict v = TEMPFAIL;
 	char queue_id[32];
 
-	if (r->forward.n == 0 || r->verdict == TEMPFAIL)
-		return; /* the whole will be tried again */
 	service_queue_id(queue_id);
-	make_envelope(r, queue_id, &e);
+	make_envelope(r, queue_id, to, n, &e);
 	envelope_put(&envelope, &e);
 	ask.envelope = buf_str(&envelope);
 	ask.received = received(r, queue_id);
-	ask.prepend = (struct strs){ &mark, 1 };
+	if (list_has(d->conf->p.prepend_delivered_header, "forward"))
+		ask.prepend = (struct strs){ &mark, 1 };
 	s = submission_new(&ask);
 	if (pass_content(s, d, patience) < 0)
 		submission_abort(s);
 	else
 		v = submission_end(s, d->arena, &said, patience);
-	for (size_t i = 0; i < r->forward.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (v == ACCEPT)
-			recipient_ended(r, r->forward.items[i], ACCEPT, "2.0.0",
+			recipient_ended(r, to[i].address, ACCEPT, "2.0.0",
 				"forwarded as %s", queue_id);
 		else
-			recipient_ended(r, r->forward.items[i], v,
-				arena_cstr(d->arena, said.code), "%.*s",
+			recipient_ended(r, to[i].address, v,
+				arena_cstr(d->arena, said.code), STR_FMT,
 				STR_ARG(said.text));
+	}
+}
+
+void
+forward_send(struct recipient *r)
+{
+	struct forwarded *some;
+	size_t n;
+
+	if (r->verdict == TEMPFAIL)
+		return; /* the whole will be tried again */
+	some = arena_alloc(r->d->arena, r->forward.n * sizeof(*some) + 1);
+	for (size_t i = 0; i < r->forward.n; i++) {
+		struct str sender = r->forward.items[i].sender;
+
+		if (!sender.data)
+			continue; /* sent with an earlier one */
+		n = 0;
+		for (size_t j = i; j < r->forward.n; j++)
+			if (r->forward.items[j].sender.data &&
+				str_eq(r->forward.items[j].sender, sender)) {
+				some[n++] = r->forward.items[j];
+				r->forward.items[j].sender = STR_NONE;
+			}
+		send_some(r, some, n);
 	}
 }

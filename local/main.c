@@ -1,14 +1,19 @@
 /* local -- delivers to the users of this machine (local(8)). */
 #include "local.h"
+#include "launcher.h"
 #include "log.h"
 #include "route.h"
+#include "runner.h"
 #include "writer.h"
+#include <pwd.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define SLOTS 100
 
-struct maps *alias_maps;
+struct local_tables tables;
 struct route *local_route;
+struct user default_user, list_reader;
 
 void
 recipient_ended(struct recipient *r, struct str address, enum verdict verdict,
@@ -46,59 +51,134 @@ was_here(const struct delivery *d, struct str address)
 	return false;
 }
 
+bool
+been_here(struct recipient *r, const char *fmt, ...)
+{
+	struct buf key CLEANUP(buf_free) = BUF_INIT;
+	int most = r->d->conf->p.duplicate_filter_limit;
+	struct str folded;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&key, fmt, ap);
+	va_end(ap);
+	folded = arena_lower(r->d->arena, buf_str(&key));
+	if (map_get(r->seen, folded))
+		return true;
+	if (most == 0 || map_count(r->seen) < (size_t)most)
+		map_set(r->seen, folded, r);
+	return false;
+}
+
+bool
+list_has(struct str list, const char *word)
+{
+	struct str item;
+
+	while (str_token(&list, ", \t\r\n", &item))
+		if (str_is(item, word))
+			return true;
+	return false;
+}
+
 void
-name_deliver(struct recipient *r, struct str name, struct str address, int depth)
+name_deliver(struct recipient *r, const struct context *from, struct str name,
+	struct str domain)
 {
 	const struct params *p = &r->d->conf->p;
-	struct str user = name, extension = STR_NONE;
+	struct context c = *from;
 
-	if (depth > ALIAS_DEPTH_MOST) {
-		log_warn("possible alias database loop for %.*s", STR_ARG(name));
-		recipient_ended(r, address, PERMFAIL, "5.4.6",
-			"possible alias database loop "
-			"for %.*s",
-			STR_ARG(name));
+	c.address = arena_printf(
+		r->d->arena, STR_FMT "@" STR_FMT, STR_ARG(name), STR_ARG(domain));
+	c.domain = domain;
+	c.local = c.user = arena_lower(r->d->arena, name);
+	c.extension = STR_NONE;
+	address_split_extension(c.local, p->recipient_delimiter, p->owner_request_special,
+		p->double_bounce_sender, &c.user, &c.extension);
+	if (been_here(r, "recipient %d " STR_FMT, c.depth, STR_ARG(c.address)))
 		return;
-	}
-	address_split_extension(name, p->recipient_delimiter, p->owner_request_special,
-		p->double_bounce_sender, &user, &extension);
-	if (str_case_eq(name, p->double_bounce_sender)) {
-		recipient_ended(r, address, ACCEPT, "2.0.0",
-			"undeliverable postmaster "
-			"notification discarded");
-		return;
-	}
-	/* A name that is on its way through its own alias means the user of that name. */
-	if (map_set(r->seen, arena_lower(r->d->arena, name), r) ||
-		alias_deliver(r, user, extension, depth) == PERMFAIL)
-		user_deliver(r, user, extension, address);
+	if (str_case_eq(name, p->double_bounce_sender))
+		recipient_ended(r, c.address, ACCEPT, "2.0.0",
+			"undeliverable postmaster notification discarded");
+	else if (alias_deliver(r, &c) == PERMFAIL)
+		user_deliver(r, &c);
 }
 
 static void
 recipient_deliver(struct delivery *d, size_t i)
 {
 	struct recipient r = { .d = d, .index = i, .seen = map_new() };
+	struct context c = { .sender = d->envelope.sender, .as = &default_user };
 	struct str address = d->envelope.rcpts[i].address, name, domain;
 
 	address_split(address, &name, &domain);
 	if (was_here(d, address))
 		recipient_ended(&r, address, PERMFAIL, "5.4.6",
-			"mail forwarding loop for %.*s", STR_ARG(address));
+			"mail forwarding loop for " STR_FMT, STR_ARG(address));
 	else
-		name_deliver(&r, name, address, 0);
+		name_deliver(&r, &c, name, domain);
 	forward_send(&r);
-	if (r.why.code[0] == '\0')
-		recipient_ended(&r, address, ACCEPT, "2.0.0", "nothing to deliver to");
-	delivery_settle(d, i, r.verdict, r.why.code, str_c(r.why.text));
+	if (r.pass_to.len > 0 && (r.why.code[0] == '\0' || r.verdict == ACCEPT))
+		delivery_pass(d, i, r.pass_to);
+	else {
+		if (r.why.code[0] == '\0')
+			recipient_ended(
+				&r, address, ACCEPT, "2.0.0", "nothing to deliver to");
+		delivery_settle(d, i, r.verdict, r.why.code, str_c(r.why.text));
+	}
 	map_free(r.seen);
 	vec_free(&r.forward);
+}
+
+/* A table that was made anew is used at once; where the jail is in the way a fresh
+ * process will, and this one still answers what it was asked. */
+static void
+tables_renew(void)
+{
+	struct maps *all[] = { tables.alias, tables.mailbox_transport,
+		tables.mailbox_command, tables.fallback_transport };
+	bool well = !route_changed(local_route) || route_reopen(local_route);
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (maps_changed(all[i]))
+			well &= maps_reopen(all[i]);
+	if (!well)
+		service_retire("a table has changed");
 }
 
 static void
 local_deliver(struct delivery *d)
 {
+	tables_renew();
 	for (size_t i = 0; i < d->envelope.n_rcpts; i++)
 		recipient_deliver(d, i);
+}
+
+/* ---- start ---- */
+
+/* Somebody whom main.cf names. Nobody is root; an ordinary user's instance has only that
+ * user. */
+static void
+named_user(const char *parameter, struct str name, struct user *out)
+{
+	struct arena *a = service_conf()->arena;
+	const char *z = arena_cstr(a, name);
+	const struct passwd *pw = geteuid() == 0 && z ? getpwnam(z) : getpwuid(geteuid());
+
+	if (!pw)
+		log_fatal(
+			"parameter %s: unknown user: " STR_FMT, parameter, STR_ARG(name));
+	if (geteuid() == 0 && (pw->pw_uid == 0 || pw->pw_gid == 0))
+		log_fatal("parameter %s: " STR_FMT ": privileged user", parameter,
+			STR_ARG(name));
+	/* As in Postfix, HOME, USER and SHELL are unset for these. */
+	*out = (struct user){ .uid = pw->pw_uid, .gid = pw->pw_gid };
+}
+
+static struct maps *
+open_maps(const char *parameter, struct str value)
+{
+	return maps_open(parameter, value, DICT_FOLD | DICT_NO_PROXY, service_conf());
 }
 
 static void
@@ -106,13 +186,19 @@ local_before_jail(void)
 {
 	const struct conf *c = service_conf();
 
-	alias_maps =
-		maps_open("alias_maps", c->p.alias_maps, DICT_FOLD | DICT_NO_PROXY, c);
+	tables = (struct local_tables){
+		.alias = open_maps("alias_maps", c->p.alias_maps),
+		.mailbox_transport =
+			open_maps("mailbox_transport_maps", c->p.mailbox_transport_maps),
+		.mailbox_command =
+			open_maps("mailbox_command_maps", c->p.mailbox_command_maps),
+		.fallback_transport = open_maps(
+			"fallback_transport_maps", c->p.fallback_transport_maps),
+	};
 	local_route = route_open(c, 0);
-	service_allow_read("/etc"); /* the user database */
-	service_allow_write(c->p.home_mailbox.len > 0
-				    ? "/"
-				    : arena_cstr(c->arena, c->p.mail_spool_directory));
+	named_user("default_privs", c->p.default_privs, &default_user);
+	named_user("mail_owner", c->p.mail_owner, &list_reader);
+	launcher_start(&(struct launcher_settings){ .commands = true, .places = "/" }, c);
 }
 
 static void
@@ -126,12 +212,13 @@ local_drain(void)
 {
 	agent_drain();
 	writers_close();
+	runners_close();
 }
 
 static const struct service local = {
 	.name = "local",
-	.user = USER_ROOT,
-	.sandbox = SANDBOX_SPAWN | SANDBOX_TABLES | SANDBOX_PCRE,
+	.user = USER_MAIL_OWNER,
+	.sandbox = SANDBOX_TABLES | SANDBOX_PCRE,
 	.peers = (const char *const[]){ "qmgr", "cleanup", "cleanup-suspect", "proxymap",
 		NULL },
 	.before_jail = local_before_jail,

@@ -1,99 +1,139 @@
-/* user.c -- the mailbox of a user: home_mailbox, or a file in mail_spool_directory. */
+/* user.c -- a user of this machine: who he is, and which of the many ways is his. In the
+ * order of local(8):
+ *
+ *	.forward, mailbox_transport_maps, mailbox_transport, mailbox_command_maps,
+ *	mailbox_command, home_mailbox, mail_spool_directory;
+ *	without such a user: fallback_transport_maps, fallback_transport, luser_relay */
 #include "local.h"
 #include "log.h"
-#include "writer.h"
-#include <errno.h>
-#include <pwd.h>
+#include "route.h"
+#include "runner.h"
 
-/* A look-up in the user database, which may ask the network: done in a helper thread. */
-struct user_query {
-	const char *name;
-	struct passwd pw, *found;
-	char buffer[4096];
-	int error;
-};
+enum verdict
+user_find(struct recipient *r, struct str name, uid_t uid, struct user *out,
+	struct why *why)
+{
+	struct user_request ask = { .name = name, .uid = uid };
+	struct user_reply said;
+	enum verdict v = runner_user(
+		default_user.uid, default_user.gid, &ask, r->d->arena, &said, why);
+
+	if (v == ACCEPT)
+		*out = (struct user){ said.name, said.home, said.shell, said.uid,
+			said.gid };
+	return v;
+}
+
+/* A transport does all that is left: qmgr passes the recipient on. What an alias made of
+ * him is another recipient, and comes by here again as a message of his own. */
+static void
+pass(struct recipient *r, const struct context *c, struct str to)
+{
+	struct str transport, nexthop = to;
+
+	if (!str_case_eq(c->address, r->d->envelope.rcpts[r->index].address)) {
+		forward_to(r, c, c->address);
+		return;
+	}
+	if (!str_split(&nexthop, ':', &transport) || nexthop.len == 0)
+		nexthop = r->d->ask.nexthop;
+	r->pass_to = arena_printf(
+		r->d->arena, STR_FMT ":" STR_FMT, STR_ARG(transport), STR_ARG(nexthop));
+}
+
+/* One of the maps with its parameter behind it. True: there is a transport, or a table
+ * failed (recorded). */
+static bool
+passed(struct recipient *r, const struct context *c, struct maps *maps,
+	struct str otherwise)
+{
+	struct str to = otherwise, value;
+	struct why why;
+
+	switch (maps_find(maps, c->user, r->d->arena, &value, &why)) {
+	case DICT_ERROR:
+		recipient_ended(r, c->address, TEMPFAIL, "4.3.0", "table lookup failure");
+		return true;
+	case DICT_FOUND:
+		to = value;
+		break;
+	case DICT_NOTFOUND:
+		break;
+	}
+	if (to.len > 0)
+		pass(r, c, to);
+	return to.len > 0;
+}
 
 static void
-user_query_run(void *arg)
-{
-	struct user_query *q = arg;
-
-	q->error = getpwnam_r(q->name, &q->pw, q->buffer, sizeof(q->buffer), &q->found);
-}
-
-/* Errors that some systems give for "no such user" are not errors. */
-static bool
-is_real_error(int error)
-{
-	return error != 0 && error != ENOENT && error != ESRCH && error != EBADF &&
-	       error != EPERM;
-}
-
-static enum verdict
-user_find(const char *name, struct user_query *q, struct why *why)
-{
-	q->name = name;
-	event_offload(user_query_run, q);
-	if (q->found)
-		return ACCEPT;
-	if (is_real_error(q->error))
-		return why_set(why, "4.3.0", "user lookup error: %s", strerror(q->error));
-	return why_set(why, "5.1.1", "unknown user: \"%s\"", name);
-}
-
-static struct str
-mailbox_path(struct recipient *r, const struct passwd *pw)
+nobody_deliver(struct recipient *r, const struct context *c)
 {
 	const struct params *p = &r->d->conf->p;
-	struct arena *a = r->d->arena;
+	struct str relay;
 
-	if (p->home_mailbox.len > 0)
-		return arena_printf(a, "%s/%.*s", pw->pw_dir, STR_ARG(p->home_mailbox));
-	if (str_ends(p->mail_spool_directory, STR("/")))
-		return arena_printf(
-			a, "%.*s%s/", STR_ARG(p->mail_spool_directory), pw->pw_name);
-	return arena_printf(a, "%.*s/%s", STR_ARG(p->mail_spool_directory), pw->pw_name);
+	if (passed(r, c, tables.fallback_transport, p->fallback_transport))
+		return;
+	if (p->luser_relay.len == 0)
+		recipient_ended(r, c->address, PERMFAIL, "5.1.1",
+			"unknown user: \"" STR_FMT "\"", STR_ARG(c->user));
+	else if (local_expand("luser_relay", p->luser_relay, c, NULL,
+			 p->forward_expansion_filter, r->d->arena, &relay) < 0)
+		recipient_ended(r, c->address, TEMPFAIL, "4.3.5",
+			"mail system configuration error");
+	else
+		forward_to(r, c,
+			route_rewrite(local_route, REWRITE_LOCAL, relay, r->d->arena));
+}
+
+/* Into his mailbox, as he is. */
+static void
+somebody_deliver(struct recipient *r, const struct context *c, const struct user *u)
+{
+	const struct params *p = &r->d->conf->p;
+	struct str command = p->mailbox_command, value;
+	struct why why;
+
+	if (u->uid == 0) {
+		recipient_ended(r, c->address, PERMFAIL, "5.2.1",
+			"root's mail needs an alias: nothing is delivered as root");
+		return;
+	}
+	if (been_here(r, "mailbox " STR_FMT, STR_ARG(u->name)))
+		return;
+	switch (maps_find(tables.mailbox_command, c->user, r->d->arena, &value, &why)) {
+	case DICT_ERROR:
+		recipient_ended(r, c->address, TEMPFAIL, "4.3.0", "table lookup failure");
+		return;
+	case DICT_FOUND:
+		command = value;
+		break;
+	case DICT_NOTFOUND:
+		break;
+	}
+	if (command.len > 0)
+		command_deliver(r, c, u, command);
+	else
+		mailbox_deliver(r, c, u);
 }
 
 void
-user_deliver(
-	struct recipient *r, struct str name, struct str extension, struct str address)
+user_deliver(struct recipient *r, const struct context *c)
 {
-	struct delivery *d = r->d;
-	const struct rcpt *rcpt = &d->envelope.rcpts[r->index];
-	char *user = arena_cstr(d->arena, arena_lower(d->arena, name));
-	struct user_query *q = arena_alloc(d->arena, sizeof(*q));
-	struct mailbox_request ask;
-	struct why why = { .code = "5.1.1", .text = "unknown user" };
-	enum verdict v = user ? user_find(user, q, &why) : PERMFAIL;
+	const struct params *p = &r->d->conf->p;
+	struct user u;
+	struct why why;
+	enum verdict v = user_find(r, c->user, 0, &u, &why);
 
-	(void)extension;
-	if (v == ACCEPT && q->pw.pw_uid == 0) /* root's mail is for an alias of his */
-		v = why_set(&why, "5.2.1",
-			"root's mail needs an alias: nothing is delivered as "
-			"root");
-	if (v != ACCEPT) {
-		recipient_ended(r, address, v, why.code, "%s", why.text);
+	if (v == TEMPFAIL) {
+		recipient_ended(r, c->address, v, why.code, "%s", why.text);
 		return;
 	}
-	ask = (struct mailbox_request){
-		.path = mailbox_path(r, &q->pw),
-		.headers = arena_printf(d->arena,
-			"Return-Path: <%.*s>\nX-Original-To: %.*s\nDelivered-To: %.*s\n",
-			STR_ARG(d->envelope.sender),
-			STR_ARG(rcpt->original.data ? rcpt->original : rcpt->address),
-			STR_ARG(rcpt->address)),
-		.sender = d->envelope.sender,
-		.content = d->ask.content,
-		.rest = d->ask.rest,
-		.limit = (uint64_t)d->conf->p.mailbox_size_limit,
-		.locks = d->conf->p.mailbox_delivery_lock,
-	};
-	v = writer_deliver(q->pw.pw_uid, q->pw.pw_gid, &ask, d->rest_fd, d->arena, &why);
+	if (v == ACCEPT && u.uid != 0 && forward_file_deliver(r, c, &u) != PERMFAIL)
+		return;
+	if (passed(r, c, tables.mailbox_transport, p->mailbox_transport))
+		return;
 	if (v == ACCEPT)
-		recipient_ended(r, address, ACCEPT, "2.0.0",
-			str_ends(ask.path, STR("/")) ? "delivered to maildir"
-						     : "delivered to mailbox");
+		somebody_deliver(r, c, &u);
 	else
-		recipient_ended(r, address, v, why.code, "%s", why.text);
+		nobody_deliver(r, c);
 }

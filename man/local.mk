@@ -4,6 +4,7 @@ dist_man_MANS += man/smtp.8
 dist_man_MANS += man/lmtp.8
 dist_man_MANS += man/cleanup.8
 dist_man_MANS += man/local.8
+dist_man_MANS += man/aliases.5
 dist_man_MANS += man/virtual.8
 dist_man_MANS += man/bounce.8
 dist_man_MANS += man/pickup.8

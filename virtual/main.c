@@ -1,6 +1,7 @@
 /* virtual -- delivers to the mailboxes of virtual_mailbox_maps (virtual(8)). */
 #include "agent.h"
 #include "dict.h"
+#include "launcher.h"
 #include "log.h"
 #include "writer.h"
 #include <stdio.h>
@@ -119,14 +120,37 @@ write_mailbox(
 		.rest = d->ask.rest,
 		.limit = (uint64_t)d->conf->p.virtual_mailbox_limit,
 		.locks = d->conf->p.virtual_mailbox_lock,
+		.how = d->conf->p.strict_mailbox_ownership ? MAILBOX_STRICT : 0,
 	};
+	struct why bare;
+	enum verdict v =
+		writer_deliver(p->uid, p->gid, &ask, d->rest_fd, d->arena, &bare);
 
-	return writer_deliver(p->uid, p->gid, &ask, d->rest_fd, d->arena, why);
+	/* An mbox does not name itself, a Maildir does. */
+	if (v == ACCEPT || str_ends(p->path, STR("/"))) {
+		*why = bare;
+		return v;
+	}
+	return why_set(why, bare.code, "delivery failed to mailbox " STR_FMT ": %s",
+		STR_ARG(p->path), bare.text);
+}
+
+/* A table that was made anew is used at once; where the jail is in the way a fresh
+ * process will, and this one still answers what it was asked. */
+static void
+tables_renew(void)
+{
+	struct maps *all[] = { tables.mailbox, tables.uid, tables.gid };
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (maps_changed(all[i]) && !maps_reopen(all[i]))
+			service_retire("a table has changed");
 }
 
 static void
 virtual_deliver(struct delivery *d)
 {
+	tables_renew();
 	for (size_t i = 0; i < d->envelope.n_rcpts; i++) {
 		const struct rcpt *r = &d->envelope.rcpts[i];
 		struct str address = arena_lower(d->arena, r->address);
@@ -156,7 +180,10 @@ virtual_open_tables(void)
 		"virtual_mailbox_maps", c->p.virtual_mailbox_maps, DICT_FOLD, c);
 	tables.uid = maps_open("virtual_uid_maps", c->p.virtual_uid_maps, DICT_FOLD, c);
 	tables.gid = maps_open("virtual_gid_maps", c->p.virtual_gid_maps, DICT_FOLD, c);
-	service_allow_write(base.len > 0 ? arena_cstr(c->arena, base) : "/");
+	launcher_start(
+		&(struct launcher_settings){
+			.places = base.len > 0 ? arena_cstr(c->arena, base) : "/" },
+		c);
 }
 
 static void
@@ -174,8 +201,8 @@ virtual_drain(void)
 
 static const struct service virtual_service = {
 	.name = "virtual",
-	.user = USER_ROOT,
-	.sandbox = SANDBOX_SPAWN | SANDBOX_TABLES | SANDBOX_PCRE,
+	.user = USER_MAIL_OWNER,
+	.sandbox = SANDBOX_TABLES | SANDBOX_PCRE,
 	.peers = (const char *const[]){ "qmgr", "proxymap", NULL },
 	.before_jail = virtual_open_tables,
 	.start = virtual_start,

@@ -4,3 +4,10 @@ lib_agent_libagent_a_SOURCES = lib/agent/agent.h lib/agent/agent.c lib/agent/sub
 	lib/agent/submit.c lib/agent/writer.h lib/agent/writer.c \
 	lib/agent/drop.h lib/agent/drop.c
 lib_agent_libagent_a_SOURCES += lib/agent/maildrop.h lib/agent/maildrop.c
+lib_agent_libagent_a_SOURCES += lib/agent/launcher.h lib/agent/launcher.c \
+	lib/agent/runner.h lib/agent/runner.c lib/agent/command.h lib/agent/command.c
+check_PROGRAMS += lib/agent/command_test
+TESTS += lib/agent/command_test
+lib_agent_command_test_SOURCES = lib/agent/command_test.c lib/agent/command.c
+lib_agent_command_test_LDADD = $(TEST_LIBS) lib/deliver/libdeliver.a lib/ipc/libipc.a lib/event/libevent.a \
+	lib/log/liblog.a lib/base/libbase.a

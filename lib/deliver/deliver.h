@@ -17,6 +17,21 @@ void content_open(struct content_cursor *c, struct str first, int fd, octets_t r
 int content_next(struct content_cursor *c, struct str *chunk); /* BLOCKS briefly */
 void content_close(struct content_cursor *c);
 
+/* ---- lines ---- */
+/* Zero-initialised but for what is wanted. The state between chunks is how much of
+ * "From " the current line has matched so far. */
+struct line_filter {
+	bool quote_from; /* > in front of "From " at the start of a line */
+	bool quote_dot;  /* . in front of . there */
+	struct str eol;  /* instead of LF; data NULL: LF */
+	size_t matched;
+	bool inside; /* a line that has begun and has not ended */
+};
+void line_filter(struct line_filter *f, struct str chunk, struct buf *out);
+void line_filter_end(struct line_filter *f, struct buf *out); /* ends the last line */
+/* "From sender  date\n", the first line of a message in an mbox. */
+void from_line(struct str sender, struct buf *out);
+
 /* ---- mailboxes; in the process that runs as the recipient's user. All BLOCK, and may
  * run in several threads at once. ---- */
 struct mailbox_order {
@@ -30,6 +45,11 @@ struct mailbox_order {
 			 */
 	const char *hostname;                      /* for file names (Maildir) */
 	bool lock_fcntl, lock_flock, lock_dotlock; /* mbox */
+	int lock_attempts;
+	msec_t lock_delay, lock_stale; /* between attempts; a lock file's greatest age */
+	bool strict;                   /* refuse an mbox of somebody else */
+	bool named; /* by a user: refuse programs, do without dotlock where it cannot be
+		     */
 };
 /* Writes into tmp/, syncs, renames into new/, syncs the directory: ACCEPT survives a
  * power cut. Makes a Maildir that does not exist. why: 5.2.2 over the limit or quota,

@@ -136,6 +136,7 @@ TEST(an_mbox_quotes_from_lines)
 			.first = mboxes[i].content,
 			.rest_fd = -1,
 			.lock_fcntl = true,
+			.lock_attempts = 1,
 			.lock_dotlock = true };
 		struct buf got CLEANUP(buf_free) = BUF_INIT;
 		struct why why;
@@ -155,7 +156,9 @@ TEST(an_mbox_quotes_from_lines)
 TEST(an_mbox_behind_a_link_is_refused)
 {
 	char *path = place("link"), *other = place("other");
-	struct mailbox_order o = { .path = path, .first = STR("x\n"), .rest_fd = -1 };
+	struct mailbox_order o = {
+		.path = path, .first = STR("x\n"), .rest_fd = -1, .lock_attempts = 1
+	};
 	struct why why;
 
 	CHECK(symlink(other, path) == 0);
@@ -172,7 +175,9 @@ TEST(an_mbox_behind_a_link_is_refused)
 TEST(a_full_mbox_stays_as_it_was)
 {
 	char *path = place("full");
-	struct mailbox_order o = { .path = path, .first = STR("12345\n"), .rest_fd = -1 };
+	struct mailbox_order o = {
+		.path = path, .first = STR("12345\n"), .rest_fd = -1, .lock_attempts = 1
+	};
 	struct buf before CLEANUP(buf_free) = BUF_INIT,
 			  after CLEANUP(buf_free) = BUF_INIT;
 	struct why why;

@@ -8,9 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES    10  /* one second apart, as procmail and Dovecot expect of others */
-#define DOTLOCK_STALE 500 /* seconds; a lock file older than this was left behind */
-
 int
 mailbox_locks(struct str list, struct mailbox_order *o)
 {
@@ -30,16 +27,20 @@ mailbox_locks(struct str list, struct mailbox_order *o)
 }
 
 static void
-lock_pause(void)
+lock_pause(const struct mailbox_order *o)
 {
-	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+	msec_t ms = o->lock_delay;
+
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000,
+			  .tv_nsec = (long)(ms % 1000) * 1000000 },
+		NULL);
 }
 
 /* path.lock, made exclusively; one that was left behind is removed. */
 static int
-dotlock_take(const char *lock)
+dotlock_take(const char *lock, const struct mailbox_order *o)
 {
-	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+	for (int tries = 0; tries < o->lock_attempts; tries++) {
 		int fd CLEANUP(fd_close) =
 			open(lock, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 		struct stat st;
@@ -48,105 +49,98 @@ dotlock_take(const char *lock)
 			return 0;
 		if (errno != EEXIST)
 			return -1;
-		if (stat(lock, &st) == 0 && st.st_mtime + DOTLOCK_STALE < time(NULL))
+		if (lstat(lock, &st) == 0 &&
+			st.st_mtime + o->lock_stale / 1000 < time(NULL))
 			unlink(lock);
 		else
-			lock_pause();
+			lock_pause(o);
 	}
 	errno = EAGAIN;
 	return -1;
 }
 
+/* A signal or a lock of somebody else: once more, until the attempts are used up. */
 static int
 file_lock(int fd, const struct mailbox_order *o)
 {
 	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+	for (int tries = 0; tries < o->lock_attempts; tries++) {
 		bool ours = !o->lock_fcntl || fcntl(fd, F_SETLK, &all) == 0;
 
 		if (ours && (!o->lock_flock || flock(fd, LOCK_EX | LOCK_NB) == 0))
 			return 0;
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return -1;
-		lock_pause();
+		lock_pause(o);
 	}
 	errno = EAGAIN;
 	return -1;
 }
 
-/* A plain file with one name: never through a link that somebody else put there. */
+/* A plain file with one name: never through a link that somebody else put there. -1 and
+ * *why. O_NONBLOCK, or a FIFO would hold us up. */
 static int
-mbox_open(const char *path)
+mbox_open(const struct mailbox_order *o, struct why *why)
 {
-	int fd = open(path,
+	int fd = open(o->path,
 		O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	struct stat st;
 
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
-		close(fd);
-		errno = EPERM;
+	if (fd < 0 && errno == ELOOP) {
+		why_set(why, "4.2.0", "destination %s is a symbolic link", o->path);
 		return -1;
 	}
-	return fd;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		why_set(why, mailbox_code(errno), "%s", strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		why_set(why, "4.2.0", "destination %s is not a regular file", o->path);
+	else if (st.st_nlink != 1)
+		why_set(why, "4.2.0", "destination %s has %u names", o->path,
+			(unsigned)st.st_nlink);
+	else if (o->strict && st.st_uid != geteuid())
+		why_set(why, "4.2.0", "destination %s is not owned by recipient",
+			o->path);
+	else if (o->named && st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
+		why_set(why, "5.7.1", "file is executable");
+	else
+		return fd;
+	fd_close(&fd);
+	return -1;
 }
 
-/* Appends content, with a > in front of lines that begin with "From ". The state between
- * chunks is how much of "From " the current line has matched so far. */
-static int
-mbox_body(int fd, struct content_cursor *c, bool *ends_in_lf)
+void
+from_line(struct str sender, struct buf *out)
 {
-	static const char from[] = "From ";
-	struct buf out CLEANUP(buf_free) = BUF_INIT;
-	size_t matched = 0; /* sizeof(from): not at the start of a line */
-	struct str chunk;
-	int got;
+	time_t now = time(NULL);
+	char stamp[32];
 
-	while ((got = content_next(c, &chunk)) > 0) {
-		buf_clear(&out);
-		for (size_t i = 0; i < chunk.len; i++) {
-			char ch = chunk.data[i];
-
-			if (matched < 5 && ch == from[matched]) {
-				if (++matched < 5)
-					continue;
-				buf_addz(&out, ">From ");
-				matched = sizeof(from);
-				continue;
-			}
-			if (matched < 5)
-				buf_add(&out, str_of(from, matched));
-			matched = ch == '\n' ? 0 : sizeof(from);
-			buf_addc(&out, ch);
-		}
-		if (write_all(fd, buf_str(&out)) < 0)
-			return -1;
-	}
-	*ends_in_lf = matched == 0;
-	if (got == 0 && matched < 5 && write_all(fd, str_of(from, matched)) < 0)
-		return -1;
-	return got;
+	buf_printf(out, "From " STR_FMT "  %s",
+		STR_ARG(sender.len ? sender : STR("MAILER-DAEMON")),
+		ctime_r(&now, stamp));
 }
 
 static int
 mbox_append(int fd, const struct mailbox_order *o)
 {
 	struct content_cursor c CLEANUP(content_close) = { .fd = -1 };
-	struct buf head CLEANUP(buf_free) = BUF_INIT;
-	time_t now = time(NULL);
-	bool ends_in_lf = true;
-	char stamp[32];
+	struct buf out CLEANUP(buf_free) = BUF_INIT;
+	struct line_filter lines = { .quote_from = true };
+	struct str chunk;
+	int got;
 
-	buf_printf(&head, "From %.*s  %s",
-		STR_ARG(o->sender.len ? o->sender : STR("MAILER-DAEMON")),
-		ctime_r(&now, stamp));
-	buf_add(&head, o->headers);
+	from_line(o->sender, &out);
+	buf_add(&out, o->headers);
 	content_open(&c, o->first, o->rest_fd, o->rest);
-	if (write_all(fd, buf_str(&head)) < 0 || mbox_body(fd, &c, &ends_in_lf) < 0)
-		return -1;
-	return write_all(fd, ends_in_lf ? STR("\n") : STR("\n\n"));
+	while ((got = content_next(&c, &chunk)) > 0) {
+		line_filter(&lines, chunk, &out);
+		if (write_all(fd, buf_str(&out)) < 0)
+			return -1;
+		buf_clear(&out);
+	}
+	line_filter_end(&lines, &out);
+	buf_addc(&out, '\n');
+	return got < 0 ? -1 : write_all(fd, buf_str(&out));
 }
 
 /* Under the locks: append, sync, or leave the file as it was. */
@@ -163,15 +157,12 @@ mbox_update(const struct mailbox_order *o, int fd, struct why *why)
 		int error = errno;
 
 		if (ftruncate(fd, end) < 0)
-			return why_set(why, "4.2.0",
-				"cannot truncate mailbox %s after %s: %s", o->path,
+			return why_set(why, "4.2.0", "cannot truncate after %s: %s",
 				strerror(error), strerror(errno));
 		errno = error;
 	}
-	return why_set(why, mailbox_code(errno),
-		"cannot update mailbox %s. error writing "
-		"message: %s",
-		o->path, strerror(errno));
+	return why_set(
+		why, mailbox_code(errno), "error writing message: %s", strerror(errno));
 }
 
 enum verdict
@@ -179,27 +170,26 @@ mbox_deliver(const struct mailbox_order *o, struct why *why)
 {
 	char lock[4096 + 8];
 	int fd CLEANUP(fd_close) = -1;
-	enum verdict verdict;
+	bool dotlock = o->lock_dotlock;
+	enum verdict verdict = TEMPFAIL;
 
 	snprintf(lock, sizeof(lock), "%s.lock", o->path);
-	if (o->lock_dotlock && dotlock_take(lock) < 0)
-		return why_set(why, mailbox_code(errno),
-			"cannot update mailbox %s. unable to "
-			"create lock file %s: %s",
-			o->path, lock, strerror(errno));
-	fd = mbox_open(o->path);
+	if (dotlock && dotlock_take(lock, o) < 0) {
+		if (!o->named || (errno != EACCES && errno != ENAMETOOLONG))
+			return why_set(why, mailbox_code(errno),
+				"unable to create lock file %s: %s", lock,
+				strerror(errno));
+		dotlock = false;
+	}
+	fd = mbox_open(o, why);
 	if (fd < 0)
-		verdict = why_set(why, mailbox_code(errno),
-			"cannot update mailbox %s. %s", o->path,
-			errno == EPERM ? "not a plain file with one link"
-				       : strerror(errno));
+		verdict = why->code[0] == '5' ? PERMFAIL : TEMPFAIL;
 	else if (file_lock(fd, o) < 0)
-		verdict = why_set(why, "4.2.0",
-			"cannot update mailbox %s. unable to lock: %s", o->path,
+		why_set(why, "4.2.0", "unable to lock for exclusive access: %s",
 			strerror(errno));
 	else
 		verdict = mbox_update(o, fd, why);
-	if (o->lock_dotlock)
+	if (dotlock)
 		unlink(lock);
 	return verdict;
 }

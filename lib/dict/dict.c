@@ -163,6 +163,12 @@ file_changed(const struct dict *d)
 	return settled;
 }
 
+uid_t
+dict_owner(const struct dict *d)
+{
+	return d->file && d->stamp->known ? d->stamp->seen.st_uid : 0;
+}
+
 bool
 dict_changed(const struct dict *d)
 {

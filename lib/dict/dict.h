@@ -42,6 +42,9 @@ bool dict_is_pattern(const struct dict *d);
  * it again; false when the jail forbids that (the worker then retires). */
 bool dict_changed(const struct dict *d);
 bool dict_reopen(struct dict *d);
+/* Who owns the file below, as it was opened: as whom its commands run (local). 0 for
+ * tables that are no file of ours: the administrator's. */
+uid_t dict_owner(const struct dict *d);
 /* Walks a table's entries (postmap -s): fn returns false to stop. -1: type cannot. */
 int dict_each(struct dict *d, bool (*fn)(struct str key, struct str value, void *arg),
 	void *arg);
@@ -88,6 +91,9 @@ bool maps_changed(const struct maps *m);
 bool maps_reopen(struct maps *m);
 SWITCHES enum dict_result maps_find(struct maps *m, struct str key, struct arena *arena,
 	struct str *value, struct why *why);
+/* The same, and whose table it was found in (dict_owner). */
+SWITCHES enum dict_result maps_find_owned(struct maps *m, struct str key,
+	struct arena *arena, struct str *value, uid_t *owner, struct why *why);
 /* Address look-up orders of contract 5.2. Steps are tried in this order. */
 enum {
 	FIND_FULL = 1,        /* user+ext@domain, then without the extension */

@@ -86,9 +86,9 @@ refuse_empty(struct maps *m, const struct maps_table *t, struct str key, struct 
 	return DICT_ERROR;
 }
 
-enum dict_result
-maps_ask(struct maps *m, struct str key, bool whole, struct arena *arena,
-	struct str *value, struct why *why)
+static enum dict_result
+ask_tables(struct maps *m, struct str key, bool whole, struct arena *arena,
+	struct str *value, const struct dict **found, struct why *why)
 {
 	for (size_t i = 0; i < m->tables.n; i++) {
 		struct maps_table *t = &m->tables.items[i];
@@ -103,10 +103,20 @@ maps_ask(struct maps *m, struct str key, bool whole, struct arena *arena,
 		got = dict_lookup(t->dict, key, arena, value, why);
 		if (got == DICT_FOUND && value->len == 0)
 			return refuse_empty(m, t, key, why);
+		*found = t->dict;
 		if (got != DICT_NOTFOUND)
 			return got;
 	}
 	return DICT_NOTFOUND;
+}
+
+enum dict_result
+maps_ask(struct maps *m, struct str key, bool whole, struct arena *arena,
+	struct str *value, struct why *why)
+{
+	const struct dict *found;
+
+	return ask_tables(m, key, whole, arena, value, &found, why);
 }
 
 enum dict_result
@@ -116,6 +126,21 @@ maps_find(struct maps *m, struct str key, struct arena *arena, struct str *value
 	if (key.len == 0)
 		return DICT_NOTFOUND;
 	return maps_ask(m, key, true, arena, value, why);
+}
+
+enum dict_result
+maps_find_owned(struct maps *m, struct str key, struct arena *arena, struct str *value,
+	uid_t *owner, struct why *why)
+{
+	const struct dict *found;
+	enum dict_result got;
+
+	if (key.len == 0)
+		return DICT_NOTFOUND;
+	got = ask_tables(m, key, true, arena, value, &found, why);
+	if (got == DICT_FOUND)
+		*owner = dict_owner(found);
+	return got;
 }
 
 enum dict_result

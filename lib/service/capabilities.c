@@ -19,7 +19,7 @@ set_all(const uint32_t keep[CAP_WORDS])
 	return (int)syscall(SYS_capset, &head, sets);
 }
 
-/* A parent of deliveries switches its children to their users and may have to end them.
+/* A launcher switches its children to their users and may have to end them.
  * It keeps no CAP_DAC_*: of files it may touch what root owns. */
 static void
 kept_for(unsigned what, uint32_t keep[CAP_WORDS])
@@ -27,6 +27,8 @@ kept_for(unsigned what, uint32_t keep[CAP_WORDS])
 	memset(keep, 0, CAP_WORDS * sizeof(*keep));
 	if (what & (SANDBOX_SPAWN | SANDBOX_EXEC))
 		keep[0] = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL;
+	if (what & SANDBOX_CHROOT)
+		keep[0] |= 1U << CAP_SYS_CHROOT;
 }
 
 /* Where foreign commands are run the bounding set stays whole: it would follow them

@@ -21,7 +21,7 @@ enum service_user {
 	USER_DNS,
 	USER_SIGN,
 	USER_KEY,
-	USER_ROOT, /* parents that start deliveries as a user */
+	USER_ROOT,
 };
 
 /* What the jail leaves (lib/service/sandbox.c has the table: each bit's system calls and
@@ -37,8 +37,9 @@ enum {
 	SANDBOX_SPAWN =
 		128, /* fork, wait, kill own children, setuid in them: root parents */
 	SANDBOX_MAILBOX = 256,    /* a delivery child: files below its own places */
-	SANDBOX_EXEC = 512,       /* local, pipe: run foreign commands from a child */
+	SANDBOX_EXEC = 512,       /* starts foreign commands: no wall that passes exec */
 	SANDBOX_DNS_FILES = 1024, /* resolv.conf, hosts, nsswitch.conf */
+	SANDBOX_CHROOT = 2048,    /* puts its children into another root directory */
 };
 
 struct service {

@@ -119,7 +119,7 @@ spawn_parse(struct str text, struct spawn *out)
 
 /* ---- records ---- */
 
-static int
+int
 record_send(int sock, const void *record, size_t size, int pass)
 {
 	struct iovec part = { (void *)(uintptr_t)record, size };
@@ -151,7 +151,7 @@ descriptor_of(struct msghdr *m)
 	return fd;
 }
 
-static int
+int
 record_receive(int sock, void *record, size_t size, int *passed)
 {
 	struct iovec part = { record, size };

@@ -31,6 +31,12 @@ void spawn_show(const struct spawn *s, struct buf *out);
 /* -1 on anything that spawn_show() would not have written. */
 int spawn_parse(struct str text, struct spawn *out) MUST_CHECK;
 
+/* ---- records: one fixed size, perhaps with a descriptor; never wait ---- */
+int record_send(int sock, const void *record, size_t size, int pass) MUST_CHECK;
+/* 1 and a record (*passed is a descriptor or -1), 0 at the end, -1 and errno (EAGAIN;
+ * EPROTO for what is no such record). */
+int record_receive(int sock, void *record, size_t size, int *passed) MUST_CHECK;
+
 /* ---- records of the status socket ---- */
 /* For how long a worker counts as busy after it said so. */
 #define CONTROL_BUSY_FOR ((msec_t)2000)
@@ -61,8 +67,6 @@ struct control {
 };
 /* Pass is a descriptor that goes along (duplicated, not taken), or -1. Never waits. */
 int control_send(int sock, enum control_kind kind, uint32_t value, int pass) MUST_CHECK;
-/* 1 and a record (*passed is a descriptor or -1), 0 at the end, -1 and errno (EAGAIN;
- * EPROTO for what is no record). */
 int control_receive(int sock, struct control *out, int *passed) MUST_CHECK;
 
 /* Who a worker is, as master tells broker together with the worker's link. */

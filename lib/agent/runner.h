@@ -1,0 +1,24 @@
+/* runner.h -- children that do what no jail of ours can allow: run foreign commands as
+ * under Postfix, and ask the user database, whose modules connect to whom they please.
+ * Each runs as one user who is not root. */
+#ifndef RUNNER_H
+#define RUNNER_H
+
+#include "base.h"
+#include "messages.h"
+
+/* Runs one command as that user, in a child of its own, fed with the content (fd: the
+ * rest of it, or -1).
+ *
+ * ACCEPT    why->text is the first line of what it said, or empty.
+ * otherwise *why is for log and bounce: the command's own "4.2.0 text", the meaning of
+ * its exit code (sysexits.h), a signal, the time limit. */
+SWITCHES enum verdict runner_command(uid_t uid, gid_t gid,
+	const struct command_request *ask, int fd, struct arena *arena, struct why *why);
+/* Looks a user up, as `uid`, within a minute. ACCEPT: *said, in arena, is the user;
+ * PERMFAIL: there is none, 5.1.1; TEMPFAIL: the database failed. */
+SWITCHES enum verdict runner_user(uid_t uid, gid_t gid, const struct user_request *ask,
+	struct arena *arena, struct user_reply *said, struct why *why);
+void runners_close(void); /* lets the one that looks users up go: service.drain */
+
+#endif
