@@ -20,41 +20,35 @@
 
 struct outside outside;
 
-/* ---- the log on disk: a reader for each thread that needs one ---- */
+/* ---- the log on disk: one reader for all threads ---- */
 
-static struct spool_reader *
-reader(void)
+static struct spool_reader *reader;
+
+static void
+open_reader(void)
 {
-	static _Thread_local struct spool_reader *mine;
 	struct why why = { 0 };
 	char path[4096];
 
-	if (mine)
-		return mine;
 	snprintf(path, sizeof(path), STR_FMT "/log",
 		STR_ARG(outside.conf->p.queue_directory));
-	mine = spool_reader_open(path, &why);
-	if (!mine)
-		log_warn("cannot read the queue: %s", why.text);
-	return mine;
+	reader = spool_reader_open(path, &why);
+	if (!reader)
+		log_fatal("cannot read the queue: %s", why.text);
 }
 
 static int
 read_content(uint64_t mid, struct spool_where at, bool envelope_only, struct arena *arena,
 	struct spool_content *out)
 {
-	struct spool_reader *r = reader();
-
-	return r ? spool_read(r, mid, at, envelope_only, arena, out) : -1;
+	return spool_read(reader, mid, at, envelope_only, arena, out);
 }
 
 static int
 read_states(uint64_t mid, struct spool_where at, struct arena *arena,
 	struct spool_state **states, size_t *n)
 {
-	struct spool_reader *r = reader();
-
-	return r ? spool_read_states(r, mid, at, arena, states, n) : -1;
+	return spool_read_states(reader, mid, at, arena, states, n);
 }
 
 /* ---- workers: master starts one on the first connection to its socket ---- */
@@ -137,6 +131,7 @@ before_jail(void)
 static void
 start(void)
 {
+	open_reader();
 	index_init(&queue_index);
 	schedule_init();
 	loader_start();

@@ -15,14 +15,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Files that are kept open for the next look; those that are being read besides. */
+enum { OPEN_MOST = 32 };
 /* A file stays open as long as one thread reads it. */
 struct open_segment {
 	struct segment_id id;
 	int fd;
 	unsigned users;
+	uint64_t used; /* when: `looks` of the reader */
 };
 struct spool_reader {
 	int dir;
+	uint64_t looks;
 	pthread_mutex_t lock;
 	VEC(struct open_segment *) open; /* in no order */
 };
@@ -95,6 +99,25 @@ read_id(int fd, struct segment_id *id)
 	return segment_get(head, id);
 }
 
+/* Closes the file that was used least recently, when there are too many. */
+static void
+make_room(struct spool_reader *r)
+{
+	size_t oldest = r->open.n;
+
+	if (r->open.n < OPEN_MOST)
+		return;
+	for (size_t i = 0; i < r->open.n; i++)
+		if (r->open.items[i]->users == 0 &&
+			(oldest == r->open.n ||
+				r->open.items[i]->used < r->open.items[oldest]->used))
+			oldest = i;
+	if (oldest == r->open.n)
+		return;
+	forget(r->open.items[oldest]);
+	r->open.items[oldest] = r->open.items[--r->open.n];
+}
+
 /* Forgets files that hold another segment by now, and opens the one that is asked for. */
 static struct open_segment *
 look_again(struct spool_reader *r, uint32_t generation)
@@ -114,6 +137,7 @@ look_again(struct spool_reader *r, uint32_t generation)
 		forget(o);
 		r->open.items[i] = r->open.items[--r->open.n];
 	}
+	make_room(r);
 	while (d && !found && (item = readdir(d))) {
 		struct open_segment o = { .fd = -1 };
 
@@ -146,8 +170,10 @@ hold_segment(struct spool_reader *r, uint32_t generation)
 			found = r->open.items[i];
 	if (!found)
 		found = look_again(r, generation);
-	if (found)
+	if (found) {
 		found->users++;
+		found->used = ++r->looks;
+	}
 	pthread_mutex_unlock(&r->lock);
 	return found;
 }
