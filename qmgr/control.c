@@ -271,6 +271,15 @@ control_list(struct ipc_request *rq)
 	queue_list_answer(rq, &say);
 }
 
+void
+control_space(struct ipc_request *rq)
+{
+	if (caller_may(rq))
+		store_pass_on(rq);
+	else
+		spool_space_answer(rq, &(struct spool_space_reply){ .error = EPERM });
+}
+
 /* ---- asked by anybody ---- */
 
 static void

@@ -9,6 +9,7 @@
 /* queue_change and queue_list: for root, the mail owner and their programs. */
 SWITCHES void control_change(struct ipc_request *rq);
 SWITCHES void control_list(struct ipc_request *rq);
+void control_space(struct ipc_request *rq);
 /* Plain connections to public/qmgr, as everybody who may reach the socket may make them:
  *	W	look whether something is due
  *	F	try everything that is deferred now (postqueue -f)

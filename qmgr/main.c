@@ -107,6 +107,7 @@ static const struct ipc_handler handlers[] = {
 	{ .type = agent_ready_TYPE, .run = agent_ready, .direct = true },
 	{ .type = queue_change_TYPE, .run = control_change, .stack = CO_STACK_SMALL },
 	{ .type = queue_list_TYPE, .run = control_list, .stack = CO_STACK_SMALL },
+	{ .type = spool_space_TYPE, .run = control_space, .direct = true },
 	{ 0 },
 };
 

@@ -180,6 +180,22 @@ store_finish(struct message *m)
 	store_state(m, &end);
 }
 
+/* An empty answer reads as zeroes: no error, and no room taken either. */
+static void
+passed_on(void *arg, int error, struct str bytes)
+{
+	ipc_reply(arg, error ? STR_NONE : bytes, -1);
+}
+
+void
+store_pass_on(struct ipc_request *rq)
+{
+	if (store.link)
+		ipc_link_call_then(store.link, rq->type, rq->payload, -1, passed_on, rq);
+	else
+		ipc_reply(rq, STR_NONE, -1);
+}
+
 /* ---- what is in the queue comes in ---- */
 
 static void

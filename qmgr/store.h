@@ -17,6 +17,8 @@ void store_start(void);
  * watches. */
 void store_attach(int fd);
 bool store_is_up(void);
+/* Passes a question on to spool, and its answer back. */
+void store_pass_on(struct ipc_request *rq);
 /* Waits until spool has told once what there is: before that the index knows nothing of
  * most mail. -1 and errno. */
 SWITCHES int store_wait_told(deadline_t patience) MUST_CHECK;

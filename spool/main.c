@@ -105,6 +105,9 @@ refuse(struct ipc_request *rq, int error)
 	else if (rq->type == spool_update_TYPE)
 		spool_update_answer(
 			rq, &(struct spool_update_reply){ .error = (uint32_t)error });
+	else if (rq->type == spool_space_TYPE)
+		spool_space_answer(
+			rq, &(struct spool_space_reply){ .error = (uint32_t)error });
 	else {
 		if (rq->link)
 			ipc_link_close(rq->link); /* this reply cannot say no */
@@ -134,6 +137,7 @@ static const struct ipc_handler handlers[] = {
 		.direct = true,
 		.in_place = true },
 	{ .type = spool_watch_TYPE, .run = run_watch },
+	{ .type = spool_space_TYPE, .run = run_space, .direct = true },
 	{ 0 },
 };
 

@@ -173,6 +173,17 @@ run_watch(struct ipc_request *rq)
 		refuse(rq, EAGAIN);
 }
 
+void
+run_space(struct ipc_request *rq)
+{
+	struct spool_space_reply say;
+
+	if (!asked_by(rq, "qmgr"))
+		return;
+	spool_space(the_spool, &say);
+	spool_space_answer(rq, &say);
+}
+
 /* ---- what became of messages ---- */
 struct update {
 	struct ipc_request *rq;

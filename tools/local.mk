@@ -14,7 +14,7 @@ tools_postconf_SOURCES = tools/postconf.h tools/postconf.c tools/postconf_names.
 tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
-tools_postqueue_SOURCES = tools/postqueue.c tools/queue_list.h tools/queue_list.c \
+tools_postqueue_SOURCES = tools/postqueue.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
 	tools/setgid.h tools/setgid.c
 tools_postqueue_LDADD = $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)

@@ -5,9 +5,11 @@
 #include "conf.h"
 #include "log.h"
 #include "net.h"
+#include "queue_client.h"
 #include "queue_list.h"
 #include "setgid.h"
 #include <errno.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -16,8 +18,7 @@ NORETURN static void
 usage(void)
 {
 	log_fatal("usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue "
-		  "-p | "
-		  "postqueue -s site");
+		  "-p | postqueue -s site | postqueue --spool");
 }
 
 static const struct conf *
@@ -90,6 +91,44 @@ flush_site(const char *site)
 	log_fatal("Flush service is not configured for destination \"%s\"", site);
 }
 
+/* ---- the room that it takes ---- */
+static void
+print_space(const struct spool_space_reply *said)
+{
+	unsigned long long percent =
+		said->written ? said->moved * 100 / said->written : 0;
+
+	printf("messages: %llu%s\n", (unsigned long long)said->messages,
+		said->indexing ? " (the log is still being read)" : "");
+	printf("live bytes: %llu\n", (unsigned long long)said->live);
+	printf("on disk: %llu of at most %llu\n", (unsigned long long)said->disk,
+		(unsigned long long)said->limit);
+	printf("segments: %u, %u of them spare\n", said->segments, said->spares);
+	printf("written since the start: %llu, %llu%% of it by the cleaner\n",
+		(unsigned long long)said->written, percent);
+	printf("new mail: %s\n", said->full ? "refused, no room" : "taken");
+}
+
+static void
+ask_for_space(void *arg)
+{
+	const struct conf *c = arg;
+	struct ipc_link *link = queue_client_link(c);
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct spool_space_reply said;
+
+	if (!link)
+		log_fatal("the mail system is down");
+	queue_client_space(link, arena, &said);
+	print_space(&said);
+}
+
+enum { SPACE = 256 };
+static const struct option long_options[] = {
+	{ "spool", no_argument, NULL, SPACE },
+	{ 0 },
+};
+
 int
 main(int argc, char **argv)
 {
@@ -100,7 +139,7 @@ main(int argc, char **argv)
 	setgid_scrub();
 	log_open("postqueue", LOG_TO_STDERR, -1, -1);
 	log_fatal_exit = EX_UNAVAILABLE;
-	while ((opt = getopt(argc, argv, "c:fi:jps:v")) > 0) {
+	while ((opt = getopt_long(argc, argv, "c:fi:jps:v", long_options, NULL)) > 0) {
 		if (opt == 'c')
 			directory = optarg;
 		else if (opt == '?' || (opt != 'v' && mode))
@@ -127,6 +166,9 @@ main(int argc, char **argv)
 		break;
 	case 'i':
 		flush_one(c, argument);
+		break;
+	case SPACE:
+		queue_client_run(ask_for_space, (void *)(uintptr_t)c);
 		break;
 	case 's':
 		flush_site(argument);

@@ -150,3 +150,21 @@ queue_client_change(struct ipc_link *link, const struct queue_change_request *as
 	if (said->error)
 		log_fatal("the queue manager refuses: %s", strerror((int)said->error));
 }
+
+void
+queue_client_space(
+	struct ipc_link *link, struct arena *arena, struct spool_space_reply *said)
+{
+	struct spool_space_request ask = { 0 };
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	struct str reply;
+
+	spool_space_request_put(&bytes, &ask);
+	if (ipc_link_call(link, spool_space_TYPE, buf_str(&bytes), -1, arena, &reply,
+		    NULL, deadline_in(PATIENCE)) < 0 ||
+		ipc_decoded(spool_space_reply_get(reply, said, arena)) < 0)
+		log_fatal("the queue manager does not answer: %s", strerror(errno));
+	if (said->error || said->segments == 0)
+		log_fatal("cannot ask the spool: %s",
+			said->error ? strerror((int)said->error) : "it is not there");
+}

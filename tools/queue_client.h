@@ -30,5 +30,7 @@ SWITCHES void queue_client_list(struct ipc_link *link,
 SWITCHES void queue_client_change(struct ipc_link *link,
 	const struct queue_change_request *ask, struct arena *arena,
 	struct queue_change_reply *said);
+SWITCHES void queue_client_space(
+	struct ipc_link *link, struct arena *arena, struct spool_space_reply *said);
 
 #endif

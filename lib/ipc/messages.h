@@ -150,6 +150,22 @@ IPC_NOTE(spool_message, 5)
 	FIELD(U32, length) \
 	LIST(spool_at, states)
 IPC_NOTE(spool_moved, 6)
+/* How much room the queue takes: asked of qmgr by root and the mail owner, who asks
+ * spool. Octets are counted since spool started. */
+#define spool_space_REQUEST(FIELD, LIST) FIELD(U32, unused)
+#define spool_space_REPLY(FIELD, LIST) \
+	FIELD(U32, error) \
+	FIELD(U64, messages) \
+	FIELD(U64, live) /* octets of messages and states that count */ \
+	FIELD(U64, disk) \
+	FIELD(U64, limit) /* of disk, while there is something to clean */ \
+	FIELD(U32, segments) \
+	FIELD(U32, spares)    /* of these, empty */ \
+	FIELD(U64, written)   /* new mail, states and what the cleaner wrote */ \
+	FIELD(U64, moved)     /* of these, by the cleaner */ \
+	FIELD(BOOL, full)     /* new mail is refused */ \
+	FIELD(BOOL, indexing) /* old messages are not all known yet */
+IPC_RPC(spool_space, 7)
 
 /* ---- delivery agents <-> qmgr ---- */
 /* An agent's worker says what it can do; qmgr then sends `deliver` calls over this link.

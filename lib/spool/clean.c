@@ -259,6 +259,7 @@ copy_done(struct job *j)
 			s->cleaning->at = 0; /* once more, to another segment */
 	} else if (k->build.records.n) {
 		t->off = k->offset + (uint32_t)k->build.bytes.len;
+		s->counts.written[STREAM_COLD] += k->build.bytes.len;
 		t->durable = (struct log_point){ k->to->id.generation, t->off };
 	}
 	for (size_t i = 0; i < k->items.n; i++) {

@@ -222,6 +222,7 @@ struct spool {
 	void *moved_arg;
 	struct {
 		uint64_t freed, copied, made;
+		octets_t written[STREAMS];
 	} counts; /* for tests and metrics */
 };
 

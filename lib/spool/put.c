@@ -307,6 +307,7 @@ batch_place(struct spool *s, struct flush_job *f)
 	b->offset = round_up(t->off, SPOOL_BLOCK);
 	f->bytes = build_finish(&b->build, &b->seg->id, t->id, b->offset, t->durable);
 	t->off = b->offset + (uint32_t)b->build.bytes.len;
+	s->counts.written[t->id] += b->build.bytes.len;
 	b->seg->dirty = true;
 	for (size_t i = 0; i < b->puts.n; i++) {
 		const struct put *p = &b->puts.items[i];

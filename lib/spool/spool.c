@@ -179,6 +179,24 @@ spool_on_indexed(struct spool *s, void (*fn)(void *arg), void *arg)
 	s->indexed_arg = arg;
 }
 
+void
+spool_space(const struct spool *s, struct spool_space_reply *out)
+{
+	*out = (struct spool_space_reply){
+		.messages = s->index.live,
+		.live = s->live,
+		.disk = s->disk,
+		.limit = disk_limit(s),
+		.spares = s->n_spares,
+		.written = s->counts.written[STREAM_HOT] + s->counts.written[STREAM_COLD],
+		.moved = s->counts.written[STREAM_COLD],
+		.full = spool_full(s),
+		.indexing = s->recovery != NULL,
+	};
+	for (size_t i = 0; i < s->segments.n; i++)
+		out->segments += s->segments.items[i] && s->segments.items[i]->fd >= 0;
+}
+
 /* ---- closing ---- */
 
 /* Everything is flushed: a last batch says so, and which segments there are. After it

@@ -72,6 +72,8 @@ void spool_body_abort(struct spool_body *b);
  * fails for lack of space (reserve). Unknown mids are ignored (they ended already). */
 void spool_update(struct spool *s, const struct spool_state *states, size_t n,
 	void (*done)(void *arg, int error), void *arg);
+/* Fills in all of *out. */
+void spool_space(const struct spool *s, struct spool_space_reply *out);
 /* Below the reserve, or no spare segment: new mail is answered 452. */
 bool spool_full(const struct spool *s);
 /* Takes over reserve, state_flush and slack. */

@@ -71,6 +71,7 @@ write_here(
 		return -1;
 	}
 	t->off = at + (uint32_t)b->bytes.len;
+	s->counts.written[t->id] += b->bytes.len;
 	t->may_pack = pack;
 	*offset = at;
 	return 0;

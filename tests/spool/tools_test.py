@@ -68,6 +68,30 @@ def take_out(mta, ids):
     return kept
 
 
+def space(mta):
+    """postqueue --spool as {what: value}."""
+    said = mta.run("postqueue", "--spool")
+    check_equal(said.returncode, 0, f"postqueue --spool: {said.stderr}")
+    return dict(line.split(": ", 1) for line in said.stdout.splitlines())
+
+
+def look_at_space(mta):
+    told = space(mta)
+    check_equal(told["messages"], "6", "messages of postqueue --spool")
+    check(4100000 < int(told["live bytes"]) < 4200000, f"live bytes: {told['live bytes']}")
+    disk, limit = (int(n) for n in told["on disk"].split(" of at most "))
+    log = os.path.join(mta.queue, "log")
+    there = sum(os.path.getsize(os.path.join(folder, name))
+                for folder, _, names in os.walk(log) for name in names)
+    check(disk == there <= limit, f"on disk: {disk}, {there} there, at most {limit}")
+    check_match(r"^\d+, 0% of it by the cleaner$", told["written since the start"], "written")
+    check_equal(told["new mail"], "taken", "new mail")
+    if os.geteuid() == 0:
+        other = subprocess.run([f"{mta.bin}/postqueue", "--spool"], user="nobody",
+                               env=mta._environment(), capture_output=True, text=True)
+        check(other.returncode != 0, f"postqueue --spool by nobody: {other.stdout}")
+
+
 def bring_in(mta, kept, ids, before):
     """Into an instance with an empty queue."""
     refused = spool(mta, "import", kept, status=1)
@@ -104,6 +128,7 @@ def main():
     with Instance(SETTINGS) as source, Instance(SETTINGS) as target:
         source.start()
         ids = fill(source)
+        look_at_space(source)
         kept = take_out(source, ids)
         source.stop()
         whole(source, 5, "check of a stopped system")
