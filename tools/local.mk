@@ -25,7 +25,8 @@ tools_postcat_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 # postern (postfix is a link to it), postlog
 sbin_PROGRAMS += tools/postern tools/postlog
 tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
-	tools/postern_jail.c tools/postern_log.c tools/postern_run.c tools/postern_spool.c \
+	tools/postern_jail.c tools/postern_log.c tools/postern_run.c \
+	tools/postern_upgrade.c tools/postern_spool.c \
 	tools/queue_client.h tools/queue_client.c
 tools_postern_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 tools_postlog_SOURCES = tools/postlog.c

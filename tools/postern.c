@@ -31,6 +31,7 @@ static const struct {
 	{ "status", postern_status },
 	{ "check", postern_check },
 	{ "set-permissions", postern_set_permissions },
+	{ "upgrade-configuration", postern_upgrade_configuration },
 	{ "spool", postern_spool },
 };
 

@@ -30,6 +30,7 @@ int postern_status(void);
 int postern_logrotate(void);
 int postern_check(void);
 int postern_set_permissions(void);
+int postern_upgrade_configuration(void);
 int postern_spool(void);
 
 /* Directories, owners, main.cf and master.cf; the number of complaints. Ends the program

@@ -146,10 +146,37 @@ def check_finds():
                         oct(0o700), "set-permissions")
 
 
+def old_configuration():
+    with Instance(services=["smtpd", "cleanup", "qmgr"], extra_services=[
+            "pickup fifo n - n 60 1 pickup", "tlsmgr fifo - - n 300 1 tlsmgr"]) as mta:
+        path = os.path.join(mta.etc, "master.cf")
+        with open(path) as file:
+            before = file.read()
+        done = mta.postern("upgrade-configuration")
+        with open(path) as file:
+            after = file.read()
+        check(after.startswith(before), "what was there stays")
+        for name in ("retry", "postlog", "discard"):
+            check_match(rf"(?m)^{name} unix", after[len(before):], "a line")
+            check_match(rf"editing \S+/master.cf, adding missing entry for {name} service",
+                        done.stderr, "which is told")
+        check(not re.search("(?m)^(tlsmgr|pickup|cleanup) ", after[len(before):]), "no others")
+        done = mta.postern("upgrade-configuration")
+        with open(path) as file:
+            check_equal((file.read(), done.stderr), (after, ""), "nothing the second time")
+        mta.start()
+        mta.smtp().say("QUIT", "221 ")
+        if mta.as_root:
+            check_equal(mta.run("sendmail", "-f", "a@client.example", "b@mail.test.example",
+                                input="Subject: x\n\nx\n").returncode, 0, "sendmail")
+            mta.wait_for_log(r"pickup\[\d+\]: \w+: uid=0 from=<a@client.example>")
+
+
 life(None)
 if is_root():
     life("nobody")
 refusals()
 fresh_installation()
 check_finds()
+old_configuration()
 finish()

@@ -7,7 +7,7 @@ import sys
 import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import (Instance, Smtp, check, check_equal, check_match, finish, kill,
-                     process_state, wait_until)
+                     process_state, process_status, wait_until)
 
 
 def missing_programs():
@@ -61,6 +61,8 @@ def deaths():
     with Instance() as mta:
         mta.start()
         smtp = mta.smtp()
+        # Who dies before it was ready once is another matter.
+        wait_until(lambda: "empty" in mta.run("postqueue", "-p").stdout, "qmgr and spool")
         for name in ("spool", "qmgr", "broker"):
             pid = mta.process(name)
             mta.expect_trouble(rf"/{name} pid \d+ killed by signal 9")
@@ -165,6 +167,45 @@ def idle_end():
         check_equal(mta.logged("throttling"), 0, "leaving is no failure")
 
 
+def wakeups():
+    """n: again and again; n?: not before somebody has used the service."""
+    with Instance(services=[]) as mta:
+        seen = os.path.join(mta.home, "seen")
+        with open(os.path.join(mta.sbin, "waking"), "w") as file:
+            file.write(f"#!/bin/sh\necho $2 >>{seen}\nexit 1\n")
+        os.chmod(file.name, 0o755)
+        mta.lines += ["always unix n - n 1 1 waking", "never unix n - n 1? 1 waking"]
+        mta.write_configuration(service_throttle_time="1s")
+        mta.start()
+
+        def count(name):
+            with open(seen) as file:
+                return file.read().split().count(name)
+        wait_until(lambda: os.path.exists(seen) and count("always") >= 3, "three wake-ups")
+        check_equal(count("never"), 0, "what nobody has used")
+        mta.postern("stop")
+
+
+def idle():
+    """A system without mail runs nothing but its timers, the first of which is far away:
+    only looking for a while can tell."""
+    with Instance() as mta:
+        mta.start()
+        mta.smtp().say("QUIT", "221 ")
+        for name in ("broker", "spool", "qmgr", "smtpd", "pickup"):
+            mta.process(name)
+        last, same = None, 0
+
+        def quiet():
+            nonlocal last, same
+            now = {pid: process_status(pid).get("voluntary_ctxt_switches")
+                   for pid in list(mta.processes()) + [mta.master()]}
+            same = same + 1 if now == last else 0
+            last = now
+            return same >= 50
+        wait_until(quiet, "fifty looks without any process having run")
+
+
 def broken_environment():
     """What master was started with stays with master, but for import_environment."""
     with Instance({"import_environment": "MAIL_CONFIG TZ LANG=C TEST_SEEN"},
@@ -184,5 +225,7 @@ limits()
 burst()
 disabled()
 idle_end()
+wakeups()
+idle()
 broken_environment()
 finish()
