@@ -4,7 +4,6 @@
 #include "log.h"
 #include "runner.h"
 #include "writer.h"
-#include <stdlib.h>
 #include <sys/stat.h>
 
 /* ---- what stands in front of the message ---- */
@@ -29,31 +28,14 @@ struct environment {
 	struct arena *a;
 	struct str filter;
 };
-#define VARIABLES_MOST 128
+#define VARIABLES_MOST 32 /* of ours */
 
 static void
 set(struct environment *e, const char *name, struct str value)
 {
-	if (value.data && e->all.n < VARIABLES_MOST)
+	if (value.data)
 		e->all.items[e->all.n++] = arena_printf(e->a, "%s=" STR_FMT, name,
 			STR_ARG(censored(value, e->filter, e->a)));
-}
-
-/* export_environment: "NAME" of our own, or "NAME=value". */
-static void
-set_exported(struct environment *e, struct str list)
-{
-	struct strs items = conf_list(list, e->a);
-
-	for (size_t i = 0; i < items.n && e->all.n < VARIABLES_MOST; i++) {
-		const char *name = arena_cstr(e->a, items.items[i]), *value;
-
-		if (name && strchr(name, '='))
-			e->all.items[e->all.n++] = items.items[i];
-		else if (name && (value = getenv(name)))
-			e->all.items[e->all.n++] =
-				arena_printf(e->a, "%s=%s", name, value);
-	}
 }
 
 static struct strs
@@ -65,9 +47,7 @@ environment_of(struct recipient *r, const struct context *c, const struct user *
 	struct environment e = { .a = r->d->arena,
 		.filter = p->command_expansion_filter };
 
-	e.all.items = arena_alloc(e.a, VARIABLES_MOST * sizeof(struct str));
-	set_exported(&e, p->export_environment);
-	e.all.items[e.all.n++] = STR("PATH=/usr/bin:/bin");
+	e.all = runner_environment(p->export_environment, VARIABLES_MOST, e.a);
 	set(&e, "HOME", as->home);
 	set(&e, "LOGNAME", as->name);
 	set(&e, "USER", as->name);

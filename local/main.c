@@ -36,21 +36,6 @@ recipient_ended(struct recipient *r, struct str address, enum verdict verdict,
 	}
 }
 
-/* Was the message here before (RFC 5321 section 6.3)? cleanup noted its Delivered-To:. */
-static bool
-was_here(const struct delivery *d, struct str address)
-{
-	for (size_t i = 0; i < d->envelope.attributes.n; i++) {
-		struct str at = d->envelope.attributes.items[i];
-
-		if (str_starts(at, STR(ATTRIBUTE_DELIVERED)) &&
-			str_case_eq(
-				str_from(at, sizeof(ATTRIBUTE_DELIVERED) - 1), address))
-			return true;
-	}
-	return false;
-}
-
 bool
 been_here(struct recipient *r, const char *fmt, ...)
 {
@@ -112,7 +97,7 @@ recipient_deliver(struct delivery *d, size_t i)
 	struct str address = d->envelope.rcpts[i].address, name, domain;
 
 	address_split(address, &name, &domain);
-	if (was_here(d, address))
+	if (delivery_was_here(d, address))
 		recipient_ended(&r, address, PERMFAIL, "5.4.6",
 			"mail forwarding loop for " STR_FMT, STR_ARG(address));
 	else

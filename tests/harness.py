@@ -83,6 +83,7 @@ LINES = {
     "local": "local unix - n n - - local",
     "virtual": "virtual unix - n n - - virtual",
     "postlog": "postlog unix-dgram n - n - 1 postlogd",
+    "pipe": "pipe unix - n n - - pipe user=nobody argv=/bin/cat",
     "lmtp": "lmtp unix - - n - - lmtp",
 }
 ALL_SERVICES = list(LINES)

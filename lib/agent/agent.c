@@ -187,6 +187,20 @@ delivery_all(struct delivery *d, enum verdict verdict, const char *code, struct 
 			delivery_done(d, i, verdict, code, relay, text);
 }
 
+bool
+delivery_was_here(const struct delivery *d, struct str address)
+{
+	for (size_t i = 0; i < d->envelope.attributes.n; i++) {
+		struct str at = d->envelope.attributes.items[i];
+
+		if (str_starts(at, STR(ATTRIBUTE_DELIVERED)) &&
+			str_case_eq(
+				str_from(at, sizeof(ATTRIBUTE_DELIVERED) - 1), address))
+			return true;
+	}
+	return false;
+}
+
 void
 delivery_pass(struct delivery *d, size_t rcpt, struct str to)
 {

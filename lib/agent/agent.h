@@ -48,6 +48,9 @@ void delivery_all(struct delivery *d, enum verdict verdict, const char *code,
 void delivery_pass(struct delivery *d, size_t rcpt, struct str to);
 /* The remote side of the last outcome set for rcpt, for the DSN. */
 void delivery_remote(struct delivery *d, size_t rcpt, struct str mta, struct str reply);
+/* Was the message delivered to address before (RFC 5321 section 6.3)? cleanup noted its
+ * Delivered-To:. */
+bool delivery_was_here(const struct delivery *d, struct str address);
 bool delivery_decided(const struct delivery *d, size_t rcpt);
 
 #endif

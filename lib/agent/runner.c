@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -176,6 +177,24 @@ runner_command(uid_t uid, gid_t gid, const struct command_request *ask, int fd,
 	else
 		ipc_link_close(link);
 	return verdict;
+}
+
+struct strs
+runner_environment(struct str exported, size_t more, struct arena *arena)
+{
+	struct strs items = conf_list(exported, arena), out = { 0 };
+
+	out.items = arena_alloc(arena, (items.n + more + 1) * sizeof(*out.items));
+	for (size_t i = 0; i < items.n; i++) {
+		const char *name = arena_cstr(arena, items.items[i]), *value;
+
+		if (name && strchr(name, '='))
+			out.items[out.n++] = items.items[i];
+		else if (name && (value = getenv(name)))
+			out.items[out.n++] = arena_printf(arena, "%s=%s", name, value);
+	}
+	out.items[out.n++] = STR("PATH=/usr/bin:/bin");
+	return out;
 }
 
 /* The child that looks users up; it stays, for there is one look-up after the other. */

@@ -15,6 +15,9 @@
  * its exit code (sysexits.h), a signal, the time limit. */
 SWITCHES enum verdict runner_command(uid_t uid, gid_t gid,
 	const struct command_request *ask, int fd, struct arena *arena, struct why *why);
+/* The start of a command's environment: export_environment, each "NAME" of our own or
+ * "NAME=value", and PATH. There is room for `more` variables behind. */
+struct strs runner_environment(struct str exported, size_t more, struct arena *arena);
 /* Looks a user up, as `uid`, within a minute. ACCEPT: *said, in arena, is the user;
  * PERMFAIL: there is none, 5.1.1; TEMPFAIL: the database failed. */
 SWITCHES enum verdict runner_user(uid_t uid, gid_t gid, const struct user_request *ask,

@@ -31,6 +31,7 @@ NOT_HONOURED = {
     "canonical_maps": "smtpd looks recipients up in it, cleanup does not rewrite",
     "recipient_canonical_maps": "as canonical_maps",
     "sender_canonical_maps": "as canonical_maps",
+    "postscreen_command_time_limit": "ends like <transport>_time_limit, which pipe reads",
     "notify_classes": "bounce knows two of the classes",
     "soft_bounce": "in replies to clients only",
 }

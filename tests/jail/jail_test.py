@@ -17,8 +17,8 @@ from harness import (ALL_SERVICES, LINES, PATIENCE, TOP, Instance, check, finish
 
 REFUSED = {"EPERM", "EACCES"}
 MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "local",
-               "virtual"}               # run as mail_owner
-LAUNCHERS = {"local": ("0", "0"), "virtual": ("1", "2")}  # their one child that stays root:
+               "virtual", "pipe"}       # run as mail_owner
+LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "smtpd", "cleanup", "smtp", "dns",
            "local", "virtual"}          # may open files at all

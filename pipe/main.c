@@ -1,0 +1,113 @@
+/* pipe -- feeds mail to a command (pipe(8)). */
+#include "pipe.h"
+#include "launcher.h"
+#include "log.h"
+#include "runner.h"
+
+#define SLOTS 256
+
+static struct pipe_options options;
+
+static void
+add_headers(const struct delivery *d, struct buf *out)
+{
+	const struct rcpt *rcpt = &d->envelope.rcpts[0];
+	struct str sender = pipe_quoted(d->envelope.sender, d->arena);
+
+	if (options.from_line)
+		from_line(sender.len ? sender : options.null_sender, out);
+	if (options.return_path)
+		buf_printf(out, "Return-Path: <" STR_FMT ">\n", STR_ARG(sender));
+	if (options.original_to)
+		buf_printf(out, "X-Original-To: " STR_FMT "\n",
+			STR_ARG(pipe_quoted(
+				rcpt->original.data ? rcpt->original : rcpt->address,
+				d->arena)));
+	if (options.delivered_to)
+		buf_printf(out, "Delivered-To: " STR_FMT "\n",
+			STR_ARG(pipe_quoted(rcpt->address, d->arena)));
+}
+
+static enum verdict
+run_command(struct delivery *d, struct why *why)
+{
+	const struct conf *c = d->conf;
+	struct buf head CLEANUP(buf_free) = BUF_INIT;
+	struct command_request ask = { .environment = runner_environment(
+					       c->p.export_environment, 0, d->arena),
+		.directory = options.directory,
+		.time_limit = (uint64_t)conf_transport_time(
+			c, str_c(service_name()), "time_limit"),
+		.eol = options.eol,
+		.how = (uint8_t)((options.quote_from ? COMMAND_QUOTE_FROM : 0) |
+				 (options.quote_dot ? COMMAND_QUOTE_DOT : 0) |
+				 (options.blank_line ? COMMAND_BLANK_LINE : 0)),
+		.content = d->ask.content,
+		.rest = d->ask.rest };
+
+	if (options.size > 0 && d->ask.size > options.size)
+		return why_set(why, "5.2.3", "message too large");
+	if (pipe_words(&options, d, &ask.argv, why) != ACCEPT)
+		return TEMPFAIL;
+	add_headers(d, &head);
+	ask.headers = buf_str(&head);
+	return runner_command(options.uid, options.gid, &ask, d->rest_fd, d->arena, why);
+}
+
+static void
+pipe_deliver(struct delivery *d)
+{
+	struct str relay = str_c(service_name()), first = d->envelope.rcpts[0].address;
+	struct why why;
+	enum verdict v;
+
+	if (options.delivered_to && delivery_was_here(d, first)) {
+		delivery_all(d, PERMFAIL, "5.4.6", relay,
+			arena_printf(d->arena, "mail forwarding loop for " STR_FMT,
+				STR_ARG(first)));
+		return;
+	}
+	v = run_command(d, &why);
+	for (size_t i = 0; i < d->envelope.n_rcpts; i++)
+		d->outcomes[i].relayed = !options.final;
+	if (v != ACCEPT)
+		delivery_all(d, v, why.code, relay, str_c(why.text));
+	else if (why.text[0])
+		delivery_all(d, v, "2.0.0", relay,
+			arena_printf(d->arena, "delivered via %s service (%s)",
+				service_name(), why.text));
+	else
+		delivery_all(d, v, "2.0.0", relay,
+			arena_printf(
+				d->arena, "delivered via %s service", service_name()));
+}
+
+static void
+pipe_before_jail(void)
+{
+	pipe_options_read(service_args(), service_conf(), &options);
+	launcher_start(
+		&(struct launcher_settings){ .commands = true, .chroot = options.chroot },
+		service_conf());
+}
+
+static void
+pipe_start(void)
+{
+	agent_run(pipe_deliver, SLOTS);
+}
+
+static const struct service pipe_service = {
+	.name = "pipe",
+	.user = USER_MAIL_OWNER,
+	.peers = (const char *const[]){ "qmgr", NULL },
+	.before_jail = pipe_before_jail,
+	.start = pipe_start,
+	.drain = agent_drain,
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&pipe_service, argc, argv);
+}
