@@ -78,6 +78,7 @@ agent_run(SWITCHES void (*fn)(struct delivery *d), uint32_t slots)
 void
 agent_drain(void)
 {
+	agent.slots = 0; /* also for a link that is being made */
 	agent_announce(0);
 }
 

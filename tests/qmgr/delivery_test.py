@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Instance, check, check_equal, finish, wait_until
+from harness import Instance, check, check_equal, finish, kill, process_state, wait_until
 
 MESSAGES = {"quick": 60, "default": 200, "long": 2000}[os.environ.get("TEST_MODE", "quick")]
 
@@ -76,6 +76,26 @@ def routes(mta):
     mta.expect_trouble(r"nosuch")
 
 
+def agents_leave(mta):
+    """At a reload, once they have done what they had begun; and when master dies."""
+    def alive(pids):
+        return [p for p in pids if process_state(p) not in (None, "Z")]
+    mta.write("transport", "")
+    mta.run("postmap", f"hash:{mta.etc}/transport")
+    qid = send(mta, "u@box.example")
+    mta.wait_for_log(rf"{qid}: removed")
+    before = mta.processes("virtual")
+    check(before, "an agent is there")
+    mta.reload()
+    wait_until(lambda: not alive(before), "the end of the agents of before the reload")
+    qid = send(mta, "u@box.example")
+    mta.wait_for_log(rf"{qid}: removed")
+    before = mta.processes()
+    kill(mta.master())
+    wait_until(lambda: not alive(before), "the end of all processes without a master")
+    mta.start()
+
+
 class Client(threading.Thread):
     """Sends `count` messages, each until it is taken; `taken` has {queue id: its subject}."""
 
@@ -136,6 +156,7 @@ with instance() as the_instance:
     the_instance.start()
     sizes(the_instance)
     routes(the_instance)
+    agents_leave(the_instance)
     the_instance.expect_trouble(r"killed by signal 9", r"lost", r"bad command startup",
                                 r"did not answer", r"does not answer")
     under_load(the_instance, random.Random(seed))
