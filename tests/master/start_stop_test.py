@@ -5,6 +5,7 @@ import grp
 import os
 import pwd
 import re
+import shutil
 import socket
 import stat
 import sys
@@ -131,6 +132,12 @@ def fresh_installation():
         check_equal(mta.logged("throttling"), 0, "nobody fails")
 
 
+def own_copy(link):
+    """In place of a link."""
+    shutil.copy(link, link + ".new")
+    os.rename(link + ".new", link)
+
+
 def check_finds():
     with Instance(services=["smtpd"]) as mta:
         mta.start()
@@ -141,7 +148,14 @@ def check_finds():
         check_match(rf"group or other writable: {path}", done.stderr, "check of files")
         check_match(r"/private allows more than 0700", done.stderr, "check of directories")
         if is_root():
+            for name in ("postdrop", "postqueue"):  # not those of the build folder
+                own_copy(os.path.join(mta.bin, name))
             mta.postern("set-permissions")
+            for name in ("postdrop", "postqueue"):
+                found = os.lstat(os.path.join(mta.bin, name))
+                check_equal(oct(stat.S_IMODE(found.st_mode)), oct(0o2755), f"mode of {name}")
+                check_equal(found.st_gid, grp.getgrnam(mta.settings["setgid_group"]).gr_gid,
+                            f"group of {name}")
             check_equal(oct(os.stat(os.path.join(mta.queue, "private")).st_mode & 0o777),
                         oct(0o700), "set-permissions")
 
