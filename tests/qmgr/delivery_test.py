@@ -19,7 +19,8 @@ def instance(**more):
                 "virtual_uid_maps": f"static:{os.getuid() or 1000}",
                 "virtual_gid_maps": f"static:{os.getgid() or 1000}",
                 "virtual_minimum_uid": "1", "minimal_backoff_time": "1s",
-                "queue_run_delay": "1s", "transport_retry_time": "1s"}
+                "queue_run_delay": "1s", "transport_retry_time": "1s",
+                "service_throttle_time": "1s"}  # who dies at his start waits no minute
     settings.update(more)
     mta = Instance(settings)
     mta.write_configuration(virtual_mailbox_base=mta.mail)
