@@ -70,11 +70,45 @@ commit_finish(struct message *m, struct str *reply)
 	return ipc_stream_finish(stream, m->arena, reply, patience);
 }
 
+/* What spool said, or why it said nothing (result < 0 and errno). */
+static void
+judge(struct message *m, int result, struct str reply)
+{
+	struct spool_put_reply said = { .error = EIO };
+
+	if (result < 0)
+		said.error = (uint32_t)errno;
+	else if (spool_put_reply_get(reply, &said, m->arena) < 0)
+		said.error = EPROTO;
+	if (said.error == ENOSPC || said.error == EDQUOT) {
+		message_fail(m, TEMPFAIL, 452, "4.3.1", "Insufficient system storage");
+	} else if (said.error != 0) {
+		log_warn("%s: spool: %s", m->queue_id, strerror((int)said.error));
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
+	}
+}
+
+void
+commit_stopped(struct message *m)
+{
+	struct ipc_stream *stream = m->to_spool;
+	struct str reply = STR_NONE;
+	int result = -1;
+
+	m->to_spool = NULL;
+	if (stream)
+		result = ipc_stream_finish(
+			stream, m->arena, &reply, deadline_in(SPOOL_PATIENCE));
+	judge(m, result, reply);
+	if (m->verdict == ACCEPT) /* of half a message */
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
+}
+
 void
 commit(struct message *m)
 {
-	struct spool_put_reply said = { .error = EIO };
-	struct str reply;
+	struct str reply = STR_NONE;
+	int result;
 
 	if (m->verdict != ACCEPT) {
 		if (m->to_spool)
@@ -82,16 +116,8 @@ commit(struct message *m)
 		m->to_spool = NULL;
 		return;
 	}
-	if (commit_finish(m, &reply) < 0)
-		said.error = (uint32_t)errno;
-	else if (spool_put_reply_get(reply, &said, m->arena) < 0)
-		said.error = EPROTO;
-	if (said.error == ENOSPC || said.error == EDQUOT)
-		message_fail(m, TEMPFAIL, 452, "4.3.1", "Insufficient system storage");
-	else if (said.error != 0) {
-		log_warn("%s: spool: %s", m->queue_id, strerror((int)said.error));
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
-	}
+	result = commit_finish(m, &reply);
+	judge(m, result, reply);
 }
 
 /* Nothing looks into it any more: the bytes as they came go where the admin finds them.

@@ -16,7 +16,7 @@ content_flush(struct message *m)
 	if (m->verdict != ACCEPT)
 		return;
 	if (commit_stream(m) < 0)
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
+		commit_stopped(m);
 	else
 		kept_together -= kept;
 }

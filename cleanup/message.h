@@ -80,7 +80,8 @@ void content_add(struct message *m, struct str bytes);
 SWITCHES void commit(struct message *m);
 SWITCHES void commit_aside(
 	struct message *m); /* into corrupt/: it crashed us too often */
-SWITCHES int commit_stream(struct message *m); /* sends what content there is ahead */
+SWITCHES int commit_stream(struct message *m);   /* sends what content there is ahead */
+SWITCHES void commit_stopped(struct message *m); /* that failed: spool has said why */
 
 /* Tables, opened before the jail. */
 struct cleanup_tables {

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""A disk that is full, of bytes or of inodes: mail is refused with 452 4.3.1, what was taken
+stays, and all of it goes its way, once, when there is room again, without anybody's help. A
+disk that became read-only takes no mail and loses none.
+
+The queue is on a file system of its own, in memory: only root can make one."""
+import collections
+import os
+import subprocess
+import sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import check, check_equal, finish, is_root, wait_until
+from load import BOX, RELAYED, Line, Sink, copies_of, instance
+
+MEGABYTE = 1 << 20
+
+
+class Disk:
+    """A small file system in place of the queue directory."""
+
+    def __init__(self, mta, options):
+        self.path = mta.queue
+        os.makedirs(self.path, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", self.path], check=True)
+        os.chmod(self.path, 0o755)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.path], check=True)
+
+    def read_only(self, yes):
+        subprocess.run(["mount", "-o", f"remount,{'ro' if yes else 'rw'}", self.path], check=True)
+
+    def fill(self, name):
+        """Somebody else's file takes what is left."""
+        with open(os.path.join(self.path, name), "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+
+    def remove(self, *names):
+        for name in names:
+            os.unlink(os.path.join(self.path, name))
+
+
+class Sender:
+    """One client; `taken` has the (id, recipient) of what got its 250."""
+
+    def __init__(self, mta):
+        self.mta, self.taken, self.count = mta, [], 0
+
+    def send(self, size, recipient=RELAYED):
+        """Gives the reply that ended it, as text."""
+        self.count += 1
+        name = f"id-0-{self.count}"
+        line = Line(self.mta.port(0))
+        with line.socket:
+            steps = ["EHLO client.test", "MAIL FROM:<sender@box.test>", f"RCPT TO:<{recipient}>",
+                     "DATA", f"Subject: {name}\r\n\r\n" + ("x" * 64 + "\r\n") * (size // 66) + "."]
+            line.line()
+            for step in steps:
+                line.socket.sendall(step.encode() + b"\r\n")
+                said = line.line()
+                while said[3:4] == b"-":
+                    said = line.line()
+                if said[:1] not in b"23":
+                    return said.decode()
+        self.taken.append((name, recipient))
+        return said.decode()
+
+
+def fill_up(sender, size, most=2000):
+    """Sends until something is refused; gives the refusal."""
+    for _ in range(most):
+        said = sender.send(size)
+        if said[0] != "2":
+            return said
+    return "(never full)"
+
+
+def all_arrives(mta, sender, sink):
+    def empty():
+        mta.run("postqueue", "-f")
+        done = mta.run("postqueue", "-j")
+        return done.returncode == 0 and done.stdout == ""
+    wait_until(empty, "an empty queue", 60)
+    copies = collections.Counter(copies_of(mta, sink))
+    check_equal([t for t in sender.taken if copies[t] == 0], [], "lost mail")
+    check_equal([c for c, n in copies.items() if n > 1], [], "what came twice")
+
+
+def becomes_free(sender):
+    """By itself: nobody starts or flushes anything."""
+    wait_until(lambda: sender.send(1000)[0] == "2", "mail is taken again", 30)
+
+
+def start(sink):
+    return instance(sink, spool_segment_size=str(MEGABYTE), spool_slack=str(MEGABYTE),
+                    default_transport="smtp", message_size_limit="4000000",
+                    mailbox_size_limit="0", virtual_mailbox_limit="0")
+
+
+def no_bytes():
+    """The relay is away; mail stays until the disk is full."""
+    sink = Sink()
+    with start(sink) as mta, Disk(mta, "size=24m"):
+        mta.write_configuration(defer_transports="smtp")
+        mta.start()
+        sender = Sender(mta)
+        said = fill_up(sender, 30_000)
+        check(said.startswith("452 4.3.1"), f"the reply of a full disk: {said}")
+        check(len(sender.taken) > 100, f"{len(sender.taken)} messages fit")
+        check(mta.run("postqueue", "-j").stdout.count("\n") == len(sender.taken),
+              "a full queue can be listed")
+        mta.write_configuration(defer_transports="")
+        mta.reload()
+        all_arrives(mta, sender, sink)
+        becomes_free(sender)
+        all_arrives(mta, sender, sink)
+        check_equal(mta.logged("panic|killed by signal|bad command startup"), 0, "crashes")
+
+
+def bytes_of_others():
+    """The disk is filled by others, then emptied, with mail in the queue."""
+    sink = Sink()
+    with start(sink) as mta, Disk(mta, "size=24m") as disk:
+        mta.write_configuration(defer_transports="smtp")
+        mta.start()
+        sender = Sender(mta)
+        sender.send(1000, BOX)
+        mta.wait_for_log(r"to=<u@box.test>.*status=sent")
+        disk.fill("others")
+        said = fill_up(sender, 30_000)
+        check(said.startswith("452 4.3.1"), f"the reply when others fill the disk: {said}")
+        disk.remove("others")
+        becomes_free(sender)
+        mta.write_configuration(defer_transports="")
+        mta.reload()
+        all_arrives(mta, sender, sink)
+        check_equal(mta.logged("panic|killed by signal|bad command startup"), 0, "crashes")
+
+
+def no_inodes():
+    """Mail in the log needs none; a large body does."""
+    sink = Sink()
+    with start(sink) as mta, Disk(mta, "size=64m,nr_inodes=200") as disk:
+        mta.start()
+        sender = Sender(mta)
+        sender.send(1000)
+        names = []
+        try:
+            for i in range(400):
+                with open(os.path.join(mta.queue, f"inode{i}"), "wb"):
+                    pass
+                names.append(f"inode{i}")
+        except OSError:
+            pass
+        check(10 < len(names) < 200, "no inode is left")
+        check_equal(sender.send(1000)[:3], "250", "small mail with no inode left")
+        said = sender.send(2_000_000)
+        check(said.startswith("452 4.3.1"), f"the reply to a large body: {said}")
+        disk.remove(*names)
+        wait_until(lambda: sender.send(2_000_000)[0] == "2", "large mail is taken again", 30)
+        all_arrives(mta, sender, sink)
+        check_equal(mta.logged("panic|killed by signal|bad command startup"), 0, "crashes")
+
+
+def read_only():
+    """Nothing is taken, nothing is lost; it goes on when the disk does."""
+    sink = Sink()
+    with start(sink) as mta, Disk(mta, "size=64m") as disk:
+        mta.write_configuration(defer_transports="smtp")
+        mta.start()
+        sender = Sender(mta)
+        for _ in range(20):
+            sender.send(30_000)
+        mta.stop()
+        disk.read_only(True)
+        done = mta.postern("start", status=None)
+        check(done.returncode != 0, "no start on a read-only disk")
+        disk.read_only(False)
+        mta.write_configuration(defer_transports="")
+        mta.start()
+        all_arrives(mta, sender, sink)
+
+
+if is_root():
+    no_bytes()
+    bytes_of_others()
+    no_inodes()
+    read_only()
+else:
+    print("not root: a file system of our own cannot be made")
+finish()
