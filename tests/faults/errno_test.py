@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""System calls of spool and of the mailbox writers fail, at the Nth call, for each N of a
+sample (all up to 30 with --long), while mail comes in: what got its 250 is delivered in the end,
+and nobody gets into a loop of crashes. Spool is killed after each round, so that its memory
+does not stand in for the disk.
+
+With --enable-captured the spool can be told to answer before it writes: a write that fails
+must be found out then. Needs strace, and root to trace what is jailed."""
+import os
+import random
+import signal
+import subprocess
+import sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import check, check_equal, finish, is_root, process_status, wait_until
+from load import (Load, Sink, copies_of, family, instance, is_captured_build, losses, queue_ends)
+
+CASES = (  # program, system calls, error
+    ("spool", "fdatasync,fsync", "EIO"),
+    ("spool", "fdatasync,fsync", "ENOSPC"),
+    ("spool", "pwrite64,pwritev,pwritev2", "EIO"),
+    ("spool", "pwrite64,pwritev,pwritev2", "ENOSPC"),
+    ("spool", "openat", "EMFILE"),
+    ("spool", "mmap", "ENOMEM"),
+    ("writer", "openat", "EMFILE"),
+    ("writer", "write,writev,pwrite64", "ENOSPC"),
+    ("writer", "fsync,fdatasync", "EIO"),
+    ("writer", "rename,renameat,renameat2,link,linkat", "EIO"),
+)
+SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
+
+
+def numbers(rng):
+    """Of the call that fails."""
+    if os.environ.get("TEST_MODE") == "long":
+        return range(1, 31)
+    return sorted({1, rng.randrange(2, 10), rng.randrange(10, 31)})
+
+
+def find(mta, program):
+    """pid of spool, or of the child of virtual that writes mailboxes; None: not now."""
+    there = family(mta)
+    if program != "writer":
+        return next(iter(there.get(program, [])), None)
+    parents = [pid for pid in there.get("virtual", []) if process_status(pid).get("PPid") !=
+               str(mta.master())]
+    return next(iter(parents), None)
+
+
+def fail(mta, load, program, calls, error, number):
+    """One round; gives whether the call failed."""
+    pid = wait_until(lambda: find(mta, program), f"a {program}")
+    trace = os.path.join(mta.home, "trace")
+    inject = f"inject={calls}:error={error}:when={number}"
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", trace, "-p", str(pid), "-e", f"trace={calls}", "-e", inject],
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: process_status(pid).get("TracerPid", "0") != "0" or not find(mta, program),
+               "strace at work")
+    load.goes_on(40)
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait()
+    with open(trace) as file:
+        failed = "(INJECTED)" in file.read()
+    spool = find(mta, "spool")
+    if spool:
+        os.kill(spool, signal.SIGKILL)
+    return failed
+
+
+def run(cases, environment=None):
+    """Gives what was lost."""
+    rng, sink, failed, rounds = random.Random(SEED), Sink(), [], 0
+    with instance(sink, environment, max_idle="1h") as mta:
+        mta.start()
+        load = Load(mta, SEED, 2)
+        load.goes_on(20)
+        for case in cases:
+            for number in numbers(rng):
+                rounds += 1
+                if fail(mta, load, *case, number):
+                    failed.append(case)
+        load.ends()
+        queue_ends(mta)
+        lost = losses(load.clients, set(copies_of(mta, sink)))
+        print(f"{load.taken()} messages taken, {len(lost)} lost, {len(failed)} calls failed",
+              flush=True)
+        if not environment:
+            check_equal([c for c in cases if c not in failed and c[1] not in ("mmap", "openat")],
+                        [], "calls that never failed")
+            starts = mta.logged(r"spool\[\d+\]: log opened")
+            check(starts <= 1 + rounds + len(failed), f"{starts} starts of spool in {rounds} "
+                  f"rounds with a kill each and {len(failed)} failed calls")
+        return lost
+
+
+if is_root():
+    print(f"seed {SEED}", flush=True)
+    check_equal(run(CASES), [], "lost mail")
+    if is_captured_build():
+        check(run([c for c in CASES if c[:2] == ("spool", "pwrite64,pwritev,pwritev2")],
+                  {"POSTERN_SPOOL_BROKEN": "order"}),
+              "a spool that answers before it writes is found out")
+else:
+    print("not root: the jailed cannot be traced")
+finish()
