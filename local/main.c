@@ -66,6 +66,14 @@ list_has(struct str list, const char *word)
 	return false;
 }
 
+/* A member of a list with an owner gets a message of his own, so that its failure goes to
+ * the owner; and so does whomever a user forwards to. */
+static bool
+goes_as_new_mail(const struct context *c)
+{
+	return c->owned || (c->forwarder.len > 0 && !str_case_eq(c->user, c->forwarder));
+}
+
 void
 name_deliver(struct recipient *r, const struct context *from, struct str name,
 	struct str domain)
@@ -85,7 +93,11 @@ name_deliver(struct recipient *r, const struct context *from, struct str name,
 	if (str_case_eq(name, p->double_bounce_sender))
 		recipient_ended(r, c.address, ACCEPT, "2.0.0",
 			"undeliverable postmaster notification discarded");
-	else if (alias_deliver(r, &c) == PERMFAIL)
+	else if (alias_deliver(r, &c) != PERMFAIL)
+		return;
+	else if (goes_as_new_mail(&c))
+		forward_to(r, &c, c.address);
+	else
 		user_deliver(r, &c);
 }
 

@@ -41,14 +41,6 @@ with_extension(struct recipient *r, const struct context *c, struct str address)
 		p->recipient_delimiter.data[0], STR_ARG(c->unmatched), STR_ARG(domain));
 }
 
-/* A member of a list with an owner gets a message of his own, so that its failure goes to
- * the owner; and so does whomever a user forwards to. */
-static bool
-goes_as_new_mail(const struct context *c, struct str local)
-{
-	return c->owned || (c->forwarder.len > 0 && !str_case_eq(local, c->forwarder));
-}
-
 static void
 address_deliver(struct recipient *r, const struct context *c, struct str text)
 {
@@ -61,10 +53,7 @@ address_deliver(struct recipient *r, const struct context *c, struct str text)
 	address_split(address, &local, &domain);
 	switch (route_is_local(local_route, domain, &why)) {
 	case DICT_FOUND:
-		if (goes_as_new_mail(c, local))
-			forward_to(r, c, address);
-		else
-			name_deliver(r, c, local, domain);
+		name_deliver(r, c, local, domain);
 		break;
 	case DICT_NOTFOUND:
 		forward_to(r, c, address);

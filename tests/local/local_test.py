@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import stat
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -417,6 +418,58 @@ def precedence(mta, out, homes):
     expect(mta, f"eve@{HERE}", "sent", "2.0.0", "^delivered to mailbox$", "no home needed")
 
 
+def settings(mta, out, homes):
+    """Parameters that change how, not where."""
+    aliases(mta, f"""
+env: "|env > {out}/settings"
+list: ann, bob
+outer: inner
+inner: other@elsewhere.example
+owner-outer: bob
+""")
+    put(f"{out}/shell", f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {out}/shellargs\n", "nobody", 0o755)
+    turn(mta, local_command_shell=f"{out}/shell -c")
+    expect(mta, f"env@{HERE}", "sent", "2.0.0", "^delivered to command: env", "a shell of its own")
+    check_equal(content(f"{out}/shellargs"), f"-c\nenv > {out}/settings\n", "its arguments")
+    turn(mta, local_command_shell="", command_execution_directory=f"{homes}/$user",
+         mailbox_command=f"pwd > {out}/directory", prepend_delivered_header="file",
+         reset_owner_alias="yes", propagate_unmatched_extensions="alias, forward")
+    expect(mta, f"ann@{HERE}", "sent", "2.0.0", "^delivered to command", "a directory")
+    check_equal(content(f"{out}/directory").strip(), f"{homes}/ann", "command_execution_directory")
+    at = mta.log_position()
+    send(mta, f"outer@{HERE}")
+    mta.wait_for_log(r"qmgr\[\d+\]: \w+: from=<s@x\.example>", count=2, since=at)
+    check(not mta.logged("from=<bob@", since=at), "reset_owner_alias")
+    got = sorted(r[0] for r in send(mta, f"list+ext@{HERE}", count=2))
+    check_equal(got, [f"ann+ext@{HERE}", f"bob+ext@{HERE}"], "an extension goes on")
+    turn(mta, command_execution_directory="", mailbox_command=f"cat > {out}/nomark")
+    expect(mta, f"ann@{HERE}", "sent", "2.0.0", "^delivered to command", "no mark")
+    check("Delivered-To:" not in content(f"{out}/nomark"), "prepend_delivered_header")
+    turn(mta, mailbox_command="", prepend_delivered_header="command, file, forward",
+         reset_owner_alias="no", propagate_unmatched_extensions="canonical, virtual")
+
+
+def stuck(mta):
+    """A user whose disk does not answer holds up his own mail and nobody else's."""
+    expect(mta, f"dog@{HERE}", "sent", "2.0.0", "^delivered to mailbox$", "before")
+    uid = str(pwd.getpwnam("dog").pw_uid)
+    writers = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()
+               and process_status(int(entry)).get("Name") == "local"
+               and process_status(int(entry))["Uid"].split()[1] == uid]
+    check(len(writers) > 0, "dog has a writer")
+    for pid in writers:
+        os.kill(pid, signal.SIGSTOP)
+    smtp = mta.smtp()
+    smtp.say("EHLO client.example", "250")
+    waiting = smtp.message("s@x.example", f"dog@{HERE}", "Subject: x\n\nx")
+    smtp.close()
+    expect(mta, f"ann@{HERE}", "sent", "2.0.0", "^delivered to mailbox$", "the others")
+    check(not mta.logged(f"{waiting}: to="), "dog's mail waits")
+    for pid in writers:
+        os.kill(pid, signal.SIGCONT)
+    mta.wait_for_log(f"{waiting}: to=<dog@.*status=sent")
+
+
 # ---- processes ----
 
 def walls(mta):
@@ -464,6 +517,8 @@ def as_root():
         owners(mta, out)
         includes(mta, out, homes)
         alias_table_of_a_user(mta, out)
+        settings(mta, out, homes)
+        stuck(mta)
         mailboxes(mta, out)
         forward_files(mta, out, homes)
         precedence(mta, out, homes)

@@ -179,6 +179,8 @@ def run(user, who):
         mta.lines += services(who, script, out)
         names = [line.split()[0] for line in services(who, script, out)]
         if mta.as_root:
+            mta.lines += ["rooted unix - n n - - pipe user=nobody chroot=/usr argv=/bin/ls /"]
+            names += ["rooted"]
             mta.lines += [f"bad{n} unix - n n - - pipe {text}" for n, text in enumerate(BAD)]
             names += [f"bad{n}" for n in range(len(BAD))]
         mta.write("transport", "".join(f"{name}.test {name}:\n" for name in names))
@@ -190,6 +192,8 @@ def run(user, who):
         ends(mta)
         rights(mta, out, who)
         if mta.as_root:
+            got, _ = send(mta, "a@rooted.test")
+            check_match(r"^delivered via rooted service \(.*\bbin .*share", got[0][2], "chroot=")
             mta.expect_trouble("pipe")
             mistakes(mta)
 
