@@ -12,7 +12,7 @@
 struct addressee {
 	struct str to, from;
 	const char *whom; /* in the log */
-	bool postmaster;
+	bool postmaster, copy;
 };
 
 static struct str
@@ -21,6 +21,13 @@ at_origin(const struct conf *c, struct arena *a, struct str user)
 	if (str_chr(user, '@') >= 0)
 		return user;
 	return arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(c->p.myorigin));
+}
+
+static struct str
+double_bounce(const struct conf *c, struct arena *a)
+{
+	return arena_printf(a, "%.*s@%.*s", STR_ARG(c->p.double_bounce_sender),
+		STR_ARG(c->p.myhostname));
 }
 
 static bool
@@ -41,7 +48,7 @@ static bool
 find_addressee(const struct envelope *e, const struct notice_request *n,
 	const struct conf *c, struct arena *a, struct addressee *out)
 {
-	struct str last_resort = at_origin(c, a, c->p.double_bounce_sender);
+	struct str last_resort = double_bounce(c, a);
 
 	if (str_case_eq(e->sender, last_resort)) {
 		log_line(BOUNCE_DISCARDED, e->queue_id);
@@ -98,19 +105,19 @@ write_returned(struct submission *s, const struct report *r, int fd, deadline_t 
 }
 
 static enum verdict
-send_report(struct report *r, const struct addressee *to, int fd, struct arena *a,
-	struct submit_reply *said)
+send_report(struct report *r, const struct addressee *to, const char *queue_id, int fd,
+	struct arena *a, struct submit_reply *said)
 {
 	struct buf text CLEANUP(buf_free) = BUF_INIT,
 			envelope CLEANUP(buf_free) = BUF_INIT;
 	struct buf received CLEANUP(buf_free) = BUF_INIT;
 	struct rcpt rcpt = { .address = to->to };
 	struct envelope e = {
-		.queue_id = str_c(r->queue_id),
+		.queue_id = str_c(queue_id),
 		.arrival_us = r->now_us,
 		.sender = to->from,
 		.flags = ENVELOPE_BOUNCE | ENVELOPE_LOCAL | ENVELOPE_REWRITE |
-			 (r->envelope->flags & (ENVELOPE_8BIT | ENVELOPE_SMTPUTF8)),
+			 ENVELOPE_8BIT | (r->envelope->flags & ENVELOPE_SMTPUTF8),
 		.rcpts = &rcpt,
 		.n_rcpts = 1,
 	};
@@ -119,8 +126,7 @@ send_report(struct report *r, const struct addressee *to, int fd, struct arena *
 	struct submission *s;
 
 	buf_printf(&received, "Received: by %.*s (%.*s)\n\tid %s; ",
-		STR_ARG(r->conf->p.myhostname), STR_ARG(r->conf->p.mail_name),
-		r->queue_id);
+		STR_ARG(r->conf->p.myhostname), STR_ARG(r->conf->p.mail_name), queue_id);
 	report_date(r->now_us, &received);
 	buf_addc(&received, '\n');
 	envelope_put(&envelope, &e);
@@ -137,37 +143,73 @@ send_report(struct report *r, const struct addressee *to, int fd, struct arena *
 	return submission_end(s, a, said, patience);
 }
 
+/* Writes one notice, and says so in the log. */
+static enum verdict
+tell(struct ipc_request *rq, const struct notice_request *n, const struct envelope *e,
+	const struct addressee *to, struct notice_reply *say)
+{
+	struct submit_reply said;
+	char queue_id[32];
+	struct report r = { .conf = service_conf(),
+		.notice = n,
+		.envelope = e,
+		.to = to->to,
+		.postmaster = to->postmaster,
+		.copy = to->copy,
+		.now_us = (uint64_t)time_wall_us() };
+	enum verdict verdict;
+
+	service_queue_id(queue_id);
+	verdict = send_report(&r, to, queue_id, rq->fd, rq->arena, &said);
+	if (verdict == ACCEPT) {
+		say->queue_id = arena_str(rq->arena, str_c(queue_id));
+		log_line(BOUNCE_NOTICE, e->queue_id, str_c(to->whom),
+			str_c(report_kind(n)), say->queue_id);
+	} else {
+		say->text = said.text;
+		log_line(BOUNCE_FAILED, e->queue_id, to->to, said.text);
+	}
+	return verdict;
+}
+
+/* notify_classes: the postmaster may want to know what senders are told. That he could
+ * not be told is no reason to tell the sender twice. */
+static void
+tell_postmaster(
+	struct ipc_request *rq, const struct notice_request *n, const struct envelope *e)
+{
+	const struct conf *c = service_conf();
+	struct notice_reply say = { .verdict = ACCEPT };
+	bool delay = n->kind == NOTICE_DELAY;
+	struct addressee to = {
+		.from = double_bounce(c, rq->arena),
+		.whom = "postmaster",
+		.postmaster = true,
+		.copy = true,
+	};
+
+	if (n->kind == NOTICE_SUCCESS ||
+		!class_wanted(c, rq->arena, delay ? "delay" : "bounce"))
+		return;
+	to.to = at_origin(c, rq->arena,
+		delay ? c->p.delay_notice_recipient : c->p.bounce_notice_recipient);
+	(void)tell(rq, n, e, &to, &say);
+}
+
 static void
 notify(struct ipc_request *rq, const struct notice_request *n, const struct envelope *e,
 	struct notice_reply *say)
 {
-	const struct conf *c = service_conf();
 	struct addressee to;
-	struct submit_reply said;
-	char queue_id[32];
-	struct report r = { .conf = c,
-		.notice = n,
-		.envelope = e,
-		.queue_id = queue_id,
-		.now_us = (uint64_t)time_wall_us() };
 
 	say->verdict = ACCEPT;
-	if (!find_addressee(e, n, c, rq->arena, &to))
+	if (!find_addressee(e, n, service_conf(), rq->arena, &to))
 		return;
-	service_queue_id(queue_id);
-	r.to = to.to;
-	r.postmaster = to.postmaster;
-	say->verdict = (uint8_t)send_report(&r, &to, rq->fd, rq->arena, &said);
-	if (say->verdict == ACCEPT) {
-		say->queue_id = arena_str(rq->arena, str_c(queue_id));
-		log_line(BOUNCE_NOTICE, e->queue_id, str_c(to.whom),
-			str_c(report_kind(n)), say->queue_id);
-		return;
-	}
-	say->text = said.text;
-	log_line(BOUNCE_FAILED, e->queue_id, to.to, said.text);
+	say->verdict = (uint8_t)tell(rq, n, e, &to, say);
 	if (say->verdict == PERMFAIL) /* it will never be taken: do not ask for ever */
 		say->verdict = ACCEPT;
+	if (say->verdict == ACCEPT && !to.postmaster)
+		tell_postmaster(rq, n, e);
 }
 
 static void

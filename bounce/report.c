@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <time.h>
 
+#define FOLD_AT 79 /* characters in a line */
+
 /* What differs between the kinds of notices. */
 static const struct kind {
 	uint8_t kind;
-	const char *log, *subject, *explanation, *part;
+	const char *log, *subject, *explanation, *part, *copy;
 } kinds[] = {
 	{ NOTICE_FAILURE, "non-delivery", "Undelivered Mail Returned to Sender",
 		"Your message could not be delivered to the recipients below. It will "
@@ -14,17 +16,17 @@ static const struct kind {
 		"tried again. The reasons follow each address; your message, or its "
 		"header,\n"
 		"is attached.\n",
-		"Undelivered" },
+		"Undelivered Message", "Postmaster Copy: Undelivered Mail" },
 	{ NOTICE_DELAY, "delay", "Delayed Mail (still being retried)",
 		"Your message has not reached the recipients below yet. You need not "
 		"send it\n"
 		"again: delivery goes on being tried, and you will hear of it should it "
 		"fail.\n",
-		"Delayed" },
+		"Undelivered Message", "Postmaster Warning: Delayed Mail" },
 	{ NOTICE_SUCCESS, "delivery status", "Successful Mail Delivery Report",
 		"Your message was delivered to the recipients below, as you asked to be "
 		"told.\n",
-		"Delivered" },
+		"Message", NULL },
 };
 
 static const struct kind *
@@ -50,14 +52,15 @@ report_date(uint64_t us, struct buf *out)
 	struct tm tm;
 
 	localtime_r(&at, &tm);
-	strftime(text, sizeof(text), "%a, %e %b %Y %H:%M:%S %z", &tm);
+	strftime(text, sizeof(text), "%a, %e %b %Y %H:%M:%S %z (%Z)", &tm);
 	buf_addz(out, text);
 }
 
+/* Named after the message that it is about, not after itself. */
 static void
 add_boundary(const struct report *r, struct buf *out)
 {
-	buf_printf(out, "%s.%llu/%.*s", r->queue_id,
+	buf_printf(out, "%.*s.%llu/%.*s", STR_ARG(r->envelope->queue_id),
 		(unsigned long long)(r->now_us / 1000000),
 		STR_ARG(r->conf->p.myhostname));
 }
@@ -73,6 +76,50 @@ add_line(struct buf *out, struct str text)
 	buf_addc(out, '\n');
 }
 
+/* Gives the length of the first line of a text that is folded at blanks. */
+static size_t
+fold_at(struct str text, size_t room)
+{
+	size_t at = MIN(room, text.len);
+
+	if (text.len <= room)
+		return text.len;
+	while (at > 0 && text.data[at] != ' ')
+		at--;
+	if (at > 0)
+		return at;
+	for (at = room; at < text.len && text.data[at] != ' ';)
+		at++; /* a word longer than a line */
+	return at;
+}
+
+/* The line that began at `begin`, and text from elsewhere behind it, folded for people to
+ * read; a header field of RFC 3464 stays one. */
+static void
+add_folded(struct buf *out, size_t begin, struct str text)
+{
+	struct buf line CLEANUP(buf_free) = BUF_INIT;
+	struct str rest;
+	size_t room = FOLD_AT;
+
+	buf_add(&line, str_from(buf_str(out), begin));
+	add_line(&line, text);
+	out->len = begin;
+	rest = str_sub(buf_str(&line), 0, line.len - 1);
+	for (;;) {
+		size_t n = fold_at(rest, room);
+
+		add_line(out, str_sub(rest, 0, n));
+		while (n < rest.len && rest.data[n] == ' ')
+			n++;
+		rest = str_from(rest, n);
+		if (rest.len == 0)
+			return;
+		buf_addz(out, "    ");
+		room = FOLD_AT - 4;
+	}
+}
+
 static bool
 is_utf8(const struct report *r)
 {
@@ -84,7 +131,8 @@ report_headers_only(const struct report *r)
 {
 	int limit = r->conf->p.bounce_size_limit;
 
-	return r->notice->kind != NOTICE_FAILURE || r->envelope->ret == RET_HDRS ||
+	return r->copy || r->notice->kind != NOTICE_FAILURE ||
+	       r->envelope->ret == RET_HDRS ||
 	       (limit > 0 && r->notice->size > (uint64_t)limit);
 }
 
@@ -97,21 +145,19 @@ add_header(const struct report *r, struct buf *out)
 
 	buf_addz(out, "Date: ");
 	report_date(r->now_us, out);
-	buf_printf(out, "\nFrom: MAILER-DAEMON@%.*s (Mail Delivery System)\n",
-		STR_ARG(p->myhostname));
-	buf_printf(out, "Subject: %s%s\nTo: ", r->postmaster ? "Postmaster Copy: " : "",
-		kind_of(r->notice)->subject);
+	buf_printf(out, "\nFrom: Mail Delivery System <MAILER-DAEMON@%.*s>\n",
+		STR_ARG(p->myorigin));
+	buf_printf(out, "Subject: %s\nTo: ",
+		r->postmaster ? kind_of(r->notice)->copy : kind_of(r->notice)->subject);
 	add_line(out, r->to);
-	buf_addz(out, "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n"
-		      "Content-Type: multipart/report; report-type=");
+	buf_printf(out,
+		"Auto-Submitted: auto-%s\nMIME-Version: 1.0\n"
+		"Content-Type: multipart/report; report-type=",
+		r->postmaster ? "generated" : "replied");
 	buf_addz(out, is_utf8(r) ? "global-delivery-status" : "delivery-status");
 	buf_addz(out, ";\n\tboundary=\"");
 	add_boundary(r, out);
-	buf_addz(out, "\"\n");
-	if ((r->envelope->flags & ENVELOPE_8BIT) || is_utf8(r))
-		buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_printf(out, "Message-Id: <%s.%llu@%.*s>\n\n", r->queue_id,
-		(unsigned long long)(r->now_us / 1000000), STR_ARG(p->myhostname));
+	buf_addz(out, "\"\nContent-Transfer-Encoding: 8bit\n\n");
 	buf_addz(out,
 		"This notice has several parts: for people, for programs, and what it is "
 		"about.\n");
@@ -134,25 +180,24 @@ add_explanation(const struct report *r, struct buf *out)
 {
 	const struct params *p = &r->conf->p;
 
-	add_part(r, out, "Notification",
-		is_utf8(r) ? "text/plain; charset=utf-8"
-			   : "text/plain; charset=us-ascii");
-	if (is_utf8(r))
-		buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_printf(out, "\nThis is the mail system at %.*s.\n\n%s\n",
-		STR_ARG(p->myhostname), kind_of(r->notice)->explanation);
+	add_part(r, out, "Notification", "text/plain; charset=utf-8");
+	buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
+	buf_addc(out, '\n');
 	if (!r->postmaster)
-		buf_addz(out,
-			"For help, write to the postmaster and include this notice.\n\n");
+		buf_printf(out,
+			"This is the mail system at %.*s.\n\n%s\n"
+			"For help, write to the postmaster and include this notice.\n\n",
+			STR_ARG(p->myhostname), kind_of(r->notice)->explanation);
 	for (size_t i = 0; i < r->notice->n_rcpts; i++) {
 		const struct notice_rcpt *rcpt = &r->notice->rcpts[i];
+		size_t begin = out->len;
 
 		buf_printf(out, "<%.*s>", STR_ARG(rcpt->address));
 		if (rcpt->original.len > 0 && !str_case_eq(rcpt->original, rcpt->address))
 			buf_printf(
 				out, " (expanded from <%.*s>)", STR_ARG(rcpt->original));
 		buf_addz(out, ": ");
-		add_line(out, rcpt->text);
+		add_folded(out, begin, rcpt->text);
 		buf_addc(out, '\n');
 	}
 }
@@ -170,6 +215,7 @@ static void
 add_diagnostic(struct buf *out, const struct notice_rcpt *rcpt)
 {
 	struct dsn_detail detail = { 0 };
+	size_t begin;
 
 	if (rcpt->detail.len > 0 && dsn_detail_get(rcpt->detail, &detail, NULL) < 0)
 		detail = (struct dsn_detail){ 0 };
@@ -177,12 +223,13 @@ add_diagnostic(struct buf *out, const struct notice_rcpt *rcpt)
 		buf_addz(out, "Remote-MTA: dns; ");
 		add_line(out, detail.remote_mta);
 	}
+	begin = out->len;
 	if (detail.diagnostic_is_smtp && detail.diagnostic.len > 0) {
 		buf_addz(out, "Diagnostic-Code: smtp; ");
-		add_line(out, detail.diagnostic);
+		add_folded(out, begin, detail.diagnostic);
 	} else if (rcpt->text.len > 0) {
 		buf_addz(out, "Diagnostic-Code: X-Postfix; ");
-		add_line(out, rcpt->text);
+		add_folded(out, begin, rcpt->text);
 	}
 }
 
@@ -199,8 +246,10 @@ add_recipient_status(
 			buf_printf(out, "Original-Recipient: %.*s;", STR_ARG(type));
 			add_line(out, rest);
 		}
-	} else if (rcpt->original.len > 0) {
-		add_address(out, "Original-Recipient", is_utf8(r), rcpt->original);
+	} else {
+		buf_addz(out, is_utf8(r) ? "Original-Recipient: utf-8;"
+					 : "Original-Recipient: rfc822;");
+		add_line(out, rcpt->original.len > 0 ? rcpt->original : rcpt->address);
 	}
 	buf_printf(out, "Action: %.*s\nStatus: %.*s\n", STR_ARG(rcpt->action),
 		STR_ARG(rcpt->code));
@@ -210,6 +259,16 @@ add_recipient_status(
 		report_date(r->notice->retry_until_us, out);
 		buf_addc(out, '\n');
 	}
+}
+
+/* The null sender goes by the name that people know it by. */
+static void
+add_sender(const struct report *r, struct buf *out)
+{
+	if (r->envelope->sender.len > 0)
+		buf_add(out, r->envelope->sender);
+	else
+		buf_printf(out, "MAILER-DAEMON@%.*s", STR_ARG(r->conf->p.myhostname));
 }
 
 static void
@@ -228,8 +287,9 @@ add_status(const struct report *r, struct buf *out)
 		add_line(out, e->envid);
 	}
 	buf_printf(out, "X-Postfix-Queue-ID: %.*s\n", STR_ARG(e->queue_id));
-	if (e->sender.len > 0)
-		add_address(out, "X-Postfix-Sender", is_utf8(r), e->sender);
+	buf_printf(out, "X-Postfix-Sender: %s; ", is_utf8(r) ? "utf-8" : "rfc822");
+	add_sender(r, out);
+	buf_addc(out, '\n');
 	buf_addz(out, "Arrival-Date: ");
 	report_date(e->arrival_us, out);
 	buf_addc(out, '\n');
@@ -246,16 +306,17 @@ add_returned(const struct report *r, struct buf *out)
 	char description[64];
 	const char *type;
 
-	snprintf(description, sizeof(description), "%s Message%s",
-		kind_of(r->notice)->part, headers ? " Headers" : "");
+	snprintf(description, sizeof(description), "%s%s", kind_of(r->notice)->part,
+		headers ? " Headers" : "");
 	if (is_utf8(r))
 		type = headers ? "message/global-headers" : "message/global";
 	else
 		type = headers ? "text/rfc822-headers" : "message/rfc822";
 	add_part(r, out, description, type);
-	if ((r->envelope->flags & ENVELOPE_8BIT) || is_utf8(r))
-		buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_printf(out, "\nReturn-Path: <%.*s>\n", STR_ARG(r->envelope->sender));
+	buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
+	buf_addz(out, "\nReturn-Path: <");
+	add_sender(r, out);
+	buf_addz(out, ">\n");
 }
 
 void

@@ -11,8 +11,8 @@ struct report {
 	const struct notice_request *notice;
 	const struct envelope *envelope; /* of the message it is about */
 	struct str to;                   /* who gets it */
-	const char *queue_id;            /* of the notice */
-	bool postmaster;                 /* a copy for the postmaster */
+	bool postmaster;                 /* it goes to him: no kind words */
+	bool copy;                       /* of what a sender was told: header only */
 	uint64_t now_us;
 };
 /* Everything before the returned message, headers first. */

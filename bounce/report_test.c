@@ -14,7 +14,6 @@ make(struct notice_request *n, struct envelope *e)
 		.notice = n,
 		.envelope = e,
 		.to = STR("sender@example.org"),
-		.queue_id = "NEWID",
 		.now_us = 1700000000ull * 1000000 };
 	struct str text;
 
@@ -53,7 +52,7 @@ TEST(a_failure_notice_has_what_programs_read)
 	text = make(&n, &e);
 	CHECK(has(text, "Subject: Undelivered Mail Returned to Sender\n"));
 	CHECK(has(text, "Content-Type: multipart/report; report-type=delivery-status;\n"
-			"\tboundary=\"NEWID.1700000000/mx.example.net\"\n"));
+			"\tboundary=\"OLDID.1700000000/mx.example.net\"\n"));
 	CHECK(has(text, "Auto-Submitted: auto-replied\n"));
 	CHECK(has(text,
 		"\nReporting-MTA: dns; mx.example.net\nOriginal-Envelope-Id: env1\n"
@@ -66,7 +65,7 @@ TEST(a_failure_notice_has_what_programs_read)
 			"such user\n"));
 	CHECK(has(text, "Content-Description: Undelivered Message\n"
 			"Content-Type: message/rfc822\n"));
-	CHECK(str_ends(text, STR("\n--NEWID.1700000000/mx.example.net--\n")));
+	CHECK(str_ends(text, STR("\n--OLDID.1700000000/mx.example.net--\n")));
 	arena_free(arena);
 }
 
@@ -95,13 +94,41 @@ TEST(a_remote_reply_is_an_smtp_diagnostic)
 	arena_free(arena);
 }
 
+TEST(long_reasons_are_folded)
+{
+	struct notice_rcpt rcpt = { .address = STR("a@b.example"),
+		.action = STR("failed"),
+		.code = STR("5.1.1"),
+		.text = STR(
+			"host mx.example[192.0.2.1] said: 550 5.1.1 no such user here, "
+			"sorry (in reply to RCPT TO command)") };
+	struct notice_request n = {
+		.kind = NOTICE_FAILURE, .rcpts = &rcpt, .n_rcpts = 1
+	};
+	struct envelope e = { .queue_id = STR("Q"), .sender = STR("s@t") };
+	struct str text;
+
+	arena = arena_new();
+	text = make(&n, &e);
+	CHECK(has(text, "\n<a@b.example>: host mx.example[192.0.2.1] said: 550 5.1.1 no "
+			"such user "
+			"here,\n    sorry (in reply to RCPT TO command)\n"));
+	CHECK(has(text,
+		"\nDiagnostic-Code: X-Postfix; host mx.example[192.0.2.1] said: 550 "
+		"5.1.1 no such\n    user here, sorry (in reply to RCPT TO command)\n"));
+	CHECK(has(text, "\nOriginal-Recipient: rfc822;a@b.example\n"));
+	arena_free(arena);
+}
+
 static const struct {
 	uint8_t ret;
 	uint64_t size;
 	uint32_t flags;
 	const char *want;
 } returned[] = {
-	{ RET_NONE, 100, 0, "Undelivered Message\nContent-Type: message/rfc822\n" },
+	{ RET_NONE, 100, 0,
+		"Undelivered Message\nContent-Type: message/rfc822\n"
+		"Content-Transfer-Encoding: 8bit\n" },
 	{ RET_HDRS, 100, 0,
 		"Undelivered Message Headers\nContent-Type: text/rfc822-headers\n" },
 	{ RET_FULL, 60000, 0,

@@ -97,10 +97,14 @@ apply_state(struct active *a, uint32_t n, const struct spool_state *s)
 	else if (s->kind == SPOOL_NOTIFIED)
 		r->state = RCPT_NOTIFIED;
 	else if (s->kind == SPOOL_FAILED && r->state != RCPT_NOTIFIED)
-		*r = (struct rcpt_now){ .state = RCPT_FAILED,
+		*r = (struct rcpt_now){ .state = str_starts(s->status, STR("2"))
+							 ? RCPT_REPORTED
+							 : RCPT_FAILED,
 			.code = s->status,
 			.text = s->reason,
 			.detail = s->detail };
+	else if (s->kind == SPOOL_DELAY_SENT)
+		a->delay_sent = true;
 }
 
 /* Those for which nothing is left to do but a notice, or not even that, are decided. */
@@ -109,7 +113,8 @@ apply_states(struct active *a, const struct spool_state *states, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (states[i].kind == SPOOL_DONE || states[i].kind == SPOOL_FAILED ||
-			states[i].kind == SPOOL_NOTIFIED)
+			states[i].kind == SPOOL_NOTIFIED ||
+			states[i].kind == SPOOL_DELAY_SENT)
 			state_rcpts(a, &states[i], apply_state);
 	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
 		a->undecided += a->now[i].state == RCPT_TODO;
@@ -247,6 +252,20 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 
 /* ---- outcomes ---- */
 
+/* RFC 3461 section 4.1 and 5.2: a host that does DSN itself takes the wish over. Who was
+ * told of a delay hears of its end where confirm_delay_cleared says so. */
+static bool
+success_is_reported(const struct active *a, uint32_t n, const struct outcome *o)
+{
+	uint8_t notify = a->envelope.rcpts[n].notify;
+
+	if (o->relayed || a->envelope.sender.len == 0)
+		return false;
+	return (notify & NOTIFY_SUCCESS) ||
+	       (a->delay_sent && outside.conf->p.confirm_delay_cleared &&
+		       (notify == 0 || (notify & NOTIFY_DELAY)));
+}
+
 void
 active_settle(struct active *a, uint32_t n, const struct outcome *o)
 {
@@ -254,9 +273,10 @@ active_settle(struct active *a, uint32_t n, const struct outcome *o)
 
 	ensure(r->state == RCPT_TODO && a->undecided > 0);
 	a->undecided--;
-	r->state = o->verdict == ACCEPT     ? RCPT_DONE
-		   : o->verdict == PERMFAIL ? RCPT_FAILED
-					    : RCPT_DEFERRED;
+	if (o->verdict == ACCEPT)
+		r->state = success_is_reported(a, n, o) ? RCPT_REPORTED : RCPT_DONE;
+	else
+		r->state = o->verdict == PERMFAIL ? RCPT_FAILED : RCPT_DEFERRED;
 	if (r->state == RCPT_DONE)
 		return;
 	r->code = arena_str(a->arena, o->code);
@@ -366,6 +386,7 @@ active_settled(struct active *a, const uint32_t *rcpts, size_t n)
 	memcpy(list, rcpts, n * sizeof(*list));
 	write_alike(a, list, n, RCPT_DONE, SPOOL_DONE, 0);
 	write_alike(a, list, n, RCPT_FAILED, SPOOL_FAILED, 0);
+	write_alike(a, list, n, RCPT_REPORTED, SPOOL_FAILED, 0);
 	mem_free(list);
 }
 
@@ -445,34 +466,59 @@ expire(struct active *a)
 	mem_free(list);
 }
 
-/* RFC 3461 section 4.1: no NOTIFY at all means that failures are reported. */
+/* delay_warning_time: once for a message, when an attempt of it ends late. Nobody is told
+ * of the delay of a notice. */
+static bool
+is_late(const struct active *a)
+{
+	msec_t limit = outside.conf->p.delay_warning_time;
+
+	return limit > 0 && !a->delay_sent && !a->soon && a->envelope.sender.len > 0 &&
+	       age_of(a) >= limit;
+}
+
+/* RFC 3461 section 4.1: no NOTIFY at all means that failures are reported, and delays
+ * where that is done at all. */
 bool
-active_notice_is_due(const struct active *a, uint32_t n)
+active_notice_is_due(const struct active *a, uint32_t n, unsigned kind)
 {
 	uint8_t notify = a->envelope.rcpts[n].notify;
 
-	return a->now[n].state == RCPT_FAILED &&
-	       (notify == 0 || (notify & NOTIFY_FAILURE));
+	switch (kind) {
+	case NOTICE_FAILURE:
+		return a->now[n].state == RCPT_FAILED &&
+		       (notify == 0 || (notify & NOTIFY_FAILURE));
+	case NOTICE_SUCCESS:
+		return a->now[n].state == RCPT_REPORTED;
+	default:
+		return a->now[n].state == RCPT_DEFERRED && is_late(a) &&
+		       (notify == 0 || (notify & NOTIFY_DELAY));
+	}
 }
 
 static bool
 any_notice_is_due(const struct active *a)
 {
 	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
-		if (active_notice_is_due(a, i))
-			return true;
+		for (unsigned kind = NOTICE_FAILURE; kind <= NOTICE_SUCCESS; kind++)
+			if (active_notice_is_due(a, i, kind))
+				return true;
 	return false;
 }
 
-/* Failures that need no notice, or whose notice was accepted, are over. */
+/* What needs no notice, or whose notice was accepted, is over. */
 static void
-failures_are_over(struct active *a, bool accepted)
+ends_are_over(struct active *a, unsigned accepted)
 {
 	struct buf rcpts CLEANUP(buf_free) = BUF_INIT;
 
 	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++) {
-		if (a->now[i].state != RCPT_FAILED ||
-			(active_notice_is_due(a, i) && !accepted))
+		unsigned kind =
+			a->now[i].state == RCPT_FAILED ? NOTICE_FAILURE : NOTICE_SUCCESS;
+
+		if ((a->now[i].state != RCPT_FAILED &&
+			    a->now[i].state != RCPT_REPORTED) ||
+			(active_notice_is_due(a, i, kind) && !(accepted & 1u << kind)))
 			continue;
 		a->now[i].state = RCPT_NOTIFIED;
 		add_rcpt(&rcpts, i);
@@ -511,7 +557,7 @@ message_ends(struct active *a)
 static void
 attempt_over(struct active *a)
 {
-	failures_are_over(a, false);
+	ends_are_over(a, 0);
 	if (all_over(a))
 		message_ends(a);
 	else
@@ -554,12 +600,23 @@ attempt_ended(struct active *a)
 	}
 }
 
+/* The record outlives a restart: nobody is told twice. */
+static void
+delay_was_told(struct active *a)
+{
+	struct buf all CLEANUP(buf_free) = BUF_INIT;
+
+	a->delay_sent = true;
+	write_state(a, SPOOL_DELAY_SENT, &all, NULL, 0);
+}
+
 void
-active_notice_ended(struct active *a, bool accepted)
+active_notices_ended(struct active *a, unsigned accepted)
 {
 	a->noticing = false;
-	if (accepted)
-		failures_are_over(a, true);
+	ends_are_over(a, accepted);
+	if (accepted & 1u << NOTICE_DELAY && !a->cancelled)
+		delay_was_told(a);
 	if (a->cancelled)
 		cancelled(a);
 	else

@@ -14,6 +14,8 @@ enum rcpt_state {
 	RCPT_DONE,     /* delivered */
 	RCPT_DEFERRED, /* this attempt is over for it */
 	RCPT_FAILED,   /* for good; its notice is due */
+	RCPT_REPORTED, /* delivered, which its sender wants to hear (RFC 3461): due, too
+			*/
 	RCPT_NOTIFIED, /* for good; nothing is due any more */
 };
 struct rcpt_now {
@@ -36,7 +38,8 @@ struct active {
 	int content_fd; /* content too large for a frame: a memfd with all of it ... */
 	bool content_is_whole; /* ... or the file of its body; -1: in the frame */
 	bool cancelled;        /* deleted or put on hold meanwhile: no more deliveries */
-	bool noticing;         /* its notice is with bounce, or on the way there */
+	bool noticing;         /* its notices are with bounce, or on the way there */
+	bool delay_sent;       /* its sender knows that it is late */
 	struct active *next_notice;
 	bool soon;      /* what failed is our own: try again in a second */
 	bool resolving; /* in look-ups that may switch */
@@ -67,10 +70,11 @@ void active_settled(struct active *a, const uint32_t *rcpts, size_t n);
 void active_lost(
 	struct active *a, struct destination *d, const uint32_t *rcpts, size_t n);
 void active_flight_ended(struct active *a);
-/* accepted: bounce has it, or none was due. */
-void active_notice_ended(struct active *a, bool accepted);
+/* Bounce has the notices of these kinds: bits of 1 << NOTICE_something. */
+void active_notices_ended(struct active *a, unsigned accepted);
 /* Deleted, or put on hold: nothing more goes out. */
 void active_cancel(struct active *a);
-bool active_notice_is_due(const struct active *a, uint32_t n);
+/* Has recipient n a place in the notice of this kind (NOTICE_FAILURE ...)? */
+bool active_notice_is_due(const struct active *a, uint32_t n, unsigned kind);
 
 #endif

@@ -15,8 +15,20 @@ static struct {
 	size_t running;
 } notices;
 
+/* Action of RFC 3464 section 2.3.3. Success at another host that knows nothing of DSN is
+ * `relayed`: what becomes of the message there, nobody will hear. */
+static struct str
+action(const struct rcpt_now *now, unsigned kind)
+{
+	if (kind == NOTICE_FAILURE)
+		return STR("failed");
+	if (kind == NOTICE_DELAY)
+		return STR("delayed");
+	return now->detail.len ? STR("relayed") : STR("delivered");
+}
+
 static struct notice_rcpt
-failed_rcpt(const struct active *a, uint32_t n)
+noticed_rcpt(const struct active *a, uint32_t n, unsigned kind)
 {
 	const struct rcpt *r = &a->envelope.rcpts[n];
 	const struct rcpt_now *now = &a->now[n];
@@ -24,34 +36,37 @@ failed_rcpt(const struct active *a, uint32_t n)
 	return (struct notice_rcpt){ .address = r->address,
 		.original = r->original,
 		.orcpt = r->orcpt,
-		.action = STR("failed"),
+		.action = action(now, kind),
 		.code = now->code,
 		.text = now->text,
 		.detail = now->detail };
 }
 
 static void
-encode(const struct active *a, const struct content_carried *content, struct arena *arena,
-	struct buf *out)
+encode(const struct active *a, unsigned kind, const struct content_carried *content,
+	struct arena *arena, struct buf *out)
 {
 	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
-	struct notice_request ask = { .kind = NOTICE_FAILURE,
+	struct notice_request ask = { .kind = (uint8_t)kind,
 		.size = content->size,
 		.content = content->first,
-		.rest = content->rest };
+		.rest = content->rest,
+		.retry_until_us =
+			a->message->arrival_us +
+			(uint64_t)outside.conf->p.maximal_queue_lifetime * 1000 };
 
 	envelope_put(&envelope, &a->envelope);
 	ask.envelope = buf_str(&envelope);
 	ask.rcpts = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*ask.rcpts));
 	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
-		if (active_notice_is_due(a, i))
-			ask.rcpts[ask.n_rcpts++] = failed_rcpt(a, i);
+		if (active_notice_is_due(a, i, kind))
+			ask.rcpts[ask.n_rcpts++] = noticed_rcpt(a, i, kind);
 	notice_request_put(out, &ask);
 }
 
 /* One notice. True: bounce has it, or says that none is due. */
 SWITCHES static bool
-hand_on(struct active *a)
+hand_on(struct active *a, unsigned kind)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	struct buf request CLEANUP(buf_free) = BUF_INIT;
@@ -64,7 +79,7 @@ hand_on(struct active *a)
 			a->message->queue_id, strerror(errno));
 		return false;
 	}
-	encode(a, &content, arena, &request);
+	encode(a, kind, &content, arena, &request);
 	if (ipc_call(service_peer("bounce"), notice_TYPE, buf_str(&request), content.fd,
 		    arena, &reply, deadline_in(PATIENCE)) < 0 ||
 		notice_reply_get(reply, &said, arena) < 0) {
@@ -79,6 +94,26 @@ hand_on(struct active *a)
 	return said.verdict == ACCEPT;
 }
 
+static bool
+is_due(const struct active *a, unsigned kind)
+{
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		if (active_notice_is_due(a, i, kind))
+			return true;
+	return false;
+}
+
+SWITCHES static unsigned
+hand_all_on(struct active *a)
+{
+	unsigned accepted = 0;
+
+	for (unsigned kind = NOTICE_FAILURE; kind <= NOTICE_SUCCESS; kind++)
+		if (is_due(a, kind) && hand_on(a, kind))
+			accepted |= 1u << kind;
+	return accepted;
+}
+
 static void
 notices_run(void *arg)
 {
@@ -90,7 +125,7 @@ notices_run(void *arg)
 		notices.first = a->next_notice;
 		if (!notices.first)
 			notices.last = NULL;
-		active_notice_ended(a, hand_on(a));
+		active_notices_ended(a, hand_all_on(a));
 	}
 	notices.running--;
 }

@@ -22,8 +22,7 @@ struct outside {
 		struct spool_state **states, size_t *n);
 	/* Makes a worker of this transport appear; ends with transport_started(). */
 	void (*start_worker)(struct transport *t);
-	/* Hands a notice about the failed recipients to bounce; ends with
-	 * active_notice_ended(). */
+	/* Hands the notices that are due to bounce; ends with active_notices_ended(). */
 	void (*send_notice)(struct active *a);
 	/* Runs fn where look-ups may switch: at once, or in a coroutine. */
 	void (*where_tables_work)(void (*fn)(void *arg), void *arg);

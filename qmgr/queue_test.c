@@ -202,10 +202,13 @@ put_message(uint64_t mid, const char *sender, const char *rcpts)
 	struct str rest = str_c(rcpts), item;
 
 	while (str_token(&rest, " ", &item)) {
-		bool never = str_ends(item, STR("!"));
+		bool never = str_ends(item, STR("!")), success = str_ends(item, STR("+"));
 
-		list[e.n_rcpts].notify = never ? NOTIFY_NEVER : 0;
-		list[e.n_rcpts++].address = str_sub(item, 0, item.len - never);
+		list[e.n_rcpts].notify = never     ? NOTIFY_NEVER
+					 : success ? NOTIFY_SUCCESS | NOTIFY_DELAY
+						   : 0;
+		list[e.n_rcpts++].address =
+			str_sub(item, 0, item.len - (never || success));
 	}
 	envelope_put(&m->envelope, &e);
 	buf_addz(&m->content, "Subject: test\n\nbody\n");
@@ -311,6 +314,8 @@ static int start_error;
 static VEC(struct active *) noticed;
 static bool bounce_accepts, bounce_is_slow;
 
+#define ALL_NOTICES (1u << NOTICE_FAILURE | 1u << NOTICE_DELAY | 1u << NOTICE_SUCCESS)
+
 static void
 fake_start(struct transport *t)
 {
@@ -321,14 +326,23 @@ fake_start(struct transport *t)
 static void
 fake_notice(struct active *a)
 {
-	buf_printf(&said, "notice about %s:", a->message->queue_id);
-	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
-		if (active_notice_is_due(a, i))
-			buf_printf(&said, " %.*s", STR_ARG(a->envelope.rcpts[i].address));
-	buf_addc(&said, '\n');
+	static const char *const kinds[] = { "", "notice", "delay", "success" };
+
+	for (unsigned kind = NOTICE_FAILURE; kind <= NOTICE_SUCCESS; kind++) {
+		size_t before = said.len, n = 0;
+
+		buf_printf(&said, "%s about %s:", kinds[kind], a->message->queue_id);
+		for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+			if (active_notice_is_due(a, i, kind) && ++n)
+				buf_printf(&said, " %.*s",
+					STR_ARG(a->envelope.rcpts[i].address));
+		buf_addc(&said, '\n');
+		if (n == 0)
+			said.len = before;
+	}
 	*vec_push(&noticed) = a;
 	if (!bounce_is_slow)
-		active_notice_ended(a, bounce_accepts);
+		active_notices_ended(a, bounce_accepts ? ALL_NOTICES : 0);
 }
 
 static int64_t
@@ -694,7 +708,7 @@ QUEUE_TEST(failures_are_told_to_the_sender, "")
 	CHECK_STR(buf_str(&said), "notice about ID1: a@one.example\n"
 				  "1 FAILED 0,1 5.1.1 user unknown\n");
 	CHECK_INT((long long)queue_index.n, 1); /* kept until bounce has it */
-	active_notice_ended(noticed.items[0], true);
+	active_notices_ended(noticed.items[0], ALL_NOTICES);
 	UNTIL(queue_index.n == 0);
 	CHECK(str_ends(buf_str(&said), STR("1 FINISHED\n")));
 }
@@ -726,6 +740,64 @@ QUEUE_TEST(notify_never_needs_no_notice, "")
 	answer(0, PERMFAIL, "5.1.1", "user unknown", false);
 	UNTIL(queue_index.n == 0);
 	CHECK_INT((long long)noticed.n, 0);
+}
+
+QUEUE_TEST(success_is_told_to_those_who_ask, "")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	bounce_is_slow = true;
+	new_mail(1, "s@x.example", "a@one.example+ b@one.example");
+	UNTIL(n_deliveries == 1);
+	answer(0, ACCEPT, "2.0.0", "there", false);
+	UNTIL(noticed.n == 1 && store_pending() == 0);
+	CHECK(str_find(buf_str(&said), STR("success about ID1: a@one.example\n")) >= 0);
+	CHECK(str_find(buf_str(&said), STR("1 FAILED 0 2.0.0 there\n")) >= 0);
+	CHECK_INT((long long)queue_index.n, 1); /* kept until bounce has it */
+	active_notices_ended(noticed.items[0], ALL_NOTICES);
+	UNTIL(queue_index.n == 0);
+}
+
+QUEUE_TEST(nobody_is_told_that_a_notice_arrived, "")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	new_mail(1, "", "a@one.example+");
+	UNTIL(n_deliveries == 1);
+	answer(0, ACCEPT, "2.0.0", "there", false);
+	UNTIL(queue_index.n == 0);
+	CHECK_INT((long long)noticed.n, 0);
+}
+
+QUEUE_TEST(a_delay_is_told_once, "delay_warning_time = 1h\nconfirm_delay_cleared = yes\n")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	new_mail(1, "s@x.example", "a@one.example b@one.example!");
+	UNTIL(n_deliveries == 1);
+	answer(0, TEMPFAIL, "4.2.0", "busy", false);
+	UNTIL(flights_are_over() && store_pending() == 0);
+	CHECK_INT((long long)noticed.n, 0);
+	now += 3700 * SECOND;
+	ticker_run();
+	UNTIL(n_deliveries == 2);
+	answer(1, TEMPFAIL, "4.2.0", "busy", false);
+	UNTIL(flights_are_over() && store_pending() == 0);
+	CHECK_INT((long long)noticed.n, 1);
+	CHECK(str_find(buf_str(&said), STR("delay about ID1: a@one.example\n")) >= 0);
+	CHECK(str_find(buf_str(&said), STR("1 DELAY")) >= 0);
+	now += 5000 * SECOND;
+	ticker_run();
+	UNTIL(n_deliveries == 3);
+	answer(2, TEMPFAIL, "4.2.0", "busy", false);
+	UNTIL(flights_are_over() && store_pending() == 0);
+	CHECK_INT((long long)noticed.n, 1);
+	now += 5000 * SECOND;
+	ticker_run();
+	UNTIL(n_deliveries == 4);
+	answer(3, ACCEPT, "2.0.0", "at last", false);
+	UNTIL(queue_index.n == 0);
+	CHECK(str_find(buf_str(&said), STR("success about ID1: a@one.example\n")) >= 0);
 }
 
 QUEUE_TEST(bad_addresses_fail_without_an_agent, "")

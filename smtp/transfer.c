@@ -274,6 +274,9 @@ rcpt_sent(struct transfer *t, size_t rcpt)
 	struct session *s = t->s;
 
 	t->d->outcomes[rcpt].relayed = (s->offers & OFFERS_DSN) != 0;
+	if (!smtp_lmtp && !t->d->outcomes[rcpt].relayed &&
+		(t->d->envelope.rcpts[rcpt].notify & NOTIFY_SUCCESS))
+		delivery_remote(t->d, rcpt, s->host, buf_str(&s->reply.text));
 	delivery_done(t->d, rcpt, ACCEPT, s->reply.status[0] ? s->reply.status : "2.0.0",
 		s->namaddrport, buf_str(&s->reply.text));
 }

@@ -95,7 +95,7 @@ received_header(const struct session *s)
 		buf_add(&out, address_quote(s->t.rcpts.items[0].address, s->mail));
 		buf_addc(&out, '>');
 	}
-	buf_addz(&out, "; ");
+	buf_addz(&out, s->t.rcpts.n == 1 ? "; " : ";\n\t");
 	buf_addz(&out, date_text((time_t)(s->t.arrival_us / 1000000)));
 	buf_addc(&out, '\n');
 	return arena_str(s->mail, buf_str(&out));

@@ -177,6 +177,11 @@ delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char 
 	delivery_settle(d, rcpt, verdict, code, text);
 	delivery_record(
 		d, rcpt, d->envelope.rcpts[rcpt].address, verdict, code, relay, text);
+	/* What the sender is told says more than the log line. */
+	if (verdict == ACCEPT && !str_is(relay, "none") &&
+		(d->envelope.rcpts[rcpt].notify & NOTIFY_SUCCESS))
+		d->outcomes[rcpt].text = arena_printf(d->arena, "delivery via %.*s: %.*s",
+			STR_ARG(relay), STR_ARG(text));
 }
 
 void

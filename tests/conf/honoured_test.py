@@ -32,7 +32,7 @@ NOT_HONOURED = {
     "recipient_canonical_maps": "as canonical_maps",
     "sender_canonical_maps": "as canonical_maps",
     "postscreen_command_time_limit": "ends like <transport>_time_limit, which pipe reads",
-    "notify_classes": "bounce knows two of the classes",
+    "notify_classes": "bounce knows three of the classes",
     "soft_bounce": "in replies to clients only",
 }
 
