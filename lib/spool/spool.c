@@ -9,6 +9,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+/* New mail that was stored lets the log grow as well: spares that are missing are looked
+ * at in each turn, or mail would wait for one that nobody makes. */
+static bool
+plan_is_due(const struct spool *s)
+{
+	return s->plan_due || (disk_is_pressed(s) && !s->nothing_to_clean) ||
+	       (s->n_spares < SPARES && s->n_making == 0);
+}
+
 /* States first (somebody may wait to hear that they are written), then what they made
  * superfluous, then the next flush. */
 static void
@@ -18,8 +27,7 @@ turn_end(void *arg)
 
 	if (s->pending_written < s->pending.n || s->updates.n)
 		states_write(s);
-	if ((s->plan_due || (disk_is_pressed(s) && !s->nothing_to_clean)) &&
-		!s->closing) {
+	if (!s->closing && plan_is_due(s)) {
 		s->plan_due = false;
 		clean_plan(s);
 		keeper_plan(s);
