@@ -1024,6 +1024,18 @@ QUEUE_TEST(a_message_on_the_move_is_read_again, "")
 	UNTIL(n_deliveries == 1);
 }
 
+QUEUE_TEST(a_damaged_message_goes_on_hold, "")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	put_message(1, "s@x.example", "a@one.example");
+	read_error = EBADMSG;
+	announce(1, false);
+	UNTIL(str_find(buf_str(&said), STR("1 HOLD\n")) >= 0);
+	CHECK_INT((long long)n_deliveries, 0);
+	CHECK_INT(index_find(&queue_index, 1)->queue, QUEUE_ON_HOLD);
+}
+
 QUEUE_TEST(error_agents_get_no_content,
 	"transport_maps = inline:{ {x.example=error:5.7.1 no} }\n")
 {
