@@ -172,6 +172,8 @@ change(const struct queue_change_request *ask, struct arena *arena,
 	struct message *m;
 	VEC(struct str) changed = { NULL, 0, 0 };
 
+	if (ask->action == QUEUE_FLUSH)
+		schedule_revive(); /* else they would wait for their destination */
 	/* Changing a message moves it among lists and the heap, not in the table. */
 	while (index_next(&queue_index, &at, &m)) {
 		if (!(queues & IN(m->queue)) || !in_set(ids, m))

@@ -41,24 +41,11 @@ reader(void)
 static void
 read_entry(struct part *part, const struct queue_entry *e)
 {
-	struct spool_where at = { e->segment, e->offset, e->length };
-	struct spool_where *states;
 	struct listing l;
 
-	states = arena_alloc(part->arena, (e->n_states + 1) * sizeof(*states));
-	for (size_t i = 0; i < e->n_states; i++)
-		states[i] = (struct spool_where){ e->states[i].segment,
-			e->states[i].offset, e->states[i].length };
-	memset(&l, 0, sizeof(l));
 	/* It may have ended, or moved, since qmgr said so: then it is not listed. */
-	if (!reader() || listing_read(reader(), e->mid, at, states, e->n_states,
-				 part->arena, &l) < 0)
+	if (!reader() || listing_of_entry(reader(), e, part->arena, &l) < 0)
 		return;
-	l.queue = e->queue;
-	l.queue_id = e->queue_id;
-	l.time = (int64_t)(e->arrival_us / 1000000);
-	l.size = e->size;
-	l.expire = e->expire;
 	if (l.sender.len == 0)
 		l.sender = service_conf()->p.empty_address_recipient;
 	listing_put(&part->bytes, &l);

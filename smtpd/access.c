@@ -202,7 +202,7 @@ find(struct session *s, const struct check *c, struct str *value, struct why *wh
 				s->site->access_dot_parents, s->command, value, why);
 		return found == DICT_NOTFOUND ? find_address(s, c, value, why) : found;
 	}
-	if (subject == SUBJECT_HELO)
+	if (subject == SUBJECT_HELO || subject == SUBJECT_ETRN)
 		return maps_find_domain(c->table, name, s->site->access_dot_parents,
 			s->command, value, why);
 	if (name.len == 0)

@@ -241,6 +241,7 @@ static const struct restriction rows[] = {
 	{ "check_helo_access", check_access, SUBJECT_HELO, TAKES_TABLE },
 	{ "check_sender_access", check_access, SUBJECT_SENDER, TAKES_TABLE },
 	{ "check_recipient_access", check_access, SUBJECT_RECIPIENT, TAKES_TABLE },
+	{ "check_etrn_access", check_access, SUBJECT_ETRN, TAKES_TABLE },
 	{ "check_address_map", check_access, SUBJECT_CLIENT, TAKES_TABLE },
 };
 

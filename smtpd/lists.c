@@ -10,6 +10,7 @@ static const char *const list_names[LISTS] = {
 	[LIST_RECIPIENT] = "smtpd_recipient_restrictions",
 	[LIST_DATA] = "smtpd_data_restrictions",
 	[LIST_END_OF_DATA] = "smtpd_end_of_data_restrictions",
+	[LIST_ETRN] = "smtpd_etrn_restrictions",
 	[LIST_LOCAL_CLIENTS] = "local_header_rewrite_clients",
 };
 const enum subject policy_list_subjects[LISTS] = {
@@ -20,6 +21,7 @@ const enum subject policy_list_subjects[LISTS] = {
 	[LIST_RECIPIENT] = SUBJECT_RECIPIENT,
 	[LIST_DATA] = SUBJECT_DATA,
 	[LIST_END_OF_DATA] = SUBJECT_END_OF_DATA,
+	[LIST_ETRN] = SUBJECT_ETRN,
 	[LIST_LOCAL_CLIENTS] = SUBJECT_CLIENT,
 };
 
@@ -137,6 +139,7 @@ policy_open(const struct conf *conf)
 		[LIST_RECIPIENT] = p->smtpd_recipient_restrictions,
 		[LIST_DATA] = p->smtpd_data_restrictions,
 		[LIST_END_OF_DATA] = p->smtpd_end_of_data_restrictions,
+		[LIST_ETRN] = p->smtpd_etrn_restrictions,
 		[LIST_LOCAL_CLIENTS] = p->local_header_rewrite_clients,
 	};
 	struct policy *policy = mem_alloc(sizeof(*policy));

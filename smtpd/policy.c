@@ -17,6 +17,7 @@ subject_class(enum subject subject)
 		[SUBJECT_RECIPIENT] = "Recipient address",
 		[SUBJECT_DATA] = "Data command",
 		[SUBJECT_END_OF_DATA] = "End-of-data",
+		[SUBJECT_ETRN] = "Etrn command",
 	};
 
 	return classes[subject];
@@ -36,6 +37,8 @@ subject_name(const struct session *s, enum subject subject)
 		return STR("DATA");
 	case SUBJECT_END_OF_DATA:
 		return STR("END-OF-MESSAGE");
+	case SUBJECT_ETRN:
+		return s->asked_site;
 	case SUBJECT_CLIENT:
 		break;
 	}
@@ -331,6 +334,26 @@ policy_end_of_data(struct session *s)
 	ask_single_recipient(s);
 	ok = conclude(s, list_walk(s, LIST_END_OF_DATA));
 	s->asked_recipient = STR_NONE;
+	return ok;
+}
+
+bool
+policy_etrn(struct session *s, struct str site)
+{
+	enum decision decision = DUNNO;
+	bool ok;
+
+	begin(s);
+	s->asked_site = site;
+	if (s->p->smtpd_delay_reject) {
+		decision = list_walk(s, LIST_CLIENT);
+		if (decision != REFUSE)
+			decision = list_walk(s, LIST_HELO);
+	}
+	if (decision != REFUSE)
+		decision = list_walk(s, LIST_ETRN);
+	ok = conclude(s, decision);
+	s->asked_site = STR_NONE;
 	return ok;
 }
 

@@ -26,6 +26,7 @@ enum subject {
 	SUBJECT_RECIPIENT,
 	SUBJECT_DATA,
 	SUBJECT_END_OF_DATA,
+	SUBJECT_ETRN,
 };
 
 /* Parses every list and opens the tables in them. Fatal when nothing controls relaying.
@@ -43,6 +44,8 @@ SWITCHES bool policy_mail(struct session *s, struct str sender);
 SWITCHES bool policy_rcpt(struct session *s, struct str recipient);
 SWITCHES bool policy_data(struct session *s);
 SWITCHES bool policy_end_of_data(struct session *s);
+/* ETRN asks what RCPT would about client and HELO, too. */
+SWITCHES bool policy_etrn(struct session *s, struct str site);
 
 /* local_header_rewrite_clients: are its headers completed as if written here? */
 SWITCHES bool policy_client_is_local(struct session *s);

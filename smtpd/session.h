@@ -63,6 +63,7 @@ struct session {
 
 	/* What is being decided on: see policy.c. */
 	struct str asked_sender, asked_recipient; /* data NULL: not known yet */
+	struct str asked_site;                    /* of ETRN */
 	struct str refusal;                       /* reply to send: "554 5.7.1 ..." */
 	struct walk walk;
 

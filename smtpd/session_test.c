@@ -75,13 +75,14 @@ TEST(ehlo_keywords_in_their_order)
 	PLAY(rows);
 	CHECK_STR(buf_str(&play_said),
 		"220 mx.test ESMTP Postern\n"
-		"250-mx.test\n250-PIPELINING\n250-SIZE 1000000\n250-VRFY\n"
+		"250-mx.test\n250-PIPELINING\n250-SIZE 1000000\n250-VRFY\n250-ETRN\n"
 		"250-XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR "
 		"DESTPORT\n"
 		"250-ENHANCEDSTATUSCODES\n250-8BITMIME\n250-DSN\n250-SMTPUTF8\n"
 		"250 CHUNKING\n"
 		"221 2.0.0 Bye\n");
-	play_conf("smtpd_discard_ehlo_keywords = chunking, dsn, silent-discard, xclient\n"
+	play_conf("smtpd_discard_ehlo_keywords = chunking, dsn, etrn, silent-discard, "
+		  "xclient\n"
 		  "disable_vrfy_command = yes\nsmtputf8_enable = no\nmessage_size_limit "
 		  "= 0\n");
 	PLAY(rows);
@@ -92,7 +93,7 @@ TEST(ehlo_keywords_in_their_order)
 	CHECK(!play_logged("discarding"));
 	play_conf("smtpd_discard_ehlo_keywords = chunking dsn etrn\n");
 	PLAY(rows);
-	CHECK(play_logged("discarding EHLO keywords: DSN CHUNKING\n"));
+	CHECK(play_logged("discarding EHLO keywords: ETRN DSN CHUNKING\n"));
 }
 
 static const struct exchange data_needs_rcpt[] = {
@@ -661,6 +662,28 @@ TEST(helo_required)
 	};
 
 	play_conf("smtpd_helo_required = yes\n");
+	PLAY(rows);
+}
+
+/* Nobody answers for flush on this stage. */
+TEST(etrn)
+{
+	static const struct exchange rows[] = {
+		GREETING,
+		EHLO,
+		{ "ETRN\r\n", "500 Syntax: ETRN domain" },
+		{ "ETRN a b\r\n", "500 Syntax: ETRN domain" },
+		{ "ETRN #a..b\r\n", "501 Error: invalid parameter syntax" },
+		{ "ETRN no.test\r\n",
+			"554 5.7.1 <no.test>: Etrn command rejected: Access denied" },
+		{ "ETRN yes.test\r\n", "458 Unable to queue messages" },
+		MAIL,
+		{ "ETRN yes.test\r\n", "503 Error: MAIL transaction in progress" },
+		QUIT,
+	};
+
+	play_conf(
+		"smtpd_etrn_restrictions = check_etrn_access inline:{no.test=REJECT}\n");
 	PLAY(rows);
 }
 

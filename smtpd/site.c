@@ -14,6 +14,7 @@ static const struct {
 	{ "PIPELINING", KEYWORD_PIPELINING },
 	{ "SIZE", KEYWORD_SIZE },
 	{ "VRFY", KEYWORD_VRFY },
+	{ "ETRN", KEYWORD_ETRN },
 	{ "STARTTLS", KEYWORD_STARTTLS },
 	{ "XCLIENT", KEYWORD_XCLIENT },
 	{ "ENHANCEDSTATUSCODES", KEYWORD_ENHANCEDSTATUSCODES },
@@ -24,7 +25,6 @@ static const struct {
 	{ "silent-discard", KEYWORD_SILENT },
 	/* of later extensions: nothing to take away */
 	{ "AUTH", 0 },
-	{ "ETRN", 0 },
 	{ "XFORWARD", 0 },
 	{ "REQUIRETLS", 0 },
 };
@@ -159,7 +159,7 @@ open_lists(struct site *site)
 {
 	const struct params *p = site->p;
 	const struct conf *c = site->conf;
-	bool parents = list_has(p->parent_domain_matches_subdomains, "mynetworks");
+	bool parents = match_parents(c, "mynetworks");
 
 	site->mynetworks = match_list_open("mynetworks", p->mynetworks, parents, c);
 	site->xclient_hosts = match_list_open("smtpd_authorized_xclient_hosts",
@@ -221,7 +221,7 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 	site->check_recipients =
 		!list_has(p->receive_override_options, "no_unknown_recipient_checks");
 	site->access_dot_parents =
-		!list_has(p->parent_domain_matches_subdomains, "smtpd_access_maps");
+		!match_parents(conf, "smtpd_access_maps");
 	site->no_mapping = list_has(p->receive_override_options, "no_address_mappings");
 	site->prefix_ends = conf_level_at_least(conf, "3.10");
 	for (size_t i = 0; i < COUNT(tables); i++)

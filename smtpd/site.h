@@ -31,6 +31,7 @@ enum {
 	KEYWORD_DSN = 128,
 	KEYWORD_SMTPUTF8 = 256,
 	KEYWORD_CHUNKING = 512,
+	KEYWORD_ETRN = 2048,
 	KEYWORD_SILENT = 1024, /* "silent-discard": do not log it */
 };
 /* Reads a list of keywords; unknown words are ignored with a warning. */

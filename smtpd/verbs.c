@@ -18,6 +18,7 @@ const struct verb verbs[VERBS] = {
 	{ STR_INIT("RSET"), cmd_rset, VERB_JUNK },
 	{ STR_INIT("NOOP"), cmd_noop, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
 	{ STR_INIT("VRFY"), cmd_vrfy, VERB_LAST | VERB_JUNK },
+	{ STR_INIT("ETRN"), cmd_etrn, 0 },
 	{ STR_INIT("QUIT"), cmd_quit, VERB_PRE_TLS },
 	{ STR_INIT("HELP"), cmd_help, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
 	{ STR_INIT("UNKNOWN"), NULL, 0 },

@@ -19,7 +19,7 @@ struct verb {
 	bool (*run)(struct session *s, struct str rest);
 	unsigned flags;
 };
-enum { VERBS = 14 }; /* the last is the unknown command */
+enum { VERBS = 15 }; /* the last is the unknown command */
 extern const struct verb verbs[VERBS];
 
 /* Runs one line. */
@@ -38,6 +38,7 @@ bool cmd_bdat(struct session *s, struct str rest);
 bool cmd_rset(struct session *s, struct str rest);
 bool cmd_noop(struct session *s, struct str rest);
 bool cmd_vrfy(struct session *s, struct str rest);
+bool cmd_etrn(struct session *s, struct str rest);
 bool cmd_quit(struct session *s, struct str rest);
 bool cmd_help(struct session *s, struct str rest);
 

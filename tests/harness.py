@@ -77,6 +77,7 @@ LINES = {
     "smtp": "smtp unix - - n - - smtp",
     "relay": "relay unix - - n - - smtp",
     "showq": "showq unix n - n - - showq",
+    "flush": "flush unix n - n 1000? 0 flush",
     "error": "error unix - - n - - error",
     "retry": "retry unix - - n - - error",
     "discard": "discard unix - - n - - discard",

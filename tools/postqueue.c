@@ -45,25 +45,33 @@ list(const struct conf *c, enum queue_form form)
 	queue_list(c, form, stdout);
 }
 
-/* Says something to qmgr that it takes from everybody. */
-static void
-tell_qmgr(const struct conf *c, struct str what)
+/* Says something to a service below public/ that takes it from everybody who may flush.
+ */
+static int
+tell(const struct conf *c, struct str service, struct str what)
 {
 	char path[4096];
 	struct why why = { 0 };
-	int fd CLEANUP(fd_close) = -1;
+	int fd;
 
 	if (!setgid_user_is_in("authorized_flush_users", c->p.authorized_flush_users, c))
 		log_fatal("User %s(%ld) is not allowed to flush the mail queue",
 			setgid_user_name(), (long)getuid());
 	snprintf(path, sizeof(path), STR_FMT "/public/" STR_FMT,
-		STR_ARG(c->p.queue_directory), STR_ARG(c->p.queue_service_name));
+		STR_ARG(c->p.queue_directory), STR_ARG(service));
 	fd = net_connect_unix(path, &why);
 	if (fd < 0 || write_all(fd, what) < 0) {
-		log_warn("connect to public/" STR_FMT ": %s",
-			STR_ARG(c->p.queue_service_name), strerror(errno));
+		log_warn("connect to public/" STR_FMT ": %s", STR_ARG(service),
+			strerror(errno));
 		log_fatal("Cannot flush mail queue - mail system is down");
 	}
+	return fd;
+}
+
+static void
+tell_qmgr(const struct conf *c, struct str what)
+{
+	int fd CLEANUP(fd_close) = tell(c, c->p.queue_service_name, what);
 }
 
 static void
@@ -81,14 +89,23 @@ flush_one(const struct conf *c, const char *id)
 	tell_qmgr(c, str_c(line));
 }
 
-/* Mail for one site can only be found where flush(8) keeps lists: not yet. */
-NORETURN static void
-flush_site(const char *site)
+static void
+flush_site(const struct conf *c, const char *site)
 {
-	if (*site == '\0')
+	char line[300], letter = 'F';
+	int fd CLEANUP(fd_close) = -1;
+
+	if (*site == '\0' || strlen(site) > 255 || strpbrk(site, "\r\n"))
 		log_fatal("Cannot flush mail queue - invalid destination: \"%.100s\"",
 			site);
-	log_fatal("Flush service is not configured for destination \"%s\"", site);
+	snprintf(line, sizeof(line), "%s\n", site);
+	fd = tell(c, c->p.flush_service_name, str_c(line));
+	if (read(fd, &letter, 1) != 1 || letter == 'F')
+		log_fatal("Cannot flush mail queue - mail system is down");
+	if (letter == 'B')
+		log_fatal("Invalid request: \"%s\"", site);
+	if (letter == 'D')
+		log_fatal("Flush service is not configured for destination \"%s\"", site);
 }
 
 /* ---- the room that it takes ---- */
@@ -171,7 +188,7 @@ main(int argc, char **argv)
 		queue_client_run(ask_for_space, (void *)(uintptr_t)c);
 		break;
 	case 's':
-		flush_site(argument);
+		flush_site(c, argument);
 	}
 	return 0;
 }

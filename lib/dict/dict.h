@@ -115,6 +115,8 @@ SWITCHES enum dict_result maps_find_domain(struct maps *m, struct str domain,
 struct match_list;
 struct match_list *match_list_open(const char *parameter, struct str value,
 	bool parent_matches, const struct conf *c);
+/* Is the parameter one of parent_domain_matches_subdomains: parent_matches above? */
+bool match_parents(const struct conf *c, const char *parameter);
 void match_list_close(struct match_list *l);
 bool match_list_changed(const struct match_list *l);
 bool match_list_reopen(struct match_list *l);

@@ -161,6 +161,17 @@ match_list_open(const char *parameter, struct str value, bool parent_matches,
 	return l;
 }
 
+bool
+match_parents(const struct conf *c, const char *parameter)
+{
+	struct str names = c->p.parent_domain_matches_subdomains, name;
+
+	while (str_token(&names, ", \t\r\n", &name))
+		if (str_is(name, parameter))
+			return true;
+	return false;
+}
+
 void
 match_list_close(struct match_list *l)
 {

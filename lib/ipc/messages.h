@@ -370,4 +370,15 @@ IPC_STRUCT(queue_entry)
 #define queue_list_REPLY(FIELD, LIST) LIST(queue_entry, entries)
 IPC_RPC(queue_list, 41)
 
+/* ---- smtpd -> flush: the mail of one site is to be tried now. Answered at once. ---- */
+enum flush_status {
+	FLUSH_OK,
+	FLUSH_DENIED, /* not in fast_flush_domains */
+	FLUSH_BAD,    /* cannot be a site */
+	FLUSH_FAILED,
+};
+#define flush_REQUEST(FIELD, LIST) FIELD(STR, site)
+#define flush_REPLY(FIELD, LIST)   FIELD(U8, status)
+IPC_RPC(flush, 42)
+
 #endif

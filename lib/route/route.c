@@ -21,25 +21,13 @@ channel_parse(struct str text)
 	return c;
 }
 
-static bool
-parent_matches(const struct conf *c, const char *parameter)
-{
-	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
-	struct strs names = conf_list(c->p.parent_domain_matches_subdomains, scratch);
-
-	for (size_t i = 0; i < names.n; i++)
-		if (str_is(names.items[i], parameter))
-			return true;
-	return false;
-}
-
 static struct match_list *
 open_list(struct route *r, const char *parameter, struct str value)
 {
 	if (str_find(value, STR("proxy:")) >= 0)
 		r->may_switch = true;
 	return match_list_open(
-		parameter, value, parent_matches(r->conf, parameter), r->conf);
+		parameter, value, match_parents(r->conf, parameter), r->conf);
 }
 
 static struct maps *
@@ -65,7 +53,7 @@ open_tables(struct route *r)
 	}
 	if (r->what & ROUTE_TRANSPORT) {
 		r->transport_maps = open_maps(r, "transport_maps", p->transport_maps,
-			DICT_FOLD | (parent_matches(r->conf, "transport_maps")
+			DICT_FOLD | (match_parents(r->conf, "transport_maps")
 						    ? 0
 						    : DICT_PARENT_DOT));
 		r->relocated_maps =

@@ -109,6 +109,28 @@ put_number(struct buf *b, const char *name, uint64_t value)
 	buf_addc(b, '\0');
 }
 
+int
+listing_of_entry(struct spool_reader *r, const struct queue_entry *e, struct arena *arena,
+	struct listing *out)
+{
+	struct spool_where at = { e->segment, e->offset, e->length };
+	struct spool_where *states =
+		arena_alloc(arena, (e->n_states + 1) * sizeof(*states));
+
+	for (size_t i = 0; i < e->n_states; i++)
+		states[i] = (struct spool_where){ e->states[i].segment,
+			e->states[i].offset, e->states[i].length };
+	memset(out, 0, sizeof(*out));
+	if (listing_read(r, e->mid, at, states, e->n_states, arena, out) < 0)
+		return -1;
+	out->queue = e->queue;
+	out->queue_id = e->queue_id;
+	out->time = (int64_t)(e->arrival_us / 1000000);
+	out->size = e->size;
+	out->expire = e->expire;
+	return 0;
+}
+
 void
 listing_put_greeting(struct buf *b)
 {

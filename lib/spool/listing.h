@@ -10,6 +10,7 @@
 #define LISTING_H
 
 #include "base.h"
+#include "messages.h"
 #include "spool.h"
 
 struct listing_rcpt {
@@ -32,6 +33,10 @@ struct listing {
 int listing_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	const struct spool_where *states, size_t n_states, struct arena *arena,
 	struct listing *out);
+
+/* The same for a message as qmgr names it; fills in all of *out. BLOCKS */
+int listing_of_entry(struct spool_reader *r, const struct queue_entry *e,
+	struct arena *arena, struct listing *out);
 
 void listing_put_greeting(struct buf *b);
 void listing_put(struct buf *b, const struct listing *l);

@@ -16,12 +16,12 @@ from harness import (ALL_SERVICES, LINES, PATIENCE, TOP, Instance, check, finish
                      is_root, process_status, skip, wait_until)
 
 REFUSED = {"EPERM", "EACCES"}
-MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "local",
+MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "flush", "local",
                "virtual", "pipe"}       # run as mail_owner
 LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
-READERS = {"broker", "spool", "qmgr", "pickup", "showq", "smtpd", "cleanup", "smtp", "dns",
-           "local", "virtual"}          # may open files at all
+READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
+           "dns", "local", "virtual"}   # may open files at all
 WRITERS = {"spool", "pickup"}
 INTERNET = {"smtp", "dns"}
 COMPILERS = {"smtpd", "cleanup", "qmgr", "local", "virtual"}  # PCRE2's JIT
@@ -29,8 +29,8 @@ NOBODY = set()
 
 # act: who may in four situations: root, user, root without Landlock, user without Landlock.
 ACTS = {
-    "open-read {segment}": ({"spool", "qmgr", "showq"},
-                            {"spool", "qmgr", "showq"},
+    "open-read {segment}": ({"spool", "qmgr", "showq", "flush"},
+                            {"spool", "qmgr", "showq", "flush"},
                             MAIL_OWNERS & READERS, READERS),
     "open-write {queue}/log/planted": ({"spool"}, {"spool"},
                                        MAIL_OWNERS & WRITERS, WRITERS),

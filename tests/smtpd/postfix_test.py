@@ -42,7 +42,6 @@ def decode(line):
 def plain(reply):
     """Without what differs between any two servers."""
     reply = re.sub(r"queued as \w+", "queued as ID", reply.replace("Postern", "Postfix"))
-    reply = reply.replace("250-ETRN\r\n", "")  # comes with flush(8)
     return reply.replace("\r\n", "\n").rstrip("\n")
 
 
