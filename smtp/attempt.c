@@ -76,7 +76,8 @@ refusals_final(struct attempt *a)
 	}
 }
 
-/* What concerns no host: a bad next hop, a look-up that failed. */
+/* What concerns no host: a bad next hop, a look-up that failed. While there is another
+ * next hop it is not the end, but for a loop, which the other one would make longer. */
 static void
 refuse_nexthop(struct attempt *a, const struct why *why)
 {
@@ -84,6 +85,8 @@ refuse_nexthop(struct attempt *a, const struct why *why)
 		.relay = STR("none") };
 
 	snprintf(r.code, sizeof(r.code), "%s", why->code);
+	if (a->fallbacks.n > 0 && strcmp(why->code, "5.4.6") != 0)
+		r.code[0] = '4';
 	attempt_refuse_all(a, &r);
 }
 
@@ -158,6 +161,10 @@ try_hosts(struct attempt *a)
 
 	if (hosts_find(&a->nexthop, c, a->d->arena, &hosts, &why) != ACCEPT)
 		refuse_nexthop(a, &why);
+	/* A mail exchanger for this domain leaves the rest to the better ones: a relay
+	 * would bring the mail back here. */
+	if (hosts.we_are_one)
+		a->fallbacks.n = 0;
 	n = hosts.list.n;
 	if (c->p.smtp_mx_address_limit > 0)
 		n = MIN(n, (size_t)c->p.smtp_mx_address_limit);
@@ -171,18 +178,46 @@ try_hosts(struct attempt *a)
 	hosts_free(&hosts);
 }
 
+static void
+try_nexthop(struct attempt *a, struct str text)
+{
+	struct why why;
+
+	a->had = NULL;
+	if (nexthop_parse(a->conf, text, smtp_port, &a->nexthop, &why) != ACCEPT) {
+		refuse_nexthop(a, &why);
+		return;
+	}
+	a->key = arena_lower(a->d->arena, text);
+	try_pooled(a);
+	if (!all_decided(a->d))
+		try_hosts(a);
+}
+
+/* smtp_fallback_relay: whom to ask when nobody at the destination took the mail. */
+static void
+try_fallbacks(struct attempt *a)
+{
+	while (a->fallbacks.n > 0 && !all_decided(a->d)) {
+		struct str relay = a->fallbacks.items[0];
+
+		a->fallbacks.items++;
+		a->fallbacks.n--;
+		refusals_log(a);
+		try_nexthop(a, relay);
+	}
+}
+
 void
 attempt_run(struct delivery *d)
 {
 	const struct conf *c = d->conf;
-	struct attempt a = { .d = d, .conf = c };
+	struct attempt a = { .d = d,
+		.conf = c,
+		.fallbacks = conf_list(c->p.smtp_fallback_relay, d->arena) };
 	struct why why;
 
 	a.refusals = arena_alloc(d->arena, d->envelope.n_rcpts * sizeof(*a.refusals));
-	if (nexthop_parse(c, d->ask.nexthop, smtp_port, &a.nexthop, &why) != ACCEPT) {
-		refuse_nexthop(&a, &why);
-		return;
-	}
 	if (smtp_tls_level(c) == TLS_VERIFIED) {
 		why_set(&why, "4.7.5",
 			"smtp_tls_security_level = %.*s needs certificate checks that "
@@ -190,10 +225,8 @@ attempt_run(struct delivery *d)
 			STR_ARG(c->p.smtp_tls_security_level));
 		refuse_nexthop(&a, &why);
 	} else {
-		a.key = arena_lower(d->arena, d->ask.nexthop);
-		try_pooled(&a);
-		if (!all_decided(d))
-			try_hosts(&a);
+		try_nexthop(&a, d->ask.nexthop);
+		try_fallbacks(&a);
 	}
 	refusals_final(&a);
 }

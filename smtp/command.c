@@ -10,6 +10,16 @@ write_xtext(struct conn *conn, struct str value)
 	conn_write(conn, buf_str(&coded));
 }
 
+/* An address as it is sent: quoted where RFC 5321 wants that, unless a server cannot read
+ * it (smtp_quote_rfc821_envelope = no). */
+static void
+write_path(struct conn *conn, struct str address, const struct delivery *d)
+{
+	conn_write(conn, d->conf->p.smtp_quote_rfc821_envelope
+				 ? address_quote(address, d->arena)
+				 : address);
+}
+
 void
 command_mail(struct session *s, const struct delivery *d)
 {
@@ -17,7 +27,7 @@ command_mail(struct session *s, const struct delivery *d)
 	struct conn *conn = s->conn;
 
 	conn_write(conn, STR("MAIL FROM:<"));
-	conn_write(conn, address_quote(e->sender, d->arena));
+	write_path(conn, e->sender, d);
 	conn_write(conn, STR(">"));
 	if (s->offers & OFFERS_SIZE)
 		conn_printf(conn, " SIZE=%llu", (unsigned long long)d->ask.size);
@@ -74,7 +84,7 @@ command_rcpt(struct session *s, const struct delivery *d, size_t rcpt)
 	struct conn *conn = s->conn;
 
 	conn_write(conn, STR("RCPT TO:<"));
-	conn_write(conn, address_quote(r->address, d->arena));
+	write_path(conn, r->address, d);
 	conn_write(conn, STR(">"));
 	if (s->offers & OFFERS_DSN) {
 		write_notify(conn, r->notify);

@@ -224,6 +224,7 @@ hosts_without_us(struct hosts *h, const struct nexthop *n, struct why *why)
 		while (i > 0 && h->list.items[i - 1].preference == host->preference)
 			i--;
 		h->list.n = i;
+		h->we_are_one = true;
 		if (i == 0)
 			return why_set(why, "5.4.6", "mail for %.*s loops back to myself",
 				STR_ARG(n->host));

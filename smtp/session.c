@@ -39,22 +39,26 @@ session_new(const struct host *host, const struct nexthop *n)
 
 /* ---- connecting ---- */
 
+/* Where that cannot be, mail goes out all the same, unless smtp_bind_address_enforce. */
 static int
 bind_address(int fd, const struct host *host, const struct conf *c)
 {
 	bool v6 = host->addr.sa.ss_family == AF_INET6;
 	struct str text = v6 ? c->p.smtp_bind_address6 : c->p.smtp_bind_address;
 	struct net_addr addr;
+	int error;
 
 	if (text.len == 0)
 		return 0;
+	errno = EINVAL;
 	if (net_addr_parse(text, 0, &addr) == 0 &&
 		bind(fd, (struct sockaddr *)&addr.sa, addr.len) == 0)
 		return 0;
-	/* Mail goes out all the same, as it does with Postfix. */
+	error = errno_of_failure();
 	log_warn("smtp_bind_address%s: cannot use \"%.*s\": %s", v6 ? "6" : "",
-		STR_ARG(text), strerror(errno));
-	return 0;
+		STR_ARG(text), strerror(error));
+	errno = error;
+	return c->p.smtp_bind_address_enforce ? -1 : 0;
 }
 
 /* A socket of this machine: broker connects. */
@@ -84,9 +88,8 @@ session_connect(struct session *s, const struct host *host, const struct conf *c
 
 	if (fd < 0)
 		return -1;
-	bind_address(fd, host, c);
 	s->conn = conn_open(fd);
-	if (!s->conn)
+	if (!s->conn || bind_address(fd, host, c) < 0)
 		return -1;
 	s->conn->line_limit = REPLY_TEXT_MOST;
 	return io_connect(&s->conn->io, &host->addr.sa, host->addr.len,
@@ -153,7 +156,9 @@ session_ehlo(struct session *s, const struct conf *c, const char **doing)
 	*doing = smtp_lmtp ? "performing the LHLO handshake"
 			   : "performing the EHLO handshake";
 	s->offers = 0;
-	if (smtp_lmtp || !c->p.smtp_never_send_ehlo) {
+	if (smtp_lmtp || s->conn->tls ||
+		((c->p.smtp_always_send_ehlo || s->says_esmtp) &&
+			!c->p.smtp_never_send_ehlo)) {
 		conn_printf(s->conn, "%s %.*s\r\n", smtp_lmtp ? "LHLO" : "EHLO",
 			STR_ARG(c->p.smtp_helo_name));
 		if (!session_reply(s, patience) || s->reply.code == 421)
@@ -184,6 +189,17 @@ greets_as_us(const struct session *s, const struct conf *c)
 
 /* ---- from the greeting to the first MAIL ---- */
 
+static bool
+greeting_has_word(const struct session *s, const char *wanted)
+{
+	struct str text = reply_line(&s->reply, 0), word;
+
+	while (str_token(&text, " \t", &word))
+		if (str_case_is(word, wanted))
+			return true;
+	return false;
+}
+
 static enum verdict
 session_greet(struct session *s, const struct conf *c, bool use_tls, struct why *why)
 {
@@ -200,6 +216,7 @@ session_greet(struct session *s, const struct conf *c, bool use_tls, struct why 
 			why->code[0] = '4';
 		return TEMPFAIL;
 	}
+	s->says_esmtp = greeting_has_word(s, "ESMTP");
 	if (!session_ehlo(s, c, &doing))
 		return session_why(s, doing, NULL, why);
 	if (greets_as_us(s, c)) {

@@ -344,4 +344,117 @@ TEST(parameters_follow_what_the_server_offers)
 	}
 }
 
+/* A domain that does not exist, or a host that says 4xx: the relay gets the mail. What is
+ * refused for good stays refused. */
+TEST(fallback_relays)
+{
+	static const struct line taken[] = {
+		GREETED,
+		{ "MAIL FROM:", "250 ok" },
+		{ "RCPT TO:<b0@test>", "250 ok" },
+		{ "DATA", "354 go" },
+		{ DATA_END, "250 ok" },
+	};
+	static const struct line later[] = {
+		GREETED,
+		{ "MAIL FROM:", "450 later" },
+		{ "QUIT", HANG_UP },
+		GREETED,
+		{ "MAIL FROM:", "250 ok" },
+		{ "RCPT TO:<b0@test>", "250 ok" },
+		{ "DATA", "354 go" },
+		{ DATA_END, "250 ok" },
+	};
+	static const struct line never[] = {
+		GREETED,
+		{ "MAIL FROM:", "550 no" },
+		{ "QUIT", "221 bye" },
+	};
+	static const char conf_text[] =
+		"smtp_fallback_relay = absent.test, [127.0.0.1]\n";
+
+	play_conf(conf_text);
+	play_on_default_port = true;
+	play_mail.request.nexthop = STR("nowhere.test");
+	PLAY(taken);
+	CHECK_OUTCOME(0, ACCEPT, "2.0.0", "250 ok");
+	CHECK(play_logged("QID: Host or domain name not found. Name service error for "
+			  "name=nowhere.test type=MX: Host not found\n"));
+	play_conf("smtp_fallback_relay = [127.0.0.1]\n");
+	play_on_default_port = true;
+	PLAY(later);
+	CHECK_OUTCOME(0, ACCEPT, "2.0.0", "250 ok");
+	play_conf("smtp_fallback_relay = [127.0.0.1]\n");
+	play_on_default_port = true;
+	PLAY(never);
+	CHECK_OUTCOME(0, PERMFAIL, "5.0.0",
+		"host @ said: 550 no (in reply to MAIL FROM command)");
+}
+
+/* The last relay's failure is what is told: as in the log, with its own class. */
+TEST(fallback_relays_that_fail)
+{
+	play_conf("smtp_fallback_relay = absent.test\n");
+	play_mail.request.nexthop = STR("nowhere.test");
+	play_alone();
+	CHECK_OUTCOME(0, PERMFAIL, "5.4.4",
+		"Host or domain name not found. Name service error for name=absent.test "
+		"type=MX: Host not found");
+}
+
+TEST(source_addresses_can_be_insisted_on)
+{
+	play_conf("smtp_bind_address = 192.0.2.77\nsmtp_bind_address_enforce = yes\n");
+	play_mail.request.nexthop = STR("[127.0.0.1]:9");
+	play_alone();
+	CHECK_OUTCOME(0, TEMPFAIL, "4.4.1",
+		"connect to 127.0.0.1[127.0.0.1]:9: Cannot assign requested address");
+}
+
+TEST(helo_for_those_who_do_not_say_esmtp)
+{
+	static const struct line old[] = {
+		{ CONNECT, "220 mx.test hello" },
+		{ "HELO client.test", "250 mx.test" },
+		{ "MAIL FROM:<a@test>", "250 ok" },
+		{ "RCPT TO:", "250 ok" },
+		{ "DATA", "354 go" },
+		{ DATA_END, "250 ok" },
+	};
+	static const struct line esmtp[] = {
+		GREETED,
+		{ "MAIL FROM:<a@test>", "250 ok" },
+		{ "RCPT TO:", "250 ok" },
+		{ "DATA", "354 go" },
+		{ DATA_END, "250 ok" },
+	};
+
+	play_conf("smtp_always_send_ehlo = no\n");
+	PLAY(old);
+	CHECK_INT(play_end.outcomes[0].verdict, ACCEPT);
+	PLAY(esmtp);
+	CHECK_INT(play_end.outcomes[0].verdict, ACCEPT);
+}
+
+TEST(addresses_are_quoted_unless_told_not_to)
+{
+	static const struct {
+		const char *conf, *mail;
+	} rows[] = {
+		{ "", "MAIL FROM:<\"a b\"@test>" },
+		{ "smtp_quote_rfc821_envelope = no\n", "MAIL FROM:<a b@test>" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct line lines[] = {
+			GREETED,
+			{ rows[i].mail, "550 no" },
+		};
+
+		play_conf(rows[i].conf);
+		play_mail.envelope.sender = STR("a b@test");
+		PLAY(lines);
+	}
+}
+
 TEST_MAIN()

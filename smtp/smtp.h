@@ -34,6 +34,7 @@ struct host {
 };
 struct hosts {
 	VEC(struct host) list;
+	bool we_are_one; /* of the domain's mail exchangers */
 };
 void hosts_free(struct hosts *h);
 /* MX, then A and AAAA (RFC 5321 section 5.1); null MX (RFC 7505) and loops to ourselves
@@ -63,6 +64,7 @@ struct attempt {
 	struct str key;             /* of the pool */
 	struct refusal *refusals;   /* one for each recipient */
 	bool talked;                /* some host did talk to us */
+	struct strs fallbacks;      /* of smtp_fallback_relay, still to be asked */
 	const struct net_addr *had; /* tried already, in a session of the pool */
 };
 SWITCHES void attempt_run(struct delivery *d);
@@ -114,6 +116,7 @@ struct session {
 	struct session *next; /* in the pool */
 	bool dead;            /* lost, or told 421: not to be used again */
 	bool tls_failed;
+	bool says_esmtp; /* in its greeting */
 };
 /* Connects, greets, and turns TLS on as configured. NULL: *r tells why, ready for
  * attempt_refuse_all(); r->relay is "none" when there was no connection. */
