@@ -181,8 +181,9 @@ typedef uint64_t octets_t;
 #define DEADLINE_NEVER ((deadline_t)INT64_MAX)
 msec_t time_monotonic(void); /* milliseconds */
 int64_t time_monotonic_us(void);
-int64_t time_wall_us(void); /* microseconds since 1970 */
-int64_t time_cpu_us(void);  /* of the processor, used by this process */
+int64_t time_wall_us(void);        /* microseconds since 1970 */
+extern int64_t time_wall_shift_us; /* 0; test builds let their clock jump */
+int64_t time_cpu_us(void);         /* of the processor, used by this process */
 deadline_t deadline_in(msec_t span);
 bool deadline_passed(deadline_t d);
 deadline_t deadline_least(deadline_t a, deadline_t b);

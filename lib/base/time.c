@@ -23,10 +23,12 @@ time_monotonic_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
+int64_t time_wall_shift_us;
+
 int64_t
 time_wall_us(void)
 {
-	return clock_us(CLOCK_REALTIME);
+	return clock_us(CLOCK_REALTIME) + time_wall_shift_us;
 }
 
 int64_t

@@ -1,14 +1,15 @@
 /* captured.c -- test builds only (--enable-captured): a daemon that was taken over. It
- *opens a socket in queue_directory/captured/ before the jail, and does in it what a line
- *asks for,
+ * opens a socket in queue_directory/captured/ before the jail, and does in it what a
+ * line asks for,
  *
- *	open-read PATH | open-write PATH | list PATH | unlink PATH | connect-unix PATH
- *	connect-inet ADDRESS PORT | exec PATH | ptrace PID | signal PID | fork |
- *socket-raw setuid UID | io_uring | bpf | mount | executable-memory | bind-inet PORT |
- *stat PATH
+ *	open-read PATH | open-write PATH | list PATH | unlink PATH | stat PATH
+ *	connect-unix PATH | connect-inet ADDRESS PORT | bind-inet PORT | socket-raw
+ *	exec PATH | fork | ptrace PID | signal PID | setuid UID
+ *	io_uring | bpf | mount | executable-memory
+ *	clock SECONDS
  *
  * answering "ok" or the name of the errno. tests/jail asks each running daemon for what
- * design section 3 forbids it. */
+ * design section 3 forbids it; the last one makes its clock jump, for tests/faults. */
 #include "config.h"
 #include "service_impl.h"
 
@@ -232,6 +233,14 @@ act_executable_memory(const struct act_args *a)
 	return got;
 }
 
+/* The clock jumps, for this process. */
+static int
+act_clock(const struct act_args *a)
+{
+	time_wall_shift_us = atoll(a->word[0]) * 1000000;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct act_args *a);
@@ -255,6 +264,7 @@ static const struct {
 	{ "bpf", act_bpf, 0 },
 	{ "mount", act_mount, 0 },
 	{ "executable-memory", act_executable_memory, 0 },
+	{ "clock", act_clock, 1 },
 };
 
 static const char *
