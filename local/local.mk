@@ -10,3 +10,9 @@ check_PROGRAMS += local/items_test
 TESTS += local/items_test
 local_items_test_SOURCES = local/items_test.c local/items.c
 local_items_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
+if FUZZ
+EXTRA_PROGRAMS += local/items_fuzz
+local_items_fuzz_SOURCES = local/items_fuzz.c local/items.c
+local_items_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
+local_items_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -153,6 +153,40 @@ TEST(an_mbox_quotes_from_lines)
 	}
 }
 
+static const struct {
+	struct line_filter how;
+	struct str content, want;
+} filters[] = {
+	{ { .quote_dot = true }, STR_INIT(".\n..a\nb.\n."),
+		STR_INIT("..\n...a\nb.\n..\n") },
+	{ { .eol = STR_INIT("\r\n") }, STR_INIT("a\n\nb"), STR_INIT("a\r\n\r\nb\r\n") },
+	{ { .quote_from = true, .eol = STR_INIT("!") }, STR_INIT("From a\nFro\nFrom"),
+		STR_INIT(">From a!Fro!From!") },
+	{ { .quote_from = false }, STR_INIT("From a\n"), STR_INIT("From a\n") },
+	{ { .quote_from = true }, STR_INIT(">From a\nFFrom b\n From c\n"),
+		STR_INIT(">From a\nFFrom b\n From c\n") },
+	{ { .quote_dot = true }, STR_INIT(""), STR_INIT("") },
+};
+
+TEST(lines_are_filtered_wherever_chunks_end)
+{
+	for (size_t i = 0; i < COUNT(filters); i++)
+		for (size_t step = 1; step < 8; step++) {
+			struct buf got CLEANUP(buf_free) = BUF_INIT;
+			struct line_filter f = filters[i].how;
+			struct str rest = filters[i].content;
+
+			test_row(i);
+			while (rest.len > 0) {
+				line_filter(&f, str_sub(rest, 0, step), &got);
+				rest = str_from(rest, MIN(step, rest.len));
+			}
+			line_filter_end(&f, &got);
+			test_check_str(buf_str(&got), filters[i].want, "lines", __FILE__,
+				__LINE__);
+		}
+}
+
 TEST(an_mbox_behind_a_link_is_refused)
 {
 	char *path = place("link"), *other = place("other");
