@@ -10,8 +10,8 @@ smtpd_open(void)
 	smtpd_site = site_open(service_conf(), service_conf_under_stress());
 }
 
-static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap", "flush",
-	NULL };
+static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",
+	"flush", NULL };
 
 static const struct service smtpd = {
 	.name = "smtpd",

@@ -71,7 +71,9 @@ tell(const struct conf *c, struct str service, struct str what)
 static void
 tell_qmgr(const struct conf *c, struct str what)
 {
-	int fd CLEANUP(fd_close) = tell(c, c->p.queue_service_name, what);
+	int fd = tell(c, c->p.queue_service_name, what);
+
+	fd_close(&fd);
 }
 
 static void
