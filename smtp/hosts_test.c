@@ -94,7 +94,8 @@ find(void *arg)
 	struct nexthop n;
 	struct why why = { 0 };
 
-	CHECK_INT(nexthop_parse(service_conf(), str_c(cases[i].nexthop), 25, &n, &why), ACCEPT);
+	CHECK_INT(nexthop_parse(service_conf(), str_c(cases[i].nexthop), 25, &n, &why),
+		ACCEPT);
 	CHECK_INT(hosts_find(&n, service_conf(), arena, &hosts, &why), cases[i].verdict);
 	for (size_t h = 0; cases[i].verdict == ACCEPT && h < hosts.list.n; h++) {
 		char text[NET_ADDR_TEXT];
@@ -134,7 +135,8 @@ first_hosts(void *arg)
 		struct why why;
 		char text[NET_ADDR_TEXT];
 
-		CHECK_INT(nexthop_parse(service_conf(), STR("equal.test"), 25, &n, &why), ACCEPT);
+		CHECK_INT(nexthop_parse(service_conf(), STR("equal.test"), 25, &n, &why),
+			ACCEPT);
 		CHECK_INT(hosts_find(&n, service_conf(), arena, &hosts, &why), ACCEPT);
 		net_addr_text(&hosts.list.items[0].addr, text);
 		*seen |= 1u << (text[strlen(text) - 1] - '0');

@@ -35,8 +35,8 @@ bool net_block_has(const struct net_block *b, const struct net_addr *a);
 /* ---- listening ---- */
 /* One inet service line (contract 2.1: port, host:port, [v6]:port, names from
  * services(5)) bound on the given interface addresses ("all" and
- * "loopback-only" among them; one that comes twice is bound once) or, with none, on all of the
- * protocols asked for. Fills in descriptors; -1 and *why. */
+ * "loopback-only" among them; one that comes twice is bound once) or, with none, on all
+ * of the protocols asked for. Fills in descriptors; -1 and *why. */
 struct net_fds {
 	int fd[64];
 	size_t n;
