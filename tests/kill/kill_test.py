@@ -9,7 +9,7 @@ With --enable-captured the spool can be told to answer before it writes (the ord
 the same test must find lost mail then.
 
 SEED repeats the choices of a run; KILLS sets how many; the times of the machine differ."""
-import datetime
+import email.utils
 import os
 import random
 import re
@@ -22,7 +22,7 @@ from harness import PATIENCE, check, check_equal, finish, wait_until
 from load import (NOTICE, Load, Sink, family, in_maildir, instance, is_captured_build, losses,
                   messages_in, queue_ends)
 
-KILLS = int(os.environ.get("KILLS") or (1000 if os.environ.get("TEST_MODE") == "long" else 120))
+KILLS = int(os.environ.get("KILLS") or (1000 if os.environ.get("TEST_MODE") == "long" else 100))
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
 RESULT_LAG = 0.1   # seconds that a result may take from the recipient into the log
 NEVER_HEARD = 5    # seconds that a process may wait for an answer from one that died
@@ -98,7 +98,7 @@ def in_notices(mta, folder, logged):
     delivered, made = [], {}
     for path, text, name in messages_in(mta, folder):
         queue_id, date = TRACE.search(text).groups()
-        begin = datetime.datetime.strptime(date, "%a, %d %b %Y %H:%M:%S %z").timestamp() + \
+        begin = email.utils.parsedate_to_datetime(date).timestamp() + \
             int(queue_id[:5], 16) / 1e6
         delivered.append((queue_id, "delivery", os.stat(path).st_mtime, os.stat(path).st_ctime))
         made[queue_id] = name, NOTICE, begin, logged.get(queue_id, begin + NEVER_HEARD)
