@@ -110,18 +110,18 @@ TEST(blocks_have_addresses)
 
 static const struct {
 	struct str endpoint;
-	size_t sockets;
+	size_t least, most; /* sockets */
 	const char *why;
 } endpoints[] = {
-	{ STR_INIT("127.0.0.1:0"), 1, NULL },
-	{ STR_INIT("localhost:0"), 1, NULL },
-	{ STR_INIT("0"), 1, NULL },
-	{ STR_INIT("::1:25"), 0, "bad address" },
-	{ STR_INIT(":25"), 0, "bad address" },
-	{ STR_INIT(""), 0, "bad address" },
-	{ STR_INIT("127.0.0.1:"), 0, "bad address" },
-	{ STR_INIT("127.0.0.1:no-such-service"), 0, "no-such-service" },
-	{ STR_INIT("192.0.2.77:0"), 0, "cannot listen on 192.0.2.77" },
+	{ STR_INIT("127.0.0.1:0"), 1, 1, NULL },
+	{ STR_INIT("localhost:0"), 1, 2, NULL }, /* ::1 as well, where hosts says so */
+	{ STR_INIT("0"), 1, 1, NULL },
+	{ STR_INIT("::1:25"), 0, 0, "bad address" },
+	{ STR_INIT(":25"), 0, 0, "bad address" },
+	{ STR_INIT(""), 0, 0, "bad address" },
+	{ STR_INIT("127.0.0.1:"), 0, 0, "bad address" },
+	{ STR_INIT("127.0.0.1:no-such-service"), 0, 0, "no-such-service" },
+	{ STR_INIT("192.0.2.77:0"), 0, 0, "cannot listen on 192.0.2.77" },
 };
 
 TEST(inet_endpoints_are_bound)
@@ -135,7 +135,7 @@ TEST(inet_endpoints_are_bound)
 		got = net_listen_inet(
 			endpoints[i].endpoint, NULL, true, false, 10, &fds, &why);
 		CHECK((got == 0) == (endpoints[i].why == NULL));
-		CHECK_INT((long long)fds.n, (long long)endpoints[i].sockets);
+		CHECK(fds.n >= endpoints[i].least && fds.n <= endpoints[i].most);
 		if (endpoints[i].why)
 			CHECK(strstr(why.text, endpoints[i].why) != NULL);
 		while (fds.n > 0)
