@@ -15,3 +15,9 @@ lib_service_service_test_SOURCES = lib/service/service_test.c
 lib_service_service_test_LDADD = $(SERVICE_TEST_LIBS)
 lib_service_sandbox_test_SOURCES = lib/service/sandbox_test.c
 lib_service_sandbox_test_LDADD = $(SERVICE_TEST_LIBS)
+# Without the rest of the suite, so that other machines' tables can be tried by emulation.
+check_PROGRAMS += lib/service/seccomp_test
+TESTS += lib/service/seccomp_test
+lib_service_seccomp_test_SOURCES = lib/service/seccomp_test.c lib/service/seccomp.c \
+	lib/service/syscalls.c
+lib_service_seccomp_test_LDADD = $(TEST_LIBS) lib/log/liblog.a lib/base/libbase.a

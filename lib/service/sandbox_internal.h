@@ -15,6 +15,10 @@ int landlock_enter(unsigned what, const struct conf *c) MUST_CHECK;
 
 /* ---- seccomp.c: system calls ---- */
 int seccomp_enter(unsigned what) MUST_CHECK;
+/* The filter that it enters: instructions written to code, and how many. */
+enum { SECCOMP_MOST = 1024 };
+struct sock_filter;
+unsigned short seccomp_program(unsigned what, struct sock_filter *code);
 /* Refused calls end in a handler that makes them fail with EPERM and notes their number.
  * The descriptor becomes readable then; sandbox_say_refused() logs each number once. */
 int seccomp_refusals(void); /* -1 before seccomp_enter() */

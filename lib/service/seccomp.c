@@ -35,14 +35,14 @@
 #define ARG_LOW(n) (offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t))
 
 struct program {
-	struct sock_filter code[1024];
+	struct sock_filter *code;
 	unsigned short n;
 };
 
 static void
 add(struct program *p, unsigned short code, uint32_t k, uint8_t yes, uint8_t no)
 {
-	ensure(p->n < COUNT(p->code));
+	ensure(p->n < SECCOMP_MOST);
 	p->code[p->n++] = (struct sock_filter){ code, yes, no, k };
 }
 #define LOAD(p, at)   add(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(at), 0, 0)
@@ -72,7 +72,6 @@ allow_call_with(struct program *p, const struct syscall_row *row)
 static void
 start_program(struct program *p)
 {
-	p->n = 0;
 #ifdef OUR_ARCH
 	LOAD(p, offsetof(struct seccomp_data, arch));
 	add(p, BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0);
@@ -89,21 +88,24 @@ start_program(struct program *p)
 	GIVE(p, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
-static void
-make_program(struct program *p, unsigned what)
+unsigned short
+seccomp_program(unsigned what, struct sock_filter *code)
 {
-	start_program(p);
+	struct program p = { .code = code };
+
+	start_program(&p);
 	for (size_t i = 0; i < syscall_rows_count; i++) {
 		const struct syscall_row *row = &syscall_rows[i];
 
 		if (!(row->bits & (what | SYSCALL_ALWAYS)) || row->unless & what)
 			continue;
 		if (row->argument < 0)
-			allow_call(p, row->number);
+			allow_call(&p, row->number);
 		else
-			allow_call_with(p, row);
+			allow_call_with(&p, row);
 	}
-	GIVE(p, SECCOMP_RET_TRAP);
+	GIVE(&p, SECCOMP_RET_TRAP);
+	return p.n;
 }
 
 /* ---- refused calls ---- */
@@ -170,8 +172,8 @@ catch_refusals(void)
 int
 seccomp_enter(unsigned what)
 {
-	struct program p;
-	struct sock_fprog filter;
+	struct sock_filter code[SECCOMP_MOST];
+	struct sock_fprog filter = { .filter = code };
 
 #ifndef OUR_ARCH
 	/* The numbers of another architecture's table would need its check. */
@@ -180,7 +182,6 @@ seccomp_enter(unsigned what)
 #endif
 	if (catch_refusals() < 0)
 		return -1;
-	make_program(&p, what);
-	filter = (struct sock_fprog){ p.n, p.code };
+	filter.len = seccomp_program(what, code);
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 }
