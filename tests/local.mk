@@ -2,7 +2,7 @@
 include tests/powercut/local.mk
 include tests/spool/local.mk
 EXTRA_DIST += tests/bench/run tests/check-layers tests/conf/sets.expected tests/cppcheck.suppressions \
-	tests/lint
+	tests/lint tests/tools/postconf_edit.compared
 
 # The tests in Python, and the notes on changes, go into the tarball without being listed.
 dist-hook:

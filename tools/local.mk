@@ -10,11 +10,13 @@ EXTRA_DIST += tools/install-users
 # postconf
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.h tools/postconf.c tools/postconf_names.c \
-	tools/postconf_print.c tools/postconf_services.c tools/postconf_warn.c
+	tools/postconf_print.c tools/postconf_services.c tools/postconf_warn.c \
+	tools/postconf_options.c tools/postconf_file.c tools/postconf_edit.c \
+	tools/postconf_edit_services.c tools/json.h tools/json.c
 tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
-tools_postqueue_SOURCES = tools/postqueue.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
+tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
 	tools/setgid.h tools/setgid.c
 tools_postqueue_LDADD = $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
@@ -34,14 +36,14 @@ tools_postlog_LDADD = lib/service/libservice.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 # postmap, postalias
 sbin_PROGRAMS += tools/postmap tools/postalias
 TABLE_TOOL = tools/table_tool.h tools/table_tool.c tools/table_build.c tools/table_message.c \
-	tools/table_query.c
+	tools/table_query.c tools/json.h tools/json.c
 tools_postmap_SOURCES = tools/postmap.c $(TABLE_TOOL)
 tools_postmap_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 tools_postalias_SOURCES = tools/postalias.c $(TABLE_TOOL)
 tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 check_PROGRAMS += tools/queue_list_test
 TESTS += tools/queue_list_test
-tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/queue_list.h tools/queue_list.c
+tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/json.h tools/json.c tools/queue_list.h tools/queue_list.c
 tools_queue_list_test_LDADD = $(TEST_LIBS) $(TABLE_LIBS) lib/agent/libagent.a \
 	lib/spool/libspool.a $(BASE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)

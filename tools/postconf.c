@@ -4,25 +4,12 @@
  * printed as it is written. */
 #include "postconf.h"
 #include "dict.h"
+#include "json.h"
+#include "net.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
-
-static const char usage[] =
-	"postconf [-dfhHnpqx] [-c directory] [-C builtin,service,user,all] [-o "
-	"name=value]\n"
-	"         [name ...]         parameters: value, or default (-d)\n"
-	"postconf -M [-fq] [-c directory] [service[/type] ...]    lines of master.cf\n"
-	"postconf -l                 locks that mailboxes can have\n"
-	"postconf -m                 types of tables\n"
-	"  -c  where main.cf and master.cf are       -n  only what main.cf sets\n"
-	"  -C  only these kinds of names             -o  as if main.cf had this\n"
-	"  -d  defaults instead of values            -p  parameters of main.cf (the "
-	"default)\n"
-	"  -f  long lines folded                     -q  no warnings\n"
-	"  -h  values only    -H  names only         -x  with $name replaced\n";
-
-enum mode { MODE_MAIN_CF, MODE_MASTER_CF, MODE_TYPES, MODE_LOCKS };
 
 /* ---- parameters ---- */
 
@@ -55,9 +42,19 @@ value_of(const struct printing *p, const struct name *n)
 static void
 print_name(const struct printing *p, const struct name *n)
 {
-	struct line l = { .fresh = true, .most = p->options->fold ? FOLD_MAIN_CF : 0 };
+	struct line l = {
+		.to = stdout, .fresh = true, .most = p->options->fold ? FOLD_MAIN_CF : 0
+	};
 	struct str value = p->options->names_only ? STR_NONE : value_of(p, n);
 
+	if (p->options->json) {
+		putchar('{');
+		json_string(stdout, n->name);
+		fputs(": ", stdout);
+		json_string(stdout, value);
+		puts("}");
+		return;
+	}
 	if (!p->options->no_names) {
 		line_add(&l, n->name);
 		if (!p->options->names_only)
@@ -132,7 +129,7 @@ do_main_cf(const struct postconf_options *o)
 {
 	struct arena *a CLEANUP(arena_free_at) = arena_new();
 	struct conf_issues issues CLEANUP(conf_issues_free);
-	struct service_rows rows = { .missing = false };
+	struct service_rows rows = { .path = STR_NONE };
 	struct names names = { .known = NULL };
 	struct conf *c, *defaults = NULL;
 
@@ -140,12 +137,13 @@ do_main_cf(const struct postconf_options *o)
 	if (o->defaults)
 		defaults = conf_open(NULL, STR_NONE, NULL, &issues);
 	c = open_settings(o, &issues);
-	rows_read(&rows, o->directory, a);
+	rows_read(&rows, o->directory, false, a);
 	names_find(&names, c, &rows, a);
 	print_names(&(struct printing){ o, c, defaults ? defaults : c, &names, a });
 	if (!o->quiet) {
 		warn_lines(&issues);
-		names_warn(&names, c, &rows, a);
+		if (!o->defaults)
+			names_warn(&names, c, &rows, a);
 	}
 	names_free(&names);
 	vec_free(&rows.list);
@@ -158,22 +156,21 @@ do_master_cf(const struct postconf_options *o)
 {
 	struct arena *a CLEANUP(arena_free_at) = arena_new();
 	struct conf_issues issues CLEANUP(conf_issues_free);
-	struct service_rows rows = { .missing = false };
+	struct service_rows rows = { .path = STR_NONE };
 	struct names names = { .known = NULL };
 	struct conf *c;
 
 	conf_issues_init(&issues);
-	rows_read(&rows, o->directory, a);
-	if (rows.missing)
-		exit(1);
-	rows_print(&rows, o);
+	rows_read(&rows, o->directory, true, a);
+	c = open_settings(o, &issues);
+	rows_print(&rows, o, c);
 	if (!o->quiet) {
-		c = open_settings(o, &issues);
+		warn_lines(&issues);
 		names_find(&names, c, &rows, a);
 		names_warn(&names, c, &rows, a);
 		names_free(&names);
-		conf_free(c);
 	}
+	conf_free(c);
 	vec_free(&rows.list);
 }
 
@@ -195,135 +192,39 @@ do_locks(void)
 	puts("flock\nfcntl\ndotlock");
 }
 
-/* ---- options ---- */
-
-static unsigned
-classes_of(const char *text)
-{
-	static const struct {
-		const char *name;
-		unsigned classes;
-	} words[] = { { "builtin", NAME_BUILTIN }, { "service", NAME_SERVICE },
-		{ "user", NAME_USER }, { "all", NAME_ALL } };
-	struct str rest = str_c(text), word;
-	unsigned classes = 0;
-
-	while (str_token(&rest, ", \t", &word)) {
-		size_t i = 0;
-
-		while (i < COUNT(words) && !str_is(word, words[i].name))
-			i++;
-		if (i == COUNT(words))
-			postconf_fatal("unknown -C option value \"" STR_FMT
-				       "\" in \"%s\"",
-				STR_ARG(word), text);
-		classes |= words[i].classes;
-	}
-	return classes;
-}
-
 static void
-check_combination(const struct postconf_options *o, enum mode mode)
+print_word(const char *word)
 {
-	if (o->no_names && o->names_only)
-		postconf_fatal("specify one of -h -H");
-	if (o->defaults && o->set_only)
-		postconf_fatal("specify one of -d -n");
-	if (mode == MODE_MASTER_CF && o->defaults)
-		postconf_fatal("with option -M, do not specify -d");
-	if (mode == MODE_MASTER_CF && o->set_only)
-		postconf_fatal("with option -M, do not specify -n");
-	for (size_t i = 0; i < o->overrides.n; i++)
-		if (str_chr(o->overrides.items[i], '=') < 0)
-			postconf_fatal("invalid parameter override: " STR_FMT
-				       ": missing '=' after attribute name",
-				STR_ARG(o->overrides.items[i]));
+	puts(word);
 }
 
-static enum mode
-read_options(int argc, char **argv, struct postconf_options *o)
+static int
+do_tls(const char *what)
 {
-	enum mode mode = MODE_MAIN_CF;
-
-	for (int c; (c = getopt(argc, argv, "+c:C:dfhHlmMno:pqvx")) != -1;) {
-		switch (c) {
-		case 'c':
-			o->directory = optarg;
-			break;
-		case 'C':
-			o->classes = classes_of(optarg);
-			break;
-		case 'd':
-			o->defaults = true;
-			break;
-		case 'f':
-			o->fold = true;
-			break;
-		case 'h':
-			o->no_names = true;
-			break;
-		case 'H':
-			o->names_only = true;
-			break;
-		case 'l':
-			mode = MODE_LOCKS;
-			break;
-		case 'm':
-			mode = MODE_TYPES;
-			break;
-		case 'M':
-			mode = MODE_MASTER_CF;
-			break;
-		case 'n':
-			o->set_only = true;
-			break;
-		case 'o':
-			o->overrides.items[o->overrides.n++] = str_c(optarg);
-			break;
-		case 'p':
-			mode = MODE_MAIN_CF;
-			break;
-		case 'q':
-			o->quiet = true;
-			break;
-		case 'v':
-			break;
-		case 'x':
-			o->expand = true;
-			break;
-		default:
-			fputs(usage, stderr);
-			exit(1);
-		}
+	if (strcmp(what, "compile-version") == 0)
+		puts(tls_version_compiled());
+	else if (strcmp(what, "run-version") == 0)
+		puts(tls_version_running());
+	else if (strcmp(what, "public-key-algorithms") == 0)
+		tls_each_key_algorithm(print_word);
+	else {
+		postconf_warn("unknown 'postconf -T' mode: %s", what);
+		return 1;
 	}
-	for (int i = optind; i < argc; i++)
-		o->arguments.items[o->arguments.n++] = str_c(argv[i]);
-	return mode;
+	return 0;
 }
 
-int
-main(int argc, char **argv)
+static int
+do_print(const struct postconf_options *o)
 {
-	struct arena *a = arena_new();
-	size_t words = (size_t)argc * sizeof(struct str);
-	struct postconf_options o = { .classes = NAME_ALL };
-	enum mode mode;
-
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	o.overrides.items = arena_alloc(a, words);
-	o.arguments.items = arena_alloc(a, words);
-	mode = read_options(argc, argv, &o);
-	check_combination(&o, mode);
-	o.directory = conf_directory(o.directory);
-	switch (mode) {
+	switch (o->mode) {
 	case MODE_MAIN_CF:
-		do_main_cf(&o);
+		do_main_cf(o);
 		break;
-	case MODE_MASTER_CF:
-		do_master_cf(&o);
+	case MODE_SERVICES:
+	case MODE_FIELDS:
+	case MODE_OVERRIDES:
+		do_master_cf(o);
 		break;
 	case MODE_TYPES:
 		do_types();
@@ -331,9 +232,31 @@ main(int argc, char **argv)
 	case MODE_LOCKS:
 		do_locks();
 		break;
+	case MODE_SERVER_SASL: /* no program has SASL: the lists are empty */
+	case MODE_CLIENT_SASL:
+		break;
+	case MODE_TLS:
+		return do_tls(o->tls);
 	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arena *a = arena_new();
+	struct postconf_options o = { .mode = MODE_MAIN_CF };
+	int status = 0;
+
+	postconf_options(&o, argc, argv, a);
+	if (!o.edit)
+		status = do_print(&o);
+	else if (o.mode == MODE_MAIN_CF)
+		edit_main_cf(&o, a);
+	else
+		edit_master_cf(&o, a);
 	arena_free(a);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return 1;
-	return 0;
+	return status;
 }

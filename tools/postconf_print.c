@@ -8,7 +8,7 @@ enum { INDENT = 4 };
 void
 line_break(struct line *l)
 {
-	printf("\n%*s", INDENT, "");
+	fprintf(l->to, "\n%*s", INDENT, "");
 	l->column = INDENT;
 	l->fresh = true;
 }
@@ -19,10 +19,10 @@ line_add_word(struct line *l, struct str word)
 	if (l->most > 0 && !l->fresh && l->column + 1 + word.len > l->most)
 		line_break(l);
 	if (!l->fresh) {
-		putchar(' ');
+		putc(' ', l->to);
 		l->column++;
 	}
-	fwrite(word.data, 1, word.len, stdout);
+	fwrite(word.data, 1, word.len, l->to);
 	l->column += word.len;
 	l->fresh = false;
 }
@@ -37,7 +37,7 @@ line_add(struct line *l, struct str text)
 void
 line_end(struct line *l)
 {
-	putchar('\n');
+	putc('\n', l->to);
 	l->column = 0;
 }
 

@@ -1,5 +1,6 @@
 /* queue_list.c -- see queue_list.h. */
 #include "queue_list.h"
+#include "json.h"
 #include "log.h"
 #include "maildrop.h"
 #include "net.h"
@@ -104,32 +105,10 @@ print_for_people(struct queue_print *p, const struct listing *l)
 /* ---- JSON: an object on each line ---- */
 
 static void
-print_quoted(FILE *out, struct str s)
-{
-	fputc('"', out);
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		static const char short_forms[] = "\bb\ff\nn\rr\tt\"\"\\\\";
-		const char *at = c ? strchr(short_forms, c) : NULL;
-
-		/* The first of each pair only. */
-		while (at && (at - short_forms) % 2)
-			at = strchr(at + 1, c);
-		if (at)
-			fprintf(out, "\\%c", at[1]);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\u%04X", c);
-		else
-			fputc(c, out);
-	}
-	fputc('"', out);
-}
-
-static void
 print_member(FILE *out, const char *name, struct str value)
 {
 	fprintf(out, "\"%s\": ", name);
-	print_quoted(out, value);
+	json_string(out, value);
 }
 
 static void

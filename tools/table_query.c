@@ -1,5 +1,6 @@
 /* table_query.c -- -q, -d and -s: asks tables, deletes from them, lists them. */
 #include "table_tool.h"
+#include "json.h"
 #include "log.h"
 #include <errno.h>
 #include <stdio.h>
@@ -21,30 +22,13 @@ table_open(const struct request *rq, struct str spec)
 /* ---- output ---- */
 
 static void
-put_json_string(struct str s)
-{
-	putchar('"');
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
-static void
 put_entry(const struct request *rq, struct str key, struct str value, bool show_key)
 {
 	if (rq->json) {
 		putchar('{');
-		put_json_string(key);
+		json_string(stdout, key);
 		printf(": ");
-		put_json_string(value);
+		json_string(stdout, value);
 		printf("}\n");
 		return;
 	}

@@ -178,3 +178,36 @@ conn_tls_text(const struct conn *c, struct buf *out)
 		buf_printf(
 			out, " server-digest " STR_FMT, STR_ARG(info->signature_digest));
 }
+
+/* ---- the library ---- */
+
+const char *
+tls_version_compiled(void)
+{
+	return OPENSSL_VERSION_TEXT;
+}
+
+const char *
+tls_version_running(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}
+
+void
+tls_each_key_algorithm(void (*fn)(const char *name))
+{
+	static const struct {
+		const char *name, *openssl;
+	} kinds[] = { { "dsa", "DSA" }, { "ecdsa", "EC" }, { "ed25519", "ED25519" },
+		{ "ed448", "ED448" }, { "rsa", "RSA" } };
+
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		EVP_PKEY_CTX *known =
+			EVP_PKEY_CTX_new_from_name(NULL, kinds[i].openssl, NULL);
+
+		if (known)
+			fn(kinds[i].name);
+		EVP_PKEY_CTX_free(known);
+	}
+	ERR_clear_error();
+}

@@ -108,7 +108,7 @@ def options():
     check_equal(names, sorted(names), "names are sorted")
     check(len(names) > 1000, f"only {len(names)} defaults")
     out, _, status = run(["--help"])
-    check_match(r"^postconf \[", out, "help")
+    check_match(r"postconf \[-dfhHjnpqx\]", out, "help")
     check_equal(status, 0, "status of --help")
 
 

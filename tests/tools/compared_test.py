@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Commands as Debian's Postfix 3.7 answers them: output, complaints, exit status, and what
+became of the files. *.compared holds what was seen, section by section:
+
+    --- main.cf          a file that each command finds; @ stands for its folder
+    === COMMAND          in a shell; the answer of both
+    === ours: REASON     the same command, when we answer otherwise, and why
+    === 3.7: REASON      what Postfix 3.7 said to the command above
+
+Lines of an answer: "out", "err", "exit", and for files that changed "FILE -" and "FILE +".
+Complaints are sorted and each counts once, their program is without its path.
+
+With POSTERN_PEER=FOLDER (dpkg -x postfix.deb FOLDER) the unpacked Postfix is asked, too. With
+--print WHO FILE the answers of "ours" or "3.7" are printed in the form of the file."""
+import difflib
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import COMMANDS, check, finish, program
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEER = os.environ.get("POSTERN_PEER")
+
+
+class Place:
+    """The files of a .compared file, and commands to be called by their names."""
+
+    def __init__(self, who, files):
+        self.who, self.files = who, files
+        self.top = tempfile.mkdtemp(prefix="postern-compared-")
+        self.bin = os.path.join(self.top, "bin")
+        self.etc = os.path.join(self.top, "etc")
+        os.mkdir(self.bin)
+        for name in COMMANDS:
+            path = (program(name) if who == "ours" else
+                    os.path.join(PEER, "usr/sbin", {"mailq": "sendmail", "newaliases":
+                                                    "sendmail"}.get(name, name)))
+            if path and os.path.exists(path):
+                os.symlink(path, os.path.join(self.bin, name))
+
+    def close(self):
+        shutil.rmtree(self.top)
+
+    def fresh(self):
+        shutil.rmtree(self.etc, ignore_errors=True)
+        os.mkdir(self.etc)
+        for name, text in self.files.items():
+            with open(os.path.join(self.etc, name), "w", encoding="utf-8") as file:
+                file.write(text.replace("@bin", self.bin).replace("@", self.etc))
+
+    def texts(self):
+        found = {}
+        for name in sorted(os.listdir(self.etc)):
+            path = os.path.join(self.etc, name)
+            if os.path.isfile(path) and not name.endswith(".db"):
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    found[name] = file.read().splitlines()
+        return found
+
+    def plain(self, text):
+        text = text.replace(self.etc, "@").replace(self.bin + "/", "")
+        text = re.sub(r"^\S*/(?=post\w+: |sendmail: )", "", text, flags=re.M)
+        return text.splitlines()
+
+    def answer(self, command):
+        self.fresh()
+        before = self.texts()
+        env = {"PATH": f"{self.bin}:/usr/bin:/bin", "MAIL_CONFIG": self.etc, "LC_ALL": "C",
+               "TZ": "UTC"}
+        if self.who != "ours":
+            env["LD_LIBRARY_PATH"] = os.path.join(PEER, "usr/lib/postfix")
+        elif "ASAN_OPTIONS" in os.environ:
+            env["ASAN_OPTIONS"] = os.environ["ASAN_OPTIONS"]
+        done = subprocess.run(["/bin/sh", "-c", command], env=env, cwd=self.etc, text=True,
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+        lines = ["out " + line for line in self.plain(done.stdout)]
+        lines += ["err " + line for line in sorted(set(self.plain(done.stderr)))]
+        lines.append(f"exit {done.returncode}")
+        after = self.texts()
+        for name in sorted(set(before) | set(after)):
+            for line in list(difflib.unified_diff(before.get(name, []), after.get(name, []),
+                                                  n=0, lineterm=""))[2:]:
+                if line[0] in "-+":
+                    lines.append(f"{name} {line[0]}{line[1:]}".replace(self.etc, "@"))
+        return lines
+
+
+def parse(path):
+    """The files, and [command, {who: answer}]."""
+    files, sections, target = {}, [], None
+    with open(path, encoding="utf-8") as file:
+        for line in file.read().splitlines():
+            kind, _, rest = line.partition(" ")
+            if kind == "---":
+                target = files.setdefault(rest, [])
+            elif kind == "===" and re.match(r"(ours|3\.7): ", rest):
+                target = sections[-1][1].setdefault(rest.split(":")[0], [])
+            elif kind == "===":
+                target = []
+                sections.append([rest, {"both": target}])
+            elif target is not None:
+                target.append(line)
+    return {name: "".join(line + "\n" for line in lines) for name, lines in files.items()}, \
+        sections
+
+
+def compare(path, who):
+    files, sections = parse(path)
+    place = Place(who, files)
+    for command, answers in sections:
+        want = answers.get(who) or answers["both"]
+        got = place.answer(command)
+        check(got == want, f"{os.path.basename(path)}: {who}: {command}\n" + "\n".join(
+            difflib.unified_diff(want, got, "as written", "as answered", lineterm="")))
+    place.close()
+
+
+def show(path, who):
+    files, sections = parse(path)
+    place = Place(who, files)
+    for command, _ in sections:
+        print("=== " + command, *place.answer(command), sep="\n")
+    place.close()
+
+
+if sys.argv[1:2] == ["--print"]:
+    show(sys.argv[3], sys.argv[2])
+    sys.exit(0)
+for compared in sorted(glob.glob(os.path.join(HERE, "*.compared"))):
+    compare(compared, "ours")
+    if PEER:
+        compare(compared, "3.7")
+finish()
