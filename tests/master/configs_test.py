@@ -77,8 +77,9 @@ def debian():
     machine sends its mail with."""
     path = os.path.join(TOP, "..", "debian", "usr/share/postfix/master.cf.dist")
     with open(path) as file:
-        boots("Debian's master.cf", file.read(), "inet_interfaces = loopback-only\n"
-              "inet_protocols = ipv4\n")
+        # Without a level smtpd_relay_restrictions is empty, and smtpd refuses to run.
+        boots("Debian's master.cf", file.read(), "compatibility_level = 3.6\n"
+              "inet_interfaces = loopback-only\ninet_protocols = ipv4\n")
 
 
 if not is_root():
