@@ -347,6 +347,21 @@ class Instance:
         os.rename(path + ".new", path)
         return path
 
+    def certificate(self):
+        """A key and a certificate in one file that only root may read; gives its path."""
+        path = os.path.join(self.etc, "chain.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                        "/CN=mail.test.example", "-keyout", path + ".key", "-out",
+                        path + ".crt"], check=True, capture_output=True)
+        with open(path, "w") as out:
+            for part in (".key", ".crt"):
+                with open(path + part) as file:
+                    out.write(file.read())
+        os.chmod(path, 0o600)
+        os.chmod(path + ".key", 0o600)
+        return path
+
     def write_configuration(self, **changes):
         """main.cf and master.cf again, with changed settings."""
         self.settings.update(changes)

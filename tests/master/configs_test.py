@@ -47,6 +47,8 @@ def boots(name, master_cf, main_cf=None, folder=None):
             for setting in ("myhostname", "inet_interfaces", "inet_protocols", "mynetworks",
                             "alias_maps", "alias_database", "compatibility_level"):
                 settings.pop(setting)
+            if "smtpd_tls_chain_files" in main_cf:
+                settings["smtpd_tls_chain_files"] = mta.certificate()
         mta.write("main.cf", (main_cf or "") + "\n" + "".join(
             f"{setting} = {value}\n" for setting, value in settings.items()))
         mta.write("master.cf", master_cf)

@@ -17,22 +17,6 @@ SETTINGS = {
 SERVICES = ["smtpd", "cleanup", "qmgr", "discard"]
 
 
-def certificate(mta):
-    """A key and a certificate in one file; only root may read it."""
-    path = os.path.join(mta.etc, "chain.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                    "/CN=mail.test.example", "-keyout", path + ".key", "-out", path + ".crt"],
-                   check=True, capture_output=True)
-    with open(path, "w") as out:
-        for part in (".key", ".crt"):
-            with open(path + part) as file:
-                out.write(file.read())
-    os.chmod(path, 0o600)
-    os.chmod(path + ".key", 0o600)
-    return path
-
-
 def wrap(smtp):
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -44,7 +28,7 @@ def wrap(smtp):
 
 def starttls():
     with Instance(SETTINGS, services=SERVICES) as mta:
-        mta.write_configuration(smtpd_tls_chain_files=certificate(mta))
+        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
         mta.start()
         smtp = mta.smtp()
         check_match(r"\n250-STARTTLS\r", smtp.say("EHLO x", "250-"), "offered")
@@ -69,7 +53,7 @@ def starttls():
 def injected():
     """CVE-2011-0411: what was sent in clear behind STARTTLS is not run under TLS."""
     with Instance(SETTINGS, services=SERVICES) as mta:
-        mta.write_configuration(smtpd_tls_chain_files=certificate(mta))
+        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
         mta.start()
         smtp = mta.smtp()
         smtp.say("EHLO x", "250-")
@@ -78,7 +62,7 @@ def injected():
         check_equal(smtp.reply(), "", "closed")
     with Instance({**SETTINGS, "smtpd_forbid_unauth_pipelining": "no"},
                   services=SERVICES) as mta:
-        mta.write_configuration(smtpd_tls_chain_files=certificate(mta))
+        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
         mta.start()
         smtp = mta.smtp()
         smtp.say("EHLO x", "250-")
@@ -91,7 +75,7 @@ def injected():
 def required():
     with Instance({**SETTINGS, "smtpd_tls_security_level": "encrypt"},
                   services=SERVICES) as mta:
-        mta.write_configuration(smtpd_tls_chain_files=certificate(mta))
+        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
         mta.start()
         smtp = mta.smtp()
         smtp.say("EHLO x", "250-")
@@ -105,7 +89,7 @@ def required():
 
 def failed_handshake():
     with Instance(SETTINGS, services=SERVICES) as mta:
-        mta.write_configuration(smtpd_tls_chain_files=certificate(mta))
+        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
         mta.start()
         smtp = mta.smtp()
         smtp.say("STARTTLS", "220 ")
@@ -119,7 +103,7 @@ def failed_handshake():
 def wrapper():
     line = "127.0.0.1:{port1} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes"
     with Instance(SETTINGS, services=SERVICES, extra_services=[line]) as mta:
-        mta.write_configuration(smtpd_tls_chain_files=certificate(mta))
+        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
         mta.start()
         smtp = mta.smtp(1, greeting=None)
         wrap(smtp)
