@@ -107,19 +107,18 @@ header_field(struct header *h, const struct field *f, const struct sendmail *s)
 	buf_add(&h->out, f->text);
 }
 
-/* A line "From user date" of a mailbox is not part of the message. */
+/* Lines "From user date", and ">From" where somebody quoted one, belong to the mailbox
+ * that the message was in. */
 static void
-keep_mailbox_line(struct str *text, struct buf *out)
+skip_mailbox_lines(struct str *text)
 {
-	ssize_t lf = str_chr(*text, '\n');
+	while (str_starts(*text, STR("From ")) || str_starts(*text, STR(">From "))) {
+		ssize_t lf = str_chr(*text, '\n');
 
-	if (lf < 0 ||
-		!(str_starts(*text, STR("From ")) || str_starts(*text, STR(">From "))))
-		return;
-	buf_addz(out, "X-Mailbox-Line: ");
-	buf_add(out, str_sub(*text, str_starts(*text, STR(">")) ? 1 : 0,
-			     (size_t)lf + 1 - (str_starts(*text, STR(">")) ? 1 : 0)));
-	*text = str_from(*text, (size_t)lf + 1);
+		if (lf < 0)
+			return;
+		*text = str_from(*text, (size_t)lf + 1);
+	}
 }
 
 /* Reads the header section; what came behind it stays in in->ready. */
@@ -138,7 +137,7 @@ header_read(struct header *h, struct input *in)
 		more = input_more(in);
 		text = buf_str(&in->ready);
 		if (first)
-			keep_mailbox_line(&text, &h->out);
+			skip_mailbox_lines(&text);
 		first = false;
 		while ((event = fields_next(&fields, &text, &field)) == FIELDS_FIELD)
 			header_field(h, &field, in->s);
@@ -279,9 +278,9 @@ sendmail_message(struct sendmail *s)
 		full = s->full_name;
 	split_rcpts(s);
 	if (!s->from_header && s->rcpts.n == 0)
-		log_fatal("Recipient addresses must be specified on the command line or "
-			  "via "
-			  "the -t option");
+		log_fatal(STR_FMT "(%d): Recipient addresses must be specified on the "
+				  "command line or via the -t option",
+			STR_ARG(name), (int)getuid());
 	header_read(&h, &in);
 	if (!h.has_from && !h.is_resent)
 		add_from(s, &h, full);

@@ -1,6 +1,7 @@
 /* sendmail_options.c -- sendmail's command line, as forty years of programs write it:
  * option letters run together with their values, old ones that mean nothing are
  * swallowed. */
+#include "addrlist.h"
 #include "sendmail.h"
 #include "log.h"
 #include <stdio.h>
@@ -129,13 +130,21 @@ config_option(struct sendmail *s, const char *arg)
 		s->directory = arena_cstr(s->arena, str_sub(path, 0, (size_t)slash));
 }
 
+/* As in a header: "a@b.c", "<a@b.c>", "A Name <a@b.c>"; nothing, or <>, is the null
+ * sender.
+ */
 static struct str
-sender_of(const char *arg)
+sender_of(struct sendmail *s, const char *arg)
 {
-	struct str sender = str_c(arg);
+	struct addr_list found = { 0 };
+	struct str sender = STR("");
 
-	if (str_starts(sender, STR("<")) && str_ends(sender, STR(">")))
-		sender = str_sub(sender, 1, sender.len - 2);
+	addr_list_parse(str_c(arg), s->arena, &found);
+	if (found.list.n > 0)
+		sender = found.list.items[0];
+	if (found.list.n > 1)
+		log_warn("-f option specified malformed sender: %s", arg);
+	addr_list_free(&found);
 	return sender;
 }
 
@@ -151,7 +160,7 @@ one_option(struct sendmail *s, int option)
 		break;
 	case 'f':
 	case 'r':
-		s->sender = sender_of(optarg);
+		s->sender = sender_of(s, optarg);
 		s->sender_given = true;
 		break;
 	case 'F':
