@@ -117,7 +117,7 @@ static void
 include_deliver(struct recipient *r, const struct context *c, struct str path)
 {
 	struct context inner = *c;
-	struct list_file_reply said;
+	struct list_file_reply said = { 0 };
 	struct items items = { 0 };
 	struct why why;
 	enum verdict v;

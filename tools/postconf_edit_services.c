@@ -277,7 +277,8 @@ edit_parts(struct job *job, struct edited_file *f)
 				row_print(f->out, row, true, job->arena);
 		}
 		edited_copy(f, line,
-			kind != LINE_SILENT && row->edited ? EDIT_REMOVE : EDIT_NOTHING);
+			kind != LINE_SILENT && row && row->edited ? EDIT_REMOVE
+								  : EDIT_NOTHING);
 	}
 	vec_free(&job->rows.list);
 }

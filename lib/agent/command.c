@@ -41,7 +41,7 @@ command_words(struct str command, struct arena *arena)
 
 	for (size_t i = 0; i < command.len; i++)
 		if (!ascii_is_alnum(command.data[i]) &&
-			!memchr("!@%-_=+:,./ \t\r\n", command.data[i], 15))
+			str_chr(STR("!@%-_=+:,./ \t\r\n"), command.data[i]) < 0)
 			return (struct strs){ 0 };
 	while (str_token(&command, " \t\r\n", &word))
 		words.items[words.n++] = word;

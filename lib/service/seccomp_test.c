@@ -108,6 +108,12 @@ static const struct {
 #endif
 };
 
+#ifdef SANITIZED
+#define REFUSALS false /* the sanitizers are allowed what a daemon is not */
+#else
+#define REFUSALS true
+#endif
+
 TEST(the_filter_answers)
 {
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -116,6 +122,8 @@ TEST(the_filter_answers)
 		struct seccomp_data call = { .nr = (int)rows[i].number,
 			.arch = rows[i].arch };
 
+		if (rows[i].want == REFUSE && !REFUSALS)
+			continue;
 		for (size_t a = 0; a < 6; a++)
 			call.args[a] = rows[i].args[a];
 		test_row(i);
@@ -132,7 +140,8 @@ TEST(only_its_own_process_is_aborted)
 	call.args[0] = (uint64_t)getpid();
 	CHECK_INT(answer(code, n, &call), ALLOW);
 	call.args[0]++;
-	CHECK_INT(answer(code, n, &call), REFUSE);
+	if (REFUSALS)
+		CHECK_INT(answer(code, n, &call), REFUSE);
 }
 #else
 TEST(without_a_table_of_its_own_a_machine_has_no_filter)

@@ -266,8 +266,8 @@ recover(struct spool *s)
 	r->last_old = UINT64_MAX;
 	read_directory(s);
 	survey_the_empty(r);
-	for (uint8_t i = 0; i < STREAMS; i++)
-		survey_the_end(r, i);
+	for (size_t i = 0; i < STREAMS; i++)
+		survey_the_end(r, (uint8_t)i);
 	damage_find_missing_ends(r);
 	damage_salvage(r);
 	torn_messages(r);

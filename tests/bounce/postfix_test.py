@@ -141,7 +141,7 @@ def configure(mta, sink, dead):
 
 
 if not is_root():
-    skip("Postfix runs as root only")
+    skip("needs root: Postfix runs as root only")
 check(is_there(), "Postfix 3.7 in build/debian: ./dev test puts it there")
 SINK = {"mydestination": "far.example, nodsn.example", "local_recipient_maps": "inline:{yes=x}",
         "local_transport": "discard", "smtpd_discard_ehlo_keywords": "dsn, silent-discard"}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import TOP, check, check_equal, finish, program
+from harness import TOP, check, check_equal, finish, is_root, program
 
 UNPACKED = os.path.join(os.path.dirname(TOP), "debian")
 LIBRARIES = f"{UNPACKED}/usr/lib/postfix"
@@ -65,7 +65,8 @@ for name in "postmap", "postalias":
         f.write("".join(f"{k}{between}{v}\n" for k, v in words))
     # Postfix's postalias with NIS support adds an entry @ that is nobody's alias.
     keys = "".join(k + "\n" for k, _ in words if k != "@")
-    for kind in "hash", "btree", "lmdb", "cdb":
+    # Postfix loads no module that an ordinary user's dynamicmaps.cf names.
+    for kind in ("hash", "btree", "lmdb", "cdb") if is_root() else ("hash", "btree"):
         out, err, status = run(theirs, "-w", f"{kind}:table")
         check_equal(status, 0, f"{name} {kind}: theirs builds: {err}")
         want = entries(theirs, kind, keys)

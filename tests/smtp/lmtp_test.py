@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """smtp called lmtp: unix and inet next hops, a reply for each recipient, lmtp_ parameters, sockets
 that it may not reach, and Dovecot at the other end."""
+import grp
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -62,12 +64,14 @@ def dovecot(mta):
     base = os.path.join(mta.home, "dovecot")
     mail = os.path.join(base, "mail")
     os.makedirs(mail)
-    owner = "mail" if is_root() else os.environ.get("USER") or str(os.getuid())
+    owner, group = ("mail", "mail") if is_root() else (
+        pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name)
     if is_root():
         shutil.chown(mail, "mail", "mail")
     config = os.path.join(base, "dovecot.conf")
-    ids = "" if is_root() else "".join(
-        f"{name} = {owner}\n" for name in ("default_internal_user", "default_login_user"))
+    ids = "" if is_root() else (
+        f"default_internal_user = {owner}\ndefault_login_user = {owner}\n"
+        f"default_internal_group = {group}\n")
     with open(config, "w", encoding="utf-8") as f:
         f.write(f"""
 base_dir = {base}/run
@@ -90,7 +94,7 @@ service lmtp {{
   unix_listener {mta.queue}/private/dovecot-lmtp {{
     mode = 0660
     user = {owner}
-    group = {owner}
+    group = {group}
   }}
 }}
 service anvil {{
@@ -100,12 +104,8 @@ service stats {{
   chroot =
 }}
 """)
-    uid = subprocess.run(["id", "-u", owner], capture_output=True, text=True,
-                         check=True).stdout.strip()
-    gid = subprocess.run(["id", "-g", owner], capture_output=True, text=True,
-                         check=True).stdout.strip()
     with open(os.path.join(base, "users"), "w", encoding="utf-8") as f:
-        f.write(f"joe::{uid}:{gid}::{mail}::\n")
+        f.write(f"joe::{pwd.getpwnam(owner).pw_uid}:{grp.getgrnam(group).gr_gid}::{mail}::\n")
     server = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", config])
     try:
         wait_until(lambda: os.path.exists(f"{mta.queue}/private/dovecot-lmtp"), "dovecot")

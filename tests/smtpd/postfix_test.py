@@ -123,7 +123,7 @@ def run(name):
 
 
 if not is_root():
-    skip("Postfix runs as root only")
+    skip("needs root: Postfix runs as root only")
 check(is_there(), "Postfix 3.7 in build/debian: ./dev test puts it there")
 for which in sys.argv[1:] or DIALOGUES:
     run(which)
