@@ -25,6 +25,7 @@ VECTORS = {
 }
 LITERAL = re.compile(rb'"((?:[^"\\\n]|\\.)*)"')
 NEXT_LITERAL = re.compile(rb'\s*"((?:[^"\\\n]|\\.)*)"')
+ONE_DIGIT = re.compile(rb'\\x([0-9A-Fa-f])(?![0-9A-Fa-f])')
 SEED_MOST = 4096  # octets
 
 
@@ -36,7 +37,8 @@ def literals(source):
     while found := LITERAL.search(text, at):
         whole = b''
         while found:
-            whole += codecs.escape_decode(found[1])[0]
+            # Python wants both digits of a hexadecimal escape, C takes one.
+            whole += codecs.escape_decode(ONE_DIGIT.sub(rb'\\x0\1', found[1]))[0]
             at = found.end()
             found = NEXT_LITERAL.match(text, at)
         yield whole
