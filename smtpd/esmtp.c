@@ -149,6 +149,15 @@ is_atom(struct str s)
 	return s.len > 0;
 }
 
+static bool
+has_control(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.data[i] < ' ' || s.data[i] == 0x7f)
+			return true;
+	return false;
+}
+
 /* orcpt = addr-type ";" xtext; with SMTPUTF8 also utf-8;address as it is or with \x{...}
  * (RFC 6533 section 3), which is kept as sent. */
 static enum verdict
@@ -159,7 +168,8 @@ read_orcpt(const struct parameter *p, struct rcpt_parameters *out)
 	if (out->orcpt.data || p->value.len > ORCPT_MOST || str_chr(p->value, ';') < 0 ||
 		!str_split(&address, ';', &type) || !is_atom(type))
 		return syntax_error(p, "Error: Bad ORCPT parameter syntax");
-	if (str_case_is(type, "utf-8") && address.len && address_utf8_is_valid(address))
+	if (str_case_is(type, "utf-8") && address.len && !has_control(address) &&
+		address_utf8_is_valid(address))
 		decoded = address;
 	else if (!read_xtext(address, ORCPT_MOST, p->arena, &decoded))
 		return syntax_error(p, "Error: Bad ORCPT parameter syntax");

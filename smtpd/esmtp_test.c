@@ -87,6 +87,8 @@ static const struct {
 	{ " NOTIFY=SUCCESS,", PERMFAIL, 0, NULL },
 	{ " NOTIFY=,SUCCESS", PERMFAIL, 0, NULL },
 	{ " NOTIFY=SUCCESS NOTIFY=DELAY", PERMFAIL, 0, NULL },
+	{ " ORCPT=utf-8;b\001b@example", PERMFAIL, 0, NULL },
+	{ " ORCPT=utf-8;b\177b@example", PERMFAIL, 0, NULL },
 	{ " ORCPT=bob@example", PERMFAIL, 0, NULL },
 	{ " ORCPT=;bob@example", PERMFAIL, 0, NULL },
 	{ " ORCPT=rfc822;", PERMFAIL, 0, NULL },
