@@ -41,6 +41,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOP = os.environ.get("TOP_BUILDDIR") or os.getcwd()
@@ -214,6 +215,30 @@ class Smtp:
     def close(self):
         self.file.close()
         self.socket.close()
+
+
+class Connecting(threading.Thread):
+    """Connects, greets and leaves again and again, and counts what went wrong."""
+
+    def __init__(self, port, patience):
+        super().__init__(daemon=True)
+        self.port, self.patience, self.ending = port, patience, False
+        self.good, self.bad = 0, []
+
+    def run(self):
+        while not self.ending:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), self.patience) as s:
+                    file = s.makefile("rb")
+                    greeting = file.readline()
+                    s.sendall(b"QUIT\r\n")
+                    goodbye = file.readline()
+                if greeting.startswith(b"220 ") and goodbye.startswith(b"221 "):
+                    self.good += 1
+                else:
+                    self.bad.append((greeting, goodbye))
+            except OSError as error:
+                self.bad.append(error)
 
 
 # ---- what is left when a test is killed ----

@@ -4,41 +4,16 @@ change nothing, lines come and go."""
 import os
 import socket
 import sys
-import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (Instance, check, check_equal, check_match, finish, wait_until)
+from harness import (Connecting, Instance, check, check_equal, check_match, finish, wait_until)
 
 RELOADS = 12
-
-
-class Connecting(threading.Thread):
-    """Connects, greets and leaves again and again, and counts what went wrong."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.port, self.ending = port, False
-        self.good, self.bad = 0, []
-
-    def run(self):
-        while not self.ending:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 10) as s:
-                    file = s.makefile("rb")
-                    greeting = file.readline()
-                    s.sendall(b"QUIT\r\n")
-                    goodbye = file.readline()
-                if greeting.startswith(b"220 ") and goodbye.startswith(b"221 "):
-                    self.good += 1
-                else:
-                    self.bad.append((greeting, goodbye))
-            except OSError as error:
-                self.bad.append(error)
 
 
 def no_connection_refused():
     with Instance() as mta:
         mta.start()
-        threads = [Connecting(mta.port()) for _ in range(4)]
+        threads = [Connecting(mta.port(), 10) for _ in range(4)]
         for thread in threads:
             thread.start()
         kept = mta.smtp()

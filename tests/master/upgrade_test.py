@@ -5,36 +5,11 @@ import os
 import shutil
 import socket
 import sys
-import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (Instance, check, check_equal, check_match, finish, is_root, process_state,
-                     wait_until)
+from harness import (Connecting, Instance, check, check_equal, check_match, finish, is_root,
+                     process_state, wait_until)
 
 UPGRADES = 4
-
-
-class Connecting(threading.Thread):
-    """Connects, greets and leaves again and again, and counts what went wrong."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.port, self.ending = port, False
-        self.good, self.bad = 0, []
-
-    def run(self):
-        while not self.ending:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 60) as s:
-                    file = s.makefile("rb")
-                    greeting = file.readline()
-                    s.sendall(b"QUIT\r\n")
-                    goodbye = file.readline()
-                if greeting.startswith(b"220 ") and goodbye.startswith(b"221 "):
-                    self.good += 1
-                else:
-                    self.bad.append((greeting, goodbye))
-            except OSError as error:
-                self.bad.append(error)
 
 
 def replace(mta, name, source=None, text=None):
@@ -63,7 +38,7 @@ def in_place():
     with Instance() as mta:
         mta.start()
         master = mta.master()
-        threads = [Connecting(mta.port()) for _ in range(3)]
+        threads = [Connecting(mta.port(), 60) for _ in range(3)]
         for thread in threads:
             thread.start()
         kept = mta.smtp()
