@@ -110,6 +110,9 @@ commit(struct message *m)
 	struct str reply = STR_NONE;
 	int result;
 
+	/* Nobody would hear that it was stored, and who takes it up submits it again. */
+	if (ipc_request_gone(m->rq))
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "its submitter has gone");
 	if (m->verdict != ACCEPT) {
 		if (m->to_spool)
 			ipc_stream_abort(m->to_spool);

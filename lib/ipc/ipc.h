@@ -46,8 +46,9 @@ struct ipc_request {
 struct ipc_handler {
 	unsigned type;
 	/* Runs in a coroutine of its own, and must end with ipc_reply (for a NOTE: with
-	 * ipc_done). With `direct` it is called in the loop, may not switch, and may
-	 * reply later. */
+	 * ipc_done); not at all for a CALL whose caller has hung up: whoever follows him
+	 * asks again. With `direct` it is called in the loop, may not switch, and may
+	 * reply later; what a dead caller had written down is still written down. */
 	void (*run)(struct ipc_request *rq);
 	bool direct;
 	enum co_stack stack;

@@ -46,12 +46,13 @@ soon(void)
 
 static struct ipc_request *held[20000];
 static size_t held_n;
-static size_t told;
+static size_t echoed, told;
 static char told_text[100];
 
 static void
 run_echo(struct ipc_request *rq)
 {
+	echoed++;
 	ipc_reply(rq, rq->payload, rq->fd);
 }
 
@@ -142,7 +143,7 @@ open_pair(void)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, raw) == 0);
 	closed = 0;
 	held_n = 0;
-	told = 0;
+	echoed = told = 0;
 	logged[0] = 0;
 	log_capture(keep_log, NULL);
 	theirs = ipc_link_open(raw[1], handlers, NULL, on_close, "theirs");
@@ -290,6 +291,35 @@ lost_while_pending(void *arg)
 TEST(pending_calls_fail_with_their_link)
 {
 	in_loop(lost_while_pending);
+}
+
+static void
+ignore_answer(void *arg, int error, struct str reply)
+{
+	(void)arg, (void)error, (void)reply;
+}
+
+/* All of it lies unread when the caller has gone already. */
+static void
+hung_up(void *arg)
+{
+	(void)arg;
+	open_both();
+	ipc_link_call_then(ours, SLOW, STR("x"), -1, ignore_answer, NULL);
+	ipc_link_call_then(ours, ECHO, STR("x"), -1, ignore_answer, NULL);
+	ipc_link_note(ours, TELL, STR("last words"), -1);
+	ipc_link_close(ours);
+	wait_closed(2);
+	CHECK_INT((long long)echoed, 0);
+	CHECK_INT((long long)held_n, 1);
+	ipc_reply(held[0], STR_NONE, -1);
+	CHECK_STR(str_c(told_text), "last words");
+	close_both();
+}
+
+TEST(no_coroutine_begins_for_a_caller_that_hung_up)
+{
+	in_loop(hung_up);
 }
 
 /* What was sent is answered, what comes later fails at once, and then the link is gone.

@@ -256,6 +256,7 @@ link_flush(void *arg)
 		timer_set(&l->again, deadline_in(FD_PATIENCE), link_again, l);
 	if (result < 0) {
 		/* The peer is gone; what it said before is still to be read. */
+		l->io.hangup = true;
 		out_free(&l->out);
 		link_read(l);
 		ipc_link_close(l);

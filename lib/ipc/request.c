@@ -168,6 +168,14 @@ claim_slot(struct ipc_link *l, uint32_t id)
 	return true;
 }
 
+/* Nobody will hear the answer, and it may be asked for again already. (Of a link that we
+ * finish ourselves the kernel says that it hung up.) */
+static bool
+is_orphan(const struct ipc_link *l, const struct frame *f, const struct ipc_handler *h)
+{
+	return f->kind == FRAME_CALL && !h->direct && l->io.hangup && !l->finishing;
+}
+
 bool
 request_take_call(struct ipc_link *l, const struct frame *f, struct str payload, int *fd)
 {
@@ -178,6 +186,8 @@ request_take_call(struct ipc_link *l, const struct frame *f, struct str payload,
 		return link_malformed(l, "asks for something that we do not answer");
 	if (f->kind == FRAME_NOTE && (f->flags & FRAME_STREAM))
 		return link_malformed(l, "sent a note with a stream");
+	if (is_orphan(l, f, h))
+		return true;
 	if (f->kind == FRAME_CALL && !claim_slot(l, f->id))
 		return false;
 	rq = request_new(l, f, h);

@@ -27,7 +27,6 @@ SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
 RESULT_LAG = 0.1   # seconds that a result may take from the recipient into the log
 NEVER_HEARD = 5    # seconds that a process may wait for an answer from one that died
 DYING = 0.3 * PATIENCE / 15  # seconds after a kill in which what was under way may still arrive
-RESTART = 1.0      # seconds that master waits after a process that lived shorter than that
 TRACE = re.compile(r"^Received: by .*\n\tid (\w+); (.*)", re.M)
 
 
@@ -106,12 +105,9 @@ def in_notices(mta, folder, logged):
     return delivered, list(made.values())
 
 
-def excused(what, begin, end, kills):
-    """Did something die while this was made, or before its result was written? Notices are given
-    more time: twins of 3 in 12,543 were made at one moment, more than DYING after the last kill.
-    That they wait for a bounce that master starts again is supposed, not shown."""
-    dying = DYING + (RESTART if what == NOTICE else 0)
-    return any(begin <= until + dying and end + RESULT_LAG >= at for _, _, at, until in kills)
+def excused(begin, end, kills):
+    """Did something die while this was made, or before its result was written?"""
+    return any(begin <= until + DYING and end + RESULT_LAG >= at for _, _, at, until in kills)
 
 
 def judge_copies(made, kills):
@@ -122,7 +118,7 @@ def judge_copies(made, kills):
     twice = {c: sorted(times) for c, times in copies.items() if len(times) > 1}
     for copy, times in twice.items():
         near = min(kills, key=lambda k: min(abs(k[2] - times[0][1]), abs(k[3] - times[0][0])))
-        check(all(excused(copy[1], *t, kills) for t in times[:-1]),
+        check(all(excused(*t, kills) for t in times[:-1]),
               f"{copy} was made {times}, the nearest kill is {near}")
     print(f"{len(copies)} deliveries, {len(twice)} of them twice")
     return set(copies)

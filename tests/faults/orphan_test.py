@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""What a process asked for that died before it was heard: its successor asks again, so it must
+not be done twice. The one that is asked is stopped (SIGSTOP) until its request lies there
+unread and the one that asked is dead (SIGKILL)."""
+import collections
+import os
+import re
+import signal
+import subprocess
+import sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import check_equal, finish, kill, wait_until
+from load import BOX, NOTICE, RELAYED, UNKNOWN, Sink, copies_of, instance, queue_ends
+
+SENDER = "sender@box.test"
+# (who is asked, who asks and dies, a message for whom)
+CASES = [("bounce", "qmgr", UNKNOWN), ("cleanup", "bounce", UNKNOWN),
+         ("virtual", "qmgr", BOX), ("smtp", "qmgr", RELAYED)]
+
+
+def unread(pids):
+    """How many bytes lie unread in the Unix sockets of these processes."""
+    inodes = set()
+    for pid in pids:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            inodes |= set(re.findall(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}")))
+    lines = subprocess.run(["ss", "-xnaH"], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout.splitlines()
+    return sum(int(line.split()[2]) for line in lines if line.split()[5] in inodes)
+
+
+def send(mta, name, rcpt):
+    smtp = mta.smtp()
+    smtp.say("EHLO client.test", "250")
+    smtp.message(SENDER, rcpt, f"Subject: {name}\n\ntext")
+    smtp.close()
+
+
+def stop(pids):
+    for pid in pids:
+        kill(pid, signal.SIGSTOP)
+
+
+def go_on(pids):
+    for pid in pids:
+        kill(pid, signal.SIGCONT)
+
+
+def orphan(mta, asked, asks, rcpt, number):
+    what = f"{asks} dies while {asked} has not heard it"
+    send(mta, f"id-0-{number}", rcpt)  # all run, and know each other, after this one
+    queue_ends(mta)
+    qmgr, deaf, dies = mta.processes("qmgr"), mta.processes(asked), mta.processes(asks)
+    stop(qmgr)
+    send(mta, f"id-1-{number}", rcpt)
+    stop(deaf)
+    go_on(qmgr)
+    wait_until(lambda: unread(deaf) > 0, f"a request: {what}")
+    for pid in dies:
+        kill(pid)
+    wait_until(lambda: set(mta.processes(asks)) - set(dies), f"a new {asks}")
+    go_on(deaf)
+    queue_ends(mta)
+
+
+sink = Sink()
+with instance(sink) as mta:
+    mta.start()
+    for number, (asked, asks, rcpt) in enumerate(CASES):
+        orphan(mta, asked, asks, rcpt, number)
+    copies = collections.Counter(copies_of(mta, sink))
+    for number, (asked, asks, rcpt) in enumerate(CASES):
+        what = {BOX: BOX, RELAYED: RELAYED, UNKNOWN: NOTICE}[rcpt]
+        check_equal(copies[(f"id-1-{number}", what)], 1,
+                    f"copies of what {asks} asked {asked} for")
+finish()
