@@ -32,14 +32,6 @@ add(struct directory *d, const struct conf *c, struct str name, struct str progr
 	map_set(d->services, name, to);
 }
 
-static void
-log_issues(const struct conf_issues *issues)
-{
-	for (size_t i = 0; i < issues->list.n; i++)
-		if (issues->list.items[i].fatal)
-			log_error(STR_FMT, STR_ARG(issues->list.items[i].text));
-}
-
 struct directory *
 directory_read(const struct conf *c)
 {
@@ -53,7 +45,7 @@ directory_read(const struct conf *c)
 
 	conf_issues_init(&issues);
 	file = master_conf_load(arena_cstr(c->arena, c->directory), c, &issues);
-	log_issues(&issues);
+	conf_issues_log_fatal(&issues);
 	conf_issues_free(&issues);
 	if (!file)
 		return NULL;

@@ -96,19 +96,6 @@ drop_disabled(struct master_conf *m, const struct conf *c)
 
 /* ---- reading ---- */
 
-static void
-log_issues(const struct conf_issues *issues)
-{
-	for (size_t i = 0; i < issues->list.n; i++) {
-		const struct conf_issue *issue = &issues->list.items[i];
-
-		if (issue->fatal)
-			log_error(STR_FMT, STR_ARG(issue->text));
-		else
-			log_warn(STR_FMT, STR_ARG(issue->text));
-	}
-}
-
 struct conf *
 lines_read(struct master_conf **services)
 {
@@ -124,7 +111,7 @@ lines_read(struct master_conf **services)
 		drop_disabled(*services, c);
 		add_built_in(*services, c);
 	}
-	log_issues(&issues);
+	conf_issues_log(&issues);
 	conf_issues_free(&issues);
 	if (*services)
 		return c;

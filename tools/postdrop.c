@@ -70,7 +70,6 @@ scrub(void)
 static void
 check_directory(const char *directory)
 {
-	struct conf_issues issues;
 	struct conf *c;
 	struct arena *a;
 	struct strs allowed;
@@ -78,10 +77,7 @@ check_directory(const char *directory)
 	if (strcmp(directory, conf_default_directory) == 0 || getuid() == 0 ||
 		getegid() == getgid())
 		return;
-	conf_issues_init(&issues);
-	c = conf_load(conf_default_directory, STR_NONE, NULL, &issues);
-	if (!c)
-		log_fatal("%s/main.cf cannot be read", conf_default_directory);
+	c = conf_must_load(conf_default_directory, STR_NONE, NULL);
 	a = arena_new();
 	allowed = conf_list(c->p.alternate_config_directories, a);
 	for (size_t i = 0; i < allowed.n; i++)
@@ -214,7 +210,6 @@ drop(const struct conf *c)
 int
 main(int argc, char **argv)
 {
-	struct conf_issues issues;
 	const char *directory = NULL;
 	struct conf *c;
 	int option;
@@ -234,12 +229,7 @@ main(int argc, char **argv)
 	}
 	directory = conf_directory(directory);
 	check_directory(directory);
-	conf_issues_init(&issues);
-	c = conf_load(directory, STR_NONE, NULL, &issues);
-	if (!c)
-		log_fatal("%s/main.cf: %.*s", directory,
-			STR_ARG(issues.list.n ? issues.list.items[0].text
-					      : STR("cannot be read")));
+	c = conf_must_load(directory, STR_NONE, NULL);
 	if (!may_submit(c)) {
 		log_error(
 			"User %d is not allowed to submit mail (authorized_submit_users)",

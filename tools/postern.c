@@ -65,11 +65,10 @@ read_configuration(void)
 
 	conf_issues_init(&issues);
 	postern.conf = conf_load(postern.directory, STR_NONE, NULL, &issues);
-	for (size_t i = 0; !postern.conf && i < issues.list.n; i++)
-		if (issues.list.items[i].fatal)
-			log_fatal(STR_FMT, STR_ARG(issues.list.items[i].text));
-	if (!postern.conf)
-		log_fatal("%s/main.cf cannot be read", postern.directory);
+	if (!postern.conf) {
+		check_services(NULL, &issues);
+		conf_issues_die(&issues);
+	}
 	conf_issues_free(&issues);
 	setenv("MAIL_CONFIG", postern.directory, 1);
 }

@@ -36,6 +36,8 @@ int postern_spool(void);
 /* Directories, owners, main.cf and master.cf; the number of complaints. Ends the program
  * when the configuration cannot be used. */
 size_t check_everything(void);
+/* The mistakes in master.cf, -o settings included. c: main.cf; NULL: cannot be used. */
+void check_services(const struct conf *c, struct conf_issues *issues);
 pid_t postern_master(void); /* 0: none runs */
 /* status --jail */
 int jail_show(pid_t master);

@@ -14,44 +14,67 @@
 
 /* ---- main.cf and master.cf ---- */
 
+/* What -o of a line says is read by its program only. A mistake there is that service's
+ * own: the others start. */
 static void
-show_issue(const struct conf_issue *issue)
+check_overrides(const struct service_line *line, struct str path, struct conf_issues *out)
 {
-	const char *gap = issue->remedy.len ? "; " : "";
+	struct conf_issues found CLEANUP(conf_issues_free);
+	struct conf *c;
 
-	if (issue->fatal)
-		log_error(STR_FMT "%s" STR_FMT, STR_ARG(issue->text), gap,
-			STR_ARG(issue->remedy));
-	else
-		log_warn(STR_FMT "%s" STR_FMT, STR_ARG(issue->text), gap,
-			STR_ARG(issue->remedy));
+	conf_issues_init(&found);
+	c = conf_load(postern.directory, line->name, &line->overrides, &found);
+	conf_free(c);
+	for (size_t i = 0; i < found.list.n; i++) {
+		const struct conf_issue *issue = &found.list.items[i];
+
+		/* Also where main.cf is well without them. */
+		if (issue->file.len == 0 || issue->fatal)
+			conf_issue(out, false, path, line->line, issue->parameter,
+				arena_cstr(found.arena, issue->remedy),
+				"service " STR_FMT ": " STR_FMT, STR_ARG(line->name),
+				STR_ARG(issue->text));
+	}
+}
+
+void
+check_services(const struct conf *c, struct conf_issues *issues)
+{
+	struct conf *defaults = c ? NULL : conf_open(NULL, STR_NONE, NULL, issues);
+	struct arena *a CLEANUP(arena_free_at) = arena_new();
+	struct str path = arena_printf(a, "%s/master.cf", postern.directory);
+	struct master_conf *m =
+		master_conf_load(postern.directory, c ? c : defaults, issues);
+
+	for (size_t i = 0; m && c && i < m->services.n; i++)
+		if (m->services.items[i].overrides.n > 0)
+			check_overrides(&m->services.items[i], path, issues);
+	if (m)
+		master_conf_warn(m, postern.directory, issues);
+	master_conf_free(m);
+	conf_free(defaults);
 }
 
 static size_t
 check_configuration(void)
 {
-	struct master_conf *services;
 	struct conf_issues issues;
 	struct conf *c;
 	size_t found;
-	bool bad;
 
 	conf_issues_init(&issues);
 	c = conf_load(postern.directory, STR_NONE, NULL, &issues);
-	services = c ? master_conf_load(postern.directory, c, &issues) : NULL;
+	check_services(c, &issues);
 	if (c) {
 		conf_warn_unhonoured(c, &issues);
 		conf_warn_deprecated(c, &issues);
 	}
-	for (size_t i = 0; i < issues.list.n; i++)
-		show_issue(&issues.list.items[i]);
-	bad = !services;
+	if (conf_issues_fatal(&issues))
+		conf_issues_die(&issues);
+	conf_issues_log(&issues);
 	found = issues.list.n;
-	master_conf_free(services);
 	conf_free(c);
 	conf_issues_free(&issues);
-	if (bad)
-		log_fatal("%s: the configuration cannot be used", postern.directory);
 	return found;
 }
 

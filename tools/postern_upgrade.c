@@ -92,11 +92,9 @@ postern_upgrade_configuration(void)
 
 	conf_issues_init(&issues);
 	services = master_conf_load(postern.directory, postern.conf, &issues);
-	for (size_t i = 0; !services && i < issues.list.n; i++)
-		log_error(STR_FMT, STR_ARG(issues.list.items[i].text));
-	conf_issues_free(&issues);
 	if (!services)
-		log_fatal("%s cannot be used", path);
+		conf_issues_die(&issues);
+	conf_issues_free(&issues);
 	if (read_file(path, FILE_MOST, &text) < 0 ||
 		(add_missing(services, path, &text) > 0 &&
 			replace_file(path, buf_str(&text)) < 0))

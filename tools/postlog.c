@@ -103,17 +103,11 @@ int
 main(int argc, char **argv)
 {
 	struct options o;
-	struct conf_issues issues;
 	struct conf *c;
 
 	log_open("postlog", LOG_TO_STDERR, -1, LOG_MAIL);
 	o = read_options(argc, argv);
-	conf_issues_init(&issues);
-	c = conf_load(conf_directory(o.directory), STR_NONE, NULL, &issues);
-	if (!c)
-		log_fatal("the configuration in %s cannot be read",
-			conf_directory(o.directory));
-	conf_issues_free(&issues);
+	c = conf_must_load(conf_directory(o.directory), STR_NONE, NULL);
 	open_log(&o, c);
 	if (optind < argc)
 		log_words(o.level, argc - optind, argv + optind);

@@ -21,21 +21,6 @@ usage(void)
 		  "-p | postqueue -s site | postqueue --spool");
 }
 
-static const struct conf *
-load(const char *directory)
-{
-	struct conf_issues issues;
-	struct conf *c;
-
-	conf_issues_init(&issues);
-	c = conf_load(directory, STR_NONE, NULL, &issues);
-	if (!c)
-		log_fatal("%.*s", STR_ARG(issues.list.n ? issues.list.items[0].text
-							: STR("main.cf cannot be read")));
-	conf_issues_free(&issues);
-	return c;
-}
-
 static void
 list(const struct conf *c, enum queue_form form)
 {
@@ -172,7 +157,7 @@ main(int argc, char **argv)
 		usage();
 	directory = conf_directory(directory);
 	setgid_check_directory(directory);
-	c = load(directory);
+	c = conf_must_load(directory, STR_NONE, NULL);
 	switch (mode) {
 	case 'p':
 		list(c, QUEUE_FOR_PEOPLE);

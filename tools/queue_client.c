@@ -13,16 +13,7 @@
 const struct conf *
 queue_client_conf(const char *directory)
 {
-	struct conf_issues issues;
-	struct conf *c;
-
-	conf_issues_init(&issues);
-	c = conf_load(conf_directory(directory), STR_NONE, NULL, &issues);
-	if (!c)
-		log_fatal("%.*s", STR_ARG(issues.list.n ? issues.list.items[0].text
-							: STR("main.cf cannot be read")));
-	conf_issues_free(&issues);
-	return c;
+	return conf_must_load(conf_directory(directory), STR_NONE, NULL);
 }
 
 const char *

@@ -49,21 +49,6 @@ build_aliases(const struct sendmail *s)
 	log_fatal("execute %s: %s", path, strerror(errno));
 }
 
-static const struct conf *
-load(struct sendmail *s)
-{
-	struct conf_issues issues;
-	struct conf *c;
-
-	conf_issues_init(&issues);
-	c = conf_load(s->directory, STR_NONE, NULL, &issues);
-	if (!c)
-		log_fatal("%.*s", STR_ARG(issues.list.n ? issues.list.items[0].text
-							: STR("main.cf cannot be read")));
-	conf_issues_free(&issues);
-	return c;
-}
-
 /* The same lines on standard error and in the log. */
 static void
 open_logs(const struct conf *c)
@@ -92,7 +77,7 @@ main(int argc, char **argv)
 		s.mode = MODE_DAEMON;
 	sendmail_options(&s, argc, argv);
 	s.directory = conf_directory(s.directory);
-	s.conf = load(&s);
+	s.conf = conf_must_load(s.directory, STR_NONE, NULL);
 	open_logs(s.conf);
 	switch (s.mode) {
 	case MODE_DELIVER:

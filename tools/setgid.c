@@ -57,21 +57,16 @@ list_has(struct str list, const char *directory)
 void
 setgid_check_directory(const char *directory)
 {
-	struct conf_issues issues;
 	struct conf *c;
 	bool listed;
 
 	if (strcmp(directory, conf_default_directory) == 0 || getuid() == 0 ||
 		getegid() == getgid())
 		return;
-	conf_issues_init(&issues);
-	c = conf_load(conf_default_directory, STR_NONE, NULL, &issues);
-	if (!c)
-		log_fatal("%s/main.cf cannot be read", conf_default_directory);
+	c = conf_must_load(conf_default_directory, STR_NONE, NULL);
 	listed = list_has(c->p.alternate_config_directories, directory) ||
 		 list_has(c->p.multi_instance_directories, directory);
 	conf_free(c);
-	conf_issues_free(&issues);
 	if (!listed)
 		log_fatal("unauthorized configuration directory: %s: list it in "
 			  "alternate_config_directories of %s/main.cf",

@@ -111,22 +111,15 @@ parse_options(struct request *rq, int argc, char **argv)
 static struct conf *
 load_conf(const char *option)
 {
-	const char *directory = conf_directory(option);
 	struct conf_issues issues;
 	struct conf *c;
 
 	conf_issues_init(&issues);
-	c = conf_load(directory, STR_NONE, NULL, &issues);
-	for (size_t i = 0; i < issues.list.n; i++) {
-		const struct conf_issue *issue = &issues.list.items[i];
-
-		if (issue->fatal)
-			log_fatal(STR_FMT, STR_ARG(issue->text));
-		log_warn(STR_FMT, STR_ARG(issue->text));
-	}
-	conf_issues_free(&issues);
+	c = conf_load(conf_directory(option), STR_NONE, NULL, &issues);
 	if (!c)
-		log_fatal("cannot read %s/main.cf", directory);
+		conf_issues_die(&issues);
+	conf_issues_log(&issues);
+	conf_issues_free(&issues);
 	return c;
 }
 

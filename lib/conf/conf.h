@@ -54,11 +54,21 @@ void conf_issue(struct conf_issues *is, bool fatal, struct str file, int line,
 bool conf_issues_fatal(const struct conf_issues *is);
 void conf_issues_init(struct conf_issues *is);
 void conf_issues_free(struct conf_issues *is);
+/* In words: "FILE, line N: TEXT; REMEDY", behind what out holds. */
+void conf_issue_show(const struct conf_issue *issue, struct buf *out);
+/* All of them into the log as errors and warnings, or the mistakes only. */
+void conf_issues_log(const struct conf_issues *is);
+void conf_issues_log_fatal(const struct conf_issues *is);
+/* The same, and the program ends: one of them at least is fatal. */
+NORETURN void conf_issues_die(const struct conf_issues *is);
 
 /* Reads DIR/main.cf. overrides: "name=value" as of -o, later ones win; service gives
  * $service_name. Returns NULL when something in `issues` is fatal. BLOCKS. */
 struct conf *conf_load(const char *directory, struct str service,
 	const struct strs *overrides, struct conf_issues *issues) MUST_CHECK;
+/* For programs that cannot do without: mistakes are logged, all of them, and end it. */
+struct conf *conf_must_load(
+	const char *directory, struct str service, const struct strs *overrides);
 void conf_free(struct conf *c);
 /* -c, MAIL_CONFIG, or the built-in default. */
 const char *conf_directory(const char *option);

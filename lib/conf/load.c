@@ -167,7 +167,7 @@ type_value(struct conf *c, size_t i, struct conf_issues *issues)
 	}
 	wrong = type_of_value(c, e, value, &typed);
 	if (wrong)
-		bad_value(c, i, typed_remedy(type), wrong, issues);
+		bad_value(c, i, typed_remedy(e->said.param, c->arena), wrong, issues);
 	else
 		store(c, i, type, &typed);
 }
@@ -191,7 +191,7 @@ check_style(struct conf *c, struct conf_issues *issues)
 {
 	struct str style = c->p.mynetworks_style;
 
-	if (!str_case_is(style, "class") && !str_case_is(style, "subnet") &&
+	if (style.data && !str_case_is(style, "class") && !str_case_is(style, "subnet") &&
 		!str_case_is(style, "host"))
 		value_issue(issues, values_find(c->values, STR("mynetworks_style")), true,
 			"write class, subnet or host",
@@ -227,7 +227,7 @@ check_file(struct conf *c, const char *name, struct str value, struct conf_issue
 	struct entry *e = values_find(c->values, str_c(name));
 	struct str line;
 
-	if (value.len > 0 && value.data[0] != '/')
+	if (!value.data || (value.len > 0 && value.data[0] != '/'))
 		return;
 	if (value.len > 0 && first_line(value.data, c->arena, &line) < 0)
 		value_issue(issues, e, true,
@@ -250,21 +250,13 @@ fatal_since(const struct conf_issues *issues, size_t before)
 	return false;
 }
 
-/* First what is set: a mistake there is told once, where it was made, and not again for
- * each default that has it from there. */
 static void
-type_values(struct conf *c, struct conf_issues *issues)
+type_values(struct conf *c, bool set, struct conf_issues *issues)
 {
 	const struct conf_values *v = c->values;
-	size_t before = issues->list.n;
 
 	for (size_t i = 0; i < v->n_known; i++)
-		if (v->known[i].said.text.data)
-			type_value(c, i, issues);
-	if (fatal_since(issues, before))
-		return;
-	for (size_t i = 0; i < v->n_known; i++)
-		if (!v->known[i].said.text.data)
+		if ((v->known[i].said.text.data != NULL) == set)
 			type_value(c, i, issues);
 }
 
@@ -276,16 +268,18 @@ conf_load(const char *directory, struct str service, const struct strs *override
 	size_t before = issues->list.n;
 
 	c->values->read_files = true;
-	if (read_settings(c, overrides, issues))
-		check_level(c, issues);
+	read_settings(c, overrides, issues);
+	check_level(c, issues);
+	/* First what is set: a mistake there is told once, where it was made, and not
+	 * again for each default that has it from there, which then stays without a
+	 * value. All mistakes are told before any of them counts. */
+	type_values(c, true, issues);
 	if (!fatal_since(issues, before))
-		type_values(c, issues);
-	if (!fatal_since(issues, before)) {
-		expand_own(c->values);
-		check_style(c, issues);
-		check_file(c, "myorigin", c->p.myorigin, issues);
-		check_file(c, "myhostname", c->p.myhostname, issues);
-	}
+		type_values(c, false, issues);
+	expand_own(c->values);
+	check_style(c, issues);
+	check_file(c, "myorigin", c->p.myorigin, issues);
+	check_file(c, "myhostname", c->p.myhostname, issues);
 	if (fatal_since(issues, before)) {
 		conf_free(c);
 		return NULL;

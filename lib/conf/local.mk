@@ -6,7 +6,7 @@ lib_conf_libconf_a_SOURCES = lib/conf/conf.h lib/conf/parameters.def lib/conf/pa
 	lib/conf/lines.c lib/conf/lines.h lib/conf/list.c lib/conf/load.c lib/conf/main_cf.c \
 	lib/conf/master_cf.c lib/conf/names.c lib/conf/networks.c lib/conf/networks.h \
 	lib/conf/ports.c \
-	lib/conf/query.c lib/conf/site.c lib/conf/table.c lib/conf/table.h \
+	lib/conf/query.c lib/conf/site.c lib/conf/table.c lib/conf/table.h lib/conf/tell.c \
 	lib/conf/transport.c lib/conf/typed.c lib/conf/typed.h lib/conf/values.c \
 	lib/conf/values.h
 

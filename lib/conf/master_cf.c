@@ -201,7 +201,7 @@ check_transports(
 		wrong = typed_value(pattern, s->name, value, 's', &typed, scratch);
 		if (wrong)
 			conf_issue(issues, true, s->file, s->line, s->name,
-				typed_remedy(pattern->type), "%s", wrong);
+				typed_remedy(pattern, scratch), "%s", wrong);
 	}
 }
 

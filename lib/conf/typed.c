@@ -104,17 +104,32 @@ typed_value(const struct param_info *info, struct str name, struct str value, ch
 	return NULL;
 }
 
-const char *
-typed_remedy(enum param_type type)
+static const char *
+bounds(const struct param_info *info, struct arena *a)
 {
-	switch (type) {
+	if (info->least && info->most)
+		return arena_printf(a, " from %s to %s", info->least, info->most).data;
+	if (info->least)
+		return arena_printf(a, ", %s or more", info->least).data;
+	return info->most ? arena_printf(a, ", %s or less", info->most).data : "";
+}
+
+const char *
+typed_remedy(const struct param_info *info, struct arena *a)
+{
+	switch (info->type) {
 	case PT_BOOL:
 		return "write yes or no";
 	case PT_INT:
 	case PT_LONG:
-		return "write a whole number within the bounds, without a unit";
+		return arena_printf(
+			a, "write a whole number without a unit%s", bounds(info, a))
+			.data;
 	case PT_TIME:
-		return "write a whole number within the bounds and one of s, m, h, d, w";
+		return arena_printf(a,
+			"write a whole number and one of s, m, h, d, w (seconds%s)",
+			bounds(info, a))
+			.data;
 	default:
 		return "give it a value, or remove the line to get the default";
 	}

@@ -17,7 +17,7 @@ union typed {
 const char *typed_value(const struct param_info *info, struct str name, struct str value,
 	char unit, union typed *out, struct arena *scratch);
 /* What to write instead. */
-const char *typed_remedy(enum param_type type);
+const char *typed_remedy(const struct param_info *info, struct arena *a);
 /* The unit of a preset: its first letter. */
 char typed_unit(struct str preset);
 

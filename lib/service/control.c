@@ -152,14 +152,6 @@ control_load_changed(void)
 
 /* ---- what master says ---- */
 
-static void
-issues_log(const struct conf_issues *issues)
-{
-	for (size_t i = 0; i < issues->list.n; i++)
-		if (issues->list.items[i].fatal)
-			log_warn(STR_FMT, STR_ARG(issues->list.items[i].text));
-}
-
 /* In place where the program can; else this process ends with what it has begun, under
  * the configuration it began with, and master starts others. */
 static void
@@ -178,7 +170,7 @@ on_reload(uint32_t generation)
 		worker.spawn.generation = generation;
 		worker.service->reload(fresh);
 	} else {
-		issues_log(&issues);
+		conf_issues_log_fatal(&issues);
 		worker_drain();
 	}
 	conf_issues_free(&issues);

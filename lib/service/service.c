@@ -22,32 +22,17 @@ struct worker worker;
 
 /* ---- what sessions ask for ---- */
 
-static void
-issues_tell(const struct conf_issues *issues, bool fatal)
-{
-	for (size_t i = 0; i < issues->list.n; i++) {
-		const struct conf_issue *issue = &issues->list.items[i];
-
-		/* Warnings were told by master, once for all. */
-		if (fatal && issue->fatal)
-			log_fatal(STR_FMT, STR_ARG(issue->text));
-	}
-	if (fatal)
-		log_fatal("main.cf cannot be read");
-}
-
 const struct conf *
 service_conf(void)
 {
 	return worker.conf;
 }
 
-/* -o of the line counts more. Its warnings are those of the other one. */
+/* -o of the line counts more. */
 const struct conf *
 service_conf_under_stress(void)
 {
 	struct strs *given = &worker.options.overrides, overrides;
-	struct conf_issues issues;
 
 	if (worker.conf_under_stress)
 		return worker.conf_under_stress;
@@ -56,11 +41,8 @@ service_conf_under_stress(void)
 	overrides.items[0] = STR("stress=yes");
 	if (given->n > 0)
 		memcpy(&overrides.items[1], given->items, given->n * sizeof(struct str));
-	conf_issues_init(&issues);
-	worker.conf_under_stress = conf_load(
-		conf_directory(NULL), str_c(worker.options.name), &overrides, &issues);
-	issues_tell(&issues, !worker.conf_under_stress);
-	conf_issues_free(&issues);
+	worker.conf_under_stress = conf_must_load(
+		conf_directory(NULL), str_c(worker.options.name), &overrides);
 	return worker.conf_under_stress;
 }
 
@@ -235,7 +217,6 @@ static void
 read_configuration(int argc, char **argv)
 {
 	const char *spawn = getenv(SPAWN_ENV);
-	struct conf_issues issues;
 	struct why why;
 
 	worker.arena = arena_new();
@@ -245,11 +226,8 @@ read_configuration(int argc, char **argv)
 	worker_log_open(NULL);
 	if (options_parse(argc, argv, worker.arena, &worker.options, &why) < 0)
 		log_fatal("%s", why.text);
-	conf_issues_init(&issues);
-	worker.conf = conf_load(conf_directory(NULL), str_c(worker.options.name),
-		&worker.options.overrides, &issues);
-	issues_tell(&issues, !worker.conf);
-	conf_issues_free(&issues);
+	worker.conf = conf_must_load(conf_directory(NULL), str_c(worker.options.name),
+		&worker.options.overrides);
 	worker_log_open(worker.conf);
 }
 
