@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* No test waits for time; one that hangs is told so by name instead of stopping a build.
- */
+ * So long may a test take, or each of its rows. */
 enum { PATIENCE_SECONDS = 300 };
 
 static struct test *tests, **tests_end = &tests;
@@ -29,6 +29,7 @@ void
 test_row(size_t n)
 {
 	row = (ssize_t)n;
+	alarm(PATIENCE_SECONDS);
 }
 
 static void
@@ -165,7 +166,6 @@ test_main(int argc, char **argv)
 	size_t ran = 0;
 
 	signal(SIGALRM, out_of_patience);
-	alarm(PATIENCE_SECONDS);
 	/* What a failing test wrote must be seen although it crashes afterwards. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (struct test *t = tests; t; t = t->next) {
@@ -173,6 +173,7 @@ test_main(int argc, char **argv)
 			continue;
 		running = t->name;
 		row = -1;
+		alarm(PATIENCE_SECONDS);
 		t->run();
 		ran++;
 	}
