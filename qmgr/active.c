@@ -212,12 +212,8 @@ route_all(void *arg)
 static void
 envelope_is_damaged(struct message *m, struct arena *arena)
 {
-	struct spool_state hold = { .mid = m->mid, .kind = SPOOL_HOLD };
-
-	log_error("%s: the envelope is damaged; the message is put on hold", m->queue_id);
 	m->worked_on = false;
-	index_set_queue(&queue_index, m, QUEUE_ON_HOLD);
-	store_state(m, &hold);
+	store_hold_damaged(m);
 	arena_free(arena);
 }
 

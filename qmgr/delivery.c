@@ -171,7 +171,10 @@ unreadable(struct flight *f, int error)
 {
 	struct active *a = f->message;
 
-	if (error != ESTALE)
+	if (error == EBADMSG) {
+		store_hold_damaged(a->message);
+		active_cancel(a);
+	} else if (error != ESTALE)
 		log_error("%s: cannot read the message: %s", a->message->queue_id,
 			strerror(error));
 	a->soon = error == ESTALE;

@@ -114,25 +114,13 @@ load_fill(struct load *load)
 	}
 }
 
-/* It will be no better later: the administrator decides, with postcat and postsuper. */
-static void
-hold_damaged(struct message *m)
-{
-	struct spool_state s = { .mid = m->mid, .kind = SPOOL_HOLD };
-
-	log_error("%s: the message is damaged on the disk; it is placed on hold",
-		m->queue_id);
-	store_state(m, &s);
-	index_set_queue(&queue_index, m, QUEUE_ON_HOLD);
-}
-
 static void
 could_not_read(struct message *m, int error)
 {
 	msec_t wait = outside.conf->p.minimal_backoff_time;
 
 	if (error == EBADMSG) {
-		hold_damaged(m);
+		store_hold_damaged(m);
 		return;
 	}
 	/* ESTALE: the cleaner moved it while we read; the new place is known in a moment.

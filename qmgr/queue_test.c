@@ -1036,6 +1036,23 @@ QUEUE_TEST(a_damaged_message_goes_on_hold, "")
 	CHECK_INT(index_find(&queue_index, 1)->queue, QUEUE_ON_HOLD);
 }
 
+/* Read only when an agent is there for it: the loader reads no content of this size. */
+QUEUE_TEST(a_large_damaged_message_goes_on_hold, "")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	put_message(1, "s@x.example", "a@one.example b@two.example");
+	while (fake(1)->content.len < 200000)
+		buf_addz(&fake(1)->content, "0123456789012345678901234567890123456789\n");
+	fake(1)->note.size = fake(1)->content.len;
+	read_error = EBADMSG;
+	announce(1, true);
+	UNTIL(str_find(buf_str(&said), STR("1 HOLD\n")) >= 0 && active_count() == 0);
+	CHECK_INT((long long)n_deliveries, 0);
+	CHECK_INT(index_find(&queue_index, 1)->queue, QUEUE_ON_HOLD);
+	CHECK(str_find(buf_str(&said), STR("DEFERRED")) < 0);
+}
+
 QUEUE_TEST(error_agents_get_no_content,
 	"transport_maps = inline:{ {x.example=error:5.7.1 no} }\n")
 {

@@ -172,6 +172,17 @@ store_state(struct message *m, const struct spool_state *state)
 }
 
 void
+store_hold_damaged(struct message *m)
+{
+	struct spool_state hold = { .mid = m->mid, .kind = SPOOL_HOLD };
+
+	log_error("%s: the message is damaged on the disk; it is placed on hold",
+		m->queue_id);
+	store_state(m, &hold);
+	index_set_queue(&queue_index, m, QUEUE_ON_HOLD);
+}
+
+void
 store_finish(struct message *m)
 {
 	struct spool_state end = { .mid = m->mid, .kind = SPOOL_FINISHED };

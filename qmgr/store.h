@@ -26,6 +26,9 @@ SWITCHES int store_wait_told(deadline_t patience) MUST_CHECK;
 size_t store_pending(void);
 /* A state of m: sent at the end of this turn of the loop. Everything is copied. */
 void store_state(struct message *m, const struct spool_state *state);
+/* Damaged on the disk, it will be no better later: the administrator decides, with
+ * postcat and postsuper. Deliveries under way are the caller's to cancel. */
+void store_hold_damaged(struct message *m);
 /* The message ends: no state of it follows. It leaves the index when spool confirms. */
 void store_finish(struct message *m);
 /* Forgets everything (tests). */
