@@ -112,17 +112,33 @@ copy_states(struct copy_job *k, struct copy_item *item, struct arena *arena)
 }
 
 static void
-copy_write(struct copy_job *k)
+copy_flush(struct copy_job *k)
 {
 	const struct spool_options *o = &k->s->o;
+	const struct segment_id *to = &k->to->id;
+	uint32_t end = k->offset + (uint32_t)k->build.bytes.len;
+
+	if (o->broken_no_flush || o->broken_order)
+		return;
+	if ((o->sync ? o->sync : fdatasync)(k->to->fd) < 0) {
+		k->error = errno;
+		return;
+	}
+	mark_write(k->s, STREAM_COLD,
+		&(struct mark){ { to->generation, end }, to->salt, 0 });
+	mark_sync(k->s);
+}
+
+static void
+copy_write(struct copy_job *k)
+{
 	struct str bytes =
 		build_finish(&k->build, &k->to->id, STREAM_COLD, k->offset, k->durable);
 
 	if (write_at(k->to->fd, bytes, k->offset) < 0)
 		k->error = errno;
-	else if (!o->broken_no_flush && !o->broken_order &&
-		 (o->sync ? o->sync : fdatasync)(k->to->fd) < 0)
-		k->error = errno;
+	else
+		copy_flush(k);
 }
 
 void

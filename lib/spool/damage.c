@@ -100,6 +100,7 @@ id_of_head(
 			return false;
 	id->len = n;
 	return n > 0 && n < 32 &&
+	       (p[24] == RECORD_MESSAGE || get_u32(p + 8) == MESSAGE_HEAD) &&
 	       (get_u32(p + 12) == g->id.generation ||
 		       (b->before && sequence > b->after && sequence < b->before));
 }
@@ -128,7 +129,7 @@ ids_within(const struct bad_range *b, struct buf *out)
 	}
 }
 
-/* Where the sequence of records goes on behind the end of a segment. */
+/* Where the sequence of records goes on behind the end of a segment; 0: nobody knows. */
 static uint64_t
 next_span(const struct recovery *r, uint32_t generation)
 {
@@ -141,7 +142,11 @@ next_span(const struct recovery *r, uint32_t generation)
 			(!best || c->generation < best->generation))
 			best = c;
 	}
-	return best ? best->first : 0;
+	if (best)
+		return best->first;
+	return generation == r->marks[STREAM_HOT].durable.generation
+		       ? r->marks[STREAM_HOT].next
+		       : 0;
 }
 
 static uint64_t
@@ -247,24 +252,40 @@ span_end(const struct recovery *r, uint32_t generation)
 	return 0;
 }
 
-/* The newest manifest knows where sealed segments end. */
+/* There were batches up to `end`. */
+static void
+expect_end(struct recovery *r, uint32_t generation, uint8_t stream, uint32_t end)
+{
+	struct segment *g = segment_of_generation(r->s, generation);
+
+	if (!g || !g->surveyed || g->end_is_missing || end <= g->end || end > g->id.size)
+		return;
+	if (g->state == SEGMENT_SPARE) { /* it looked empty: no batch is left */
+		g->state = SEGMENT_SEALED;
+		g->stream = stream;
+		r->s->n_spares--;
+	}
+	if (g->state != SEGMENT_SEALED)
+		return;
+	g->end_is_missing = true;
+	*vec_push(&r->bad) = (struct bad_range){ g, round_up(g->end, SPOOL_PACK), end,
+		false, true, span_end(r, generation), 0 };
+	g->end = end; /* the next manifests say so again */
+}
+
+/* The newest manifest knows where sealed segments end, the mark how far the last one of a
+ * stream went. */
 void
 damage_find_missing_ends(struct recovery *r)
 {
+	for (uint8_t i = 0; i < STREAMS; i++)
+		expect_end(
+			r, r->marks[i].durable.generation, i, r->marks[i].durable.offset);
 	for (size_t i = 0; i < r->manifest.n; i++) {
 		const struct manifest_item *m = &r->manifest.items[i];
-		struct segment *g = m->id.slot < r->s->segments.n
-					    ? r->s->segments.items[m->id.slot]
-					    : NULL;
 
-		if (!g || !g->surveyed || g->end_is_missing ||
-			g->id.generation != m->id.generation ||
-			m->state != SEGMENT_SEALED || g->state != SEGMENT_SEALED ||
-			m->end <= g->end || m->end > g->id.size)
-			continue;
-		g->end_is_missing = true;
-		*vec_push(&r->bad) = (struct bad_range){ g, round_up(g->end, SPOOL_PACK),
-			m->end, false, true, span_end(r, g->id.generation), 0 };
+		if (m->state == SEGMENT_SEALED)
+			expect_end(r, m->id.generation, m->stream, m->end);
 	}
 }
 
@@ -297,6 +318,19 @@ damage_salvage(struct recovery *r)
 	vec_free(&found);
 }
 
+/* The ids that can still be read: what was torn was not promised to anybody, but whoever
+ * looks for it should find a line. */
+static void
+cover_and_tell(const struct recovery *r, const struct bad_range *b)
+{
+	struct buf ids CLEANUP(buf_free) = BUF_INIT;
+
+	ids_within(b, &ids);
+	if (ids.len)
+		torn_tell(buf_str(&ids));
+	cover_range(r, b);
+}
+
 void
 damage_cover_torn(struct recovery *r)
 {
@@ -308,7 +342,7 @@ damage_cover_torn(struct recovery *r)
 		if (is_flushed(r, b->g, b->from))
 			r->bad.items[kept++] = *b;
 		else if (!b->missing_end)
-			cover_range(r, b);
+			cover_and_tell(r, b);
 	}
 	r->bad.n = kept;
 }

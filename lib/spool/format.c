@@ -3,6 +3,7 @@
 
 static const char segment_magic[8] = { 'P', 'o', 's', 't', 'L', 'o', 'g', SPOOL_VERSION };
 static const char batch_magic[4] = { 'B', 'a', 't', 'c' };
+static const char mark_magic[8] = { 'P', 'o', 's', 't', 'M', 'r', 'k', SPOOL_VERSION };
 
 /* ---- segments ---- */
 void
@@ -230,4 +231,31 @@ manifest_item_get(
 		.stream = (uint8_t)p[25],
 	};
 	return true;
+}
+
+/* ---- the mark ---- */
+void
+mark_put(char out[MARK], const struct mark *m)
+{
+	memset(out, 0, MARK);
+	memcpy(out, mark_magic, sizeof(mark_magic));
+	put_u32(out + 8, m->durable.generation);
+	put_u32(out + 12, m->durable.offset);
+	put_u64(out + 16, m->salt);
+	put_u64(out + 24, m->next);
+	put_u32(out + 60, crc32c(0, out, 60));
+}
+
+int
+mark_get(const char in[MARK], struct mark *out)
+{
+	if (memcmp(in, mark_magic, sizeof(mark_magic)) != 0 ||
+		get_u32(in + 60) != crc32c(0, in, 60))
+		return -1;
+	*out = (struct mark){
+		.durable = { get_u32(in + 8), get_u32(in + 12) },
+		.salt = get_u64(in + 16),
+		.next = get_u64(in + 24),
+	};
+	return 0;
 }

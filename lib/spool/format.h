@@ -141,6 +141,16 @@ void manifest_item_put(char *out, const struct manifest_item *m);
 bool manifest_item_get(const char *record, const struct record *r, uint32_t i,
 	struct manifest_item *out);
 
+/* ---- the mark: up to where a stream was flushed, noted beside the log (mark.c) ---- */
+enum { MARK = 64 };
+struct mark {
+	struct log_point durable;
+	uint64_t salt; /* of that segment */
+	uint64_t next; /* messages before that point have smaller sequences */
+};
+void mark_put(char out[MARK], const struct mark *m);
+int mark_get(const char in[MARK], struct mark *out) MUST_CHECK; /* -1: there is none */
+
 /* ---- walking ---- */
 struct segment_walk {
 	void (*record)(

@@ -3,7 +3,7 @@ noinst_LIBRARIES += lib/spool/libspool.a
 lib_spool_libspool_a_SOURCES = lib/spool/spool.h lib/spool/private.h lib/spool/format.h \
 	lib/spool/clean.h lib/spool/recover.h lib/spool/account.c lib/spool/body.c \
 	lib/spool/build.c lib/spool/clean.c lib/spool/copy.c lib/spool/damage.c \
-	lib/spool/format.c lib/spool/index.c lib/spool/keeper.c lib/spool/merge.c \
+	lib/spool/format.c lib/spool/index.c lib/spool/keeper.c lib/spool/mark.c lib/spool/merge.c \
 	lib/spool/put.c lib/spool/reader.c lib/spool/recover.c lib/spool/segment.c lib/spool/settle.c \
 	lib/spool/spool.c lib/spool/stream.c lib/spool/survey.c lib/spool/update.c \
 	lib/spool/torn.c lib/spool/walk.c lib/spool/worker.c

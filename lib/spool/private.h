@@ -242,6 +242,8 @@ BLOCKS int segment_renumber(int fd, const struct segment_id *id);
 /* Both headers were read: -1 when neither is good. *mend: they differ. */
 BLOCKS int segment_read_id(int fd, octets_t size, struct segment_id *out, bool *mend);
 struct segment *segment_add(struct spool *s, int fd, const struct segment_id *id);
+/* NULL: no file that can be read has this number. */
+struct segment *segment_of_generation(const struct spool *s, uint32_t generation);
 void segment_forget(struct spool *s, struct segment *g); /* closes and frees */
 uint32_t segment_free_slot(struct spool *s);
 struct segment_id segment_next_id(struct spool *s, uint32_t slot, uint32_t size);
@@ -258,16 +260,26 @@ bool stream_has_room(const struct stream *t, uint32_t size);
 int stream_write(
 	struct spool *s, struct stream *t, struct build *b, bool pack, uint32_t *offset);
 void stream_seal(struct spool *s, struct stream *t);
+/* What holds when all that its open segment has now is flushed. */
+struct mark stream_mark(const struct spool *s, const struct stream *t);
 void manifest_build(struct spool *s, struct build *b);
 
 /* put.c */
 void flush_kick(struct spool *s); /* starts the next flush when there is cause */
 void flush_barrier(struct spool *s, void (*fn)(struct spool *s, void *arg), void *arg);
 bool flush_idle(const struct spool *s);
+/* No message that has a place has this sequence or a greater one. */
+uint64_t put_next_sequence(const struct spool *s);
 /* Puts that cannot be placed: fails them with ENOSPC when there is no hope. */
 void puts_fail(struct spool *s, int error);
 
+/* mark.c: advice for the next start; errors are ignored. */
+BLOCKS void mark_write(const struct spool *s, uint8_t stream, const struct mark *m);
+BLOCKS void mark_sync(const struct spool *s);
+BLOCKS bool mark_read(const struct spool *s, uint8_t stream, struct mark *out);
+
 /* update.c */
+void flush_later(struct spool *s);  /* within o.state_flush */
 void states_write(struct spool *s); /* at the end of the turn */
 void states_flushed(struct spool *s, size_t n);
 void states_again(struct spool *s); /* their flush failed: write them once more */

@@ -152,7 +152,8 @@ struct flush_job {
 	struct segment **dirty; /* to be synced, the open one last */
 	size_t n_dirty;
 	size_t states; /* that this flush covers */
-	struct log_point upto;
+	struct mark upto;
+	bool marks; /* there is a segment that the mark can name */
 	uint64_t number;
 	int error;
 	struct segment *failed;
@@ -179,6 +180,10 @@ flush_run(struct job *j)
 			f->failed = f->dirty[i];
 			return;
 		}
+	if (f->marks && !o->broken_no_flush)
+		mark_write(f->s, STREAM_HOT, &f->upto);
+	if (!f->batch)
+		mark_sync(f->s);
 }
 
 static struct str
@@ -273,8 +278,10 @@ flush_done(struct job *j)
 		if (f->batch)
 			batch_lost(s, f->batch, f->error);
 	} else {
-		s->streams[STREAM_HOT].durable = f->upto;
+		s->streams[STREAM_HOT].durable = f->upto.durable;
 		states_flushed(s, f->states);
+		if (f->batch)
+			flush_later(s); /* the mark, if no batch follows */
 		if (s->states_lost)
 			states_again(s);
 		if (f->batch && !s->o.broken_order)
@@ -320,6 +327,12 @@ batch_place(struct spool *s, struct flush_job *f)
 	return b;
 }
 
+uint64_t
+put_next_sequence(const struct spool *s)
+{
+	return s->gather ? s->gather->puts.items[0].e->mid : s->sequence + 1;
+}
+
 static void
 take_dirty(struct spool *s, struct flush_job *f)
 {
@@ -358,10 +371,8 @@ flush_kick(struct spool *s)
 	f->s = s;
 	f->number = ++s->flushes;
 	f->states = s->pending_written;
-	if (t->seg)
-		f->upto = (struct log_point){ t->seg->id.generation, t->off };
-	else
-		f->upto = t->durable;
+	f->marks = t->seg != NULL;
+	f->upto = f->marks ? stream_mark(s, t) : (struct mark){ .durable = t->durable };
 	take_dirty(s, f);
 	t->may_pack = false;
 	s->flush_due = false;

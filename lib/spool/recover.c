@@ -140,6 +140,24 @@ read_directory(struct spool *s)
 	vec_free(&files);
 }
 
+/* A mark counts when its segment is there and is what it was: not beside segments that
+ * somebody put here. */
+static void
+read_marks(struct recovery *r)
+{
+	for (uint8_t i = 0; i < STREAMS; i++) {
+		struct mark m;
+		const struct segment *g = NULL;
+
+		if (mark_read(r->s, i, &m))
+			g = segment_of_generation(r->s, m.durable.generation);
+		if (!g || g->id.salt != m.salt)
+			continue;
+		r->marks[i] = m;
+		r->durable[i] = m.durable;
+	}
+}
+
 /* ---- the ends of the streams ---- */
 static void
 survey_now(struct recovery *r, struct segment *g)
@@ -265,6 +283,7 @@ recover(struct spool *s)
 	r->s = s;
 	r->last_old = UINT64_MAX;
 	read_directory(s);
+	read_marks(r);
 	survey_the_empty(r);
 	for (size_t i = 0; i < STREAMS; i++)
 		survey_the_end(r, (uint8_t)i);

@@ -72,6 +72,7 @@ struct recovery {
 	VEC(struct manifest_item) manifest; /* the newest one */
 	uint64_t manifest_sequence, last_sequence;
 	struct log_point durable[STREAMS];
+	struct mark marks[STREAMS];   /* generation 0: none that counts */
 	VEC(struct found_state) late; /* states of old mail, written since the start */
 	uint32_t next;                /* slot to be looked at */
 	bool sorted;
@@ -98,6 +99,7 @@ bool settle_some(struct recovery *r, size_t most);
 void settle_late(struct recovery *r);
 /* torn.c: messages that were being written when the power went; and second records. */
 BLOCKS void torn_messages(struct recovery *r);
+void torn_tell(struct str ids);
 void twins_settle(struct recovery *r);
 /* damage.c: torn remains are covered, damage is kept and told. */
 bool is_flushed(const struct recovery *r, const struct segment *g, uint32_t offset);

@@ -149,6 +149,18 @@ segment_add(struct spool *s, int fd, const struct segment_id *id)
 	return g;
 }
 
+struct segment *
+segment_of_generation(const struct spool *s, uint32_t generation)
+{
+	for (size_t i = 0; i < s->segments.n; i++) {
+		struct segment *g = s->segments.items[i];
+
+		if (g && g->fd >= 0 && g->id.generation == generation)
+			return g;
+	}
+	return NULL;
+}
+
 void
 segment_forget(struct spool *s, struct segment *g)
 {

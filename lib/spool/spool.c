@@ -207,6 +207,15 @@ spool_space(const struct spool *s, struct spool_space_reply *out)
 
 /* ---- closing ---- */
 
+static void
+close_mark(const struct spool *s, const struct stream *t)
+{
+	struct mark m = stream_mark(s, t);
+
+	mark_write(s, t->id, &m);
+	mark_sync(s);
+}
+
 /* Everything is flushed: a last batch says so, and which segments there are. After it
  * nothing in the stream can be taken for torn. */
 static void
@@ -222,6 +231,8 @@ close_stream(struct spool *s, struct stream *t)
 	if (stream_has_room(t, build_size(&b)) &&
 		(stream_write(s, t, &b, true, &offset) < 0 || fdatasync(t->seg->fd) < 0))
 		log_warn("spool: cannot write the end of the log: %s", strerror(errno));
+	else
+		close_mark(s, t);
 	build_free(&b);
 }
 

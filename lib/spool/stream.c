@@ -40,6 +40,16 @@ stream_seal(struct spool *s, struct stream *t)
 	s->nothing_to_clean = false;
 }
 
+struct mark
+stream_mark(const struct spool *s, const struct stream *t)
+{
+	return (struct mark){
+		.durable = { t->seg->id.generation, t->off },
+		.salt = t->seg->id.salt,
+		.next = put_next_sequence(s),
+	};
+}
+
 static uint32_t
 next_offset(const struct stream *t, bool pack)
 {

@@ -52,6 +52,14 @@ twins_settle(struct recovery *r)
 }
 
 void
+torn_tell(struct str ids)
+{
+	log_warn("spool: " STR_FMT " was being written when the system went down, and is "
+		 "not whole; nobody was told that it had been taken",
+		STR_ARG(ids));
+}
+
+void
 torn_messages(struct recovery *r)
 {
 	VEC(uint64_t) torn = { 0 };
@@ -67,6 +75,7 @@ torn_messages(struct recovery *r)
 		struct entry *e = index_get(&r->s->index, torn.items[i]);
 
 		cover_torn(r, e->where);
+		torn_tell(str_c(e->queue_id));
 		account_dropped(r->s, e);
 	}
 	vec_free(&torn);

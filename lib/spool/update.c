@@ -132,6 +132,14 @@ flush_is_due(void *arg)
 	spool_turn(s);
 }
 
+void
+flush_later(struct spool *s)
+{
+	if (!s->state_timer.place)
+		timer_set(
+			&s->state_timer, deadline_in(s->o.state_flush), flush_is_due, s);
+}
+
 /* Nobody was told of those that could not be written. */
 static void
 give_up_unwritten(struct spool *s)
@@ -173,9 +181,8 @@ states_write(struct spool *s)
 			s->pending.n - s->pending_written);
 		give_up_unwritten(s);
 	}
-	if (s->pending_written && !s->state_timer.place)
-		timer_set(
-			&s->state_timer, deadline_in(s->o.state_flush), flush_is_due, s);
+	if (s->pending_written)
+		flush_later(s);
 	for (size_t i = 0; i < n; i++) {
 		struct callback c = s->updates.items[i];
 
@@ -198,8 +205,7 @@ states_flushed(struct spool *s, size_t n)
 	s->pending_written -= n;
 	timer_cancel(&s->state_timer);
 	if (s->pending_written)
-		timer_set(
-			&s->state_timer, deadline_in(s->o.state_flush), flush_is_due, s);
+		flush_later(s);
 }
 
 void

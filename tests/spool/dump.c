@@ -1,6 +1,6 @@
 /* dump.c -- prints a mail log as tests/spool/reader.py does, by lib/spool.
  *
- * usage: dump DIRECTORY */
+ * usage: dump DIRECTORY     Exit 1 when something is damaged. */
 #include "spool.h"
 #include "log.h"
 #include <errno.h>
@@ -64,7 +64,8 @@ keep(const struct spool_entry *e, void *arg)
 	return true;
 }
 
-static void
+/* False: it is damaged. */
+static bool
 show(const struct spool_entry *e)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
@@ -72,8 +73,10 @@ show(const struct spool_entry *e)
 	struct buf body CLEANUP(buf_free) = BUF_INIT;
 	struct stat st;
 
-	if (spool_read(reader, e->mid, e->where, false, arena, &c) < 0)
-		log_fatal("%s: %s", e->queue_id, strerror(errno));
+	if (spool_read(reader, e->mid, e->where, false, arena, &c) < 0) {
+		log_error("%s: %s", e->queue_id, strerror(errno));
+		return false;
+	}
 	printf("message %llu %s %llu %llu %d %d %llu", (unsigned long long)e->mid,
 		e->queue_id, (unsigned long long)e->arrival_us,
 		(unsigned long long)e->size, e->hold, e->expire,
@@ -90,12 +93,14 @@ show(const struct spool_entry *e)
 	hex(buf_str(&body));
 	printf("\n");
 	show_states(e, arena);
+	return true;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct why why;
+	int damaged;
 
 	if (argc != 2) {
 		fprintf(stderr, "usage: dump DIRECTORY\n");
@@ -103,11 +108,12 @@ main(int argc, char **argv)
 	}
 	log_open("dump", LOG_TO_STDERR, -1, 0);
 	reader = spool_reader_open(argv[1], &why);
-	if (!reader || spool_scan(argv[1], keep, NULL, &why) < 0)
+	damaged = reader ? spool_scan(argv[1], keep, NULL, &why) : -1;
+	if (damaged < 0)
 		log_fatal("%s", why.text);
 	if (all.n)
 		qsort(all.items, all.n, sizeof(*all.items), by_mid);
 	for (size_t i = 0; i < all.n; i++)
-		show(&all.items[i]);
-	return 0;
+		damaged |= !show(&all.items[i]);
+	return damaged;
 }
