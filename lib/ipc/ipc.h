@@ -46,12 +46,14 @@ struct ipc_request {
 struct ipc_handler {
 	unsigned type;
 	/* Runs in a coroutine of its own, and must end with ipc_reply (for a NOTE: with
-	 * ipc_done); not at all for a CALL whose caller has hung up: whoever follows him
-	 * asks again. With `direct` it is called in the loop, may not switch, and may
-	 * reply later; what a dead caller had written down is still written down. */
+	 * ipc_done). With `direct` it is called in the loop, may not switch, and may
+	 * reply later. */
 	void (*run)(struct ipc_request *rq);
 	bool direct;
 	enum co_stack stack;
+	/* A CALL is not begun once its caller has hung up: he, or who follows him, asks
+	 * again. Unless it tells what happened, which nobody else can tell. */
+	bool last_words;
 	/* With `direct`: payload is a view into the read buffer, good until run returns;
 	 * saves the copy where the handler puts the bytes elsewhere anyway. */
 	bool in_place;

@@ -111,7 +111,7 @@ run_pass(struct ipc_request *rq)
 
 static const struct ipc_handler handlers[] = {
 	{ .type = ECHO, .run = run_echo },
-	{ .type = SLOW, .run = run_slow, .direct = true },
+	{ .type = SLOW, .run = run_slow, .direct = true, .last_words = true },
 	{ .type = COUNT_BYTES, .run = run_count },
 	{ .type = EARLY, .run = run_early },
 	{ .type = TELL, .run = run_tell, .direct = true },
@@ -307,6 +307,7 @@ hung_up(void *arg)
 	open_both();
 	ipc_link_call_then(ours, SLOW, STR("x"), -1, ignore_answer, NULL);
 	ipc_link_call_then(ours, ECHO, STR("x"), -1, ignore_answer, NULL);
+	ipc_link_call_then(ours, IN_PLACE, STR("x"), -1, ignore_answer, NULL);
 	ipc_link_note(ours, TELL, STR("last words"), -1);
 	ipc_link_close(ours);
 	wait_closed(2);
@@ -317,7 +318,7 @@ hung_up(void *arg)
 	close_both();
 }
 
-TEST(no_coroutine_begins_for_a_caller_that_hung_up)
+TEST(only_last_words_of_a_caller_that_hung_up_count)
 {
 	in_loop(hung_up);
 }

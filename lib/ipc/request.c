@@ -173,7 +173,7 @@ claim_slot(struct ipc_link *l, uint32_t id)
 static bool
 is_orphan(const struct ipc_link *l, const struct frame *f, const struct ipc_handler *h)
 {
-	return f->kind == FRAME_CALL && !h->direct && l->io.hangup && !l->finishing;
+	return f->kind == FRAME_CALL && !h->last_words && l->io.hangup && !l->finishing;
 }
 
 bool

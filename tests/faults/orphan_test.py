@@ -8,14 +8,15 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import check_equal, finish, kill, wait_until
+from harness import check_equal, finish, kill, process_state, wait_until
 from load import BOX, NOTICE, RELAYED, UNKNOWN, Sink, copies_of, instance, queue_ends
 
 SENDER = "sender@box.test"
 # (who is asked, who asks and dies, a message for whom)
 CASES = [("bounce", "qmgr", UNKNOWN), ("cleanup", "bounce", UNKNOWN),
-         ("virtual", "qmgr", BOX), ("smtp", "qmgr", RELAYED)]
+         ("virtual", "qmgr", BOX), ("smtp", "qmgr", RELAYED), ("spool", "cleanup", BOX)]
 
 
 def unread(pids):
@@ -39,6 +40,7 @@ def send(mta, name, rcpt):
 def stop(pids):
     for pid in pids:
         kill(pid, signal.SIGSTOP)
+        wait_until(lambda: process_state(pid) == "T", f"process {pid} stopped")
 
 
 def go_on(pids):
@@ -51,15 +53,22 @@ def orphan(mta, asked, asks, rcpt, number):
     send(mta, f"id-0-{number}", rcpt)  # all run, and know each other, after this one
     queue_ends(mta)
     qmgr, deaf, dies = mta.processes("qmgr"), mta.processes(asked), mta.processes(asks)
-    stop(qmgr)
-    send(mta, f"id-1-{number}", rcpt)
-    stop(deaf)
-    go_on(qmgr)
+    client = threading.Thread(target=send, args=(mta, f"id-1-{number}", rcpt))
+    if asked == "spool":
+        stop(deaf)
+        client.start()
+    else:
+        stop(qmgr)
+        client.start()
+        client.join()
+        stop(deaf)
+        go_on(qmgr)
     wait_until(lambda: unread(deaf) > 0, f"a request: {what}")
     for pid in dies:
         kill(pid)
     wait_until(lambda: set(mta.processes(asks)) - set(dies), f"a new {asks}")
     go_on(deaf)
+    client.join()
     queue_ends(mta)
 
 
