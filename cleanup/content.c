@@ -42,7 +42,7 @@ content_add(struct message *m, struct str bytes)
 }
 
 static void
-content_field(struct message *m, const struct field *f)
+content_field(struct message *m, struct field *f)
 {
 	enum field_fate fate = FIELD_KEEP;
 

@@ -9,15 +9,15 @@ envelope_rewrite(struct message *m)
 {
 	struct envelope *e = &m->envelope;
 
-	e->sender = route_rewrite(tables.route, REWRITE_LOCAL, e->sender, m->arena);
+	e->sender = mapping_apply(m, ENVELOPE_SENDER, e->sender);
 	for (size_t i = 0; i < m->rcpts.n; i++) {
+		struct str was = m->rcpts.items[i].address;
+		struct str is = mapping_apply(m, ENVELOPE_RECIPIENT, was);
 		struct rcpt *r = &m->rcpts.items[i];
-		struct str canonical =
-			route_rewrite(tables.route, REWRITE_LOCAL, r->address, m->arena);
 
-		if (!str_eq(canonical, r->address) && !r->original.data)
-			r->original = r->address;
-		r->address = canonical;
+		if (!str_eq(was, is) && !r->original.data)
+			r->original = was;
+		r->address = is;
 	}
 }
 
@@ -40,43 +40,6 @@ expansion_add(struct expansion *x, struct str address, unsigned depth)
 	*vec_push(&x->depth) = depth;
 }
 
-/* The user part may be asked for alone where the domain is one of ours. */
-static bool
-takes_bare_user(struct str address)
-{
-	struct str local, domain;
-	struct why why;
-
-	address_split(address, &local, &domain);
-	return domain.data &&
-	       route_takes_bare_user(tables.route, domain, &why) == DICT_FOUND;
-}
-
-/* What a table's value means for the address it was found for: "@other" keeps the user,
- * an extension that was cut off for the look-up is put back
- * (propagate_unmatched_extensions). */
-static struct str
-alias_target(struct message *m, struct str target, struct str of, struct str extension)
-{
-	struct str local, domain, target_local, target_domain;
-	struct str delimiters = m->conf->p.recipient_delimiter;
-
-	address_split(of, &local, &domain);
-	if (str_starts(target, STR("@")))
-		return route_rewrite(tables.route, REWRITE_LOCAL,
-			arena_printf(m->arena, STR_FMT STR_FMT, STR_ARG(local),
-				STR_ARG(target)),
-			m->arena);
-	target = route_rewrite(tables.route, REWRITE_LOCAL, target, m->arena);
-	if (extension.len == 0 || delimiters.len == 0 ||
-		str_find(m->conf->p.propagate_unmatched_extensions, STR("virtual")) < 0)
-		return target;
-	address_split(target, &target_local, &target_domain);
-	return arena_printf(m->arena, "%.*s%c%.*s%s%.*s", STR_ARG(target_local),
-		delimiters.data[0], STR_ARG(extension), target_domain.data ? "@" : "",
-		STR_ARG(target_domain));
-}
-
 /* Looks up one address; its targets join the work list. */
 static enum dict_result
 expand_one(struct expansion *x, struct str address, unsigned depth, struct why *why)
@@ -86,13 +49,14 @@ expand_one(struct expansion *x, struct str address, unsigned depth, struct why *
 	struct strs targets;
 	enum dict_result got = maps_find_address(tables.virtual_alias, address,
 		m->conf->p.recipient_delimiter, FIND_FULL | FIND_USER | FIND_DOMAIN,
-		takes_bare_user(address), m->arena, &value, &extension, why);
+		mapping_takes_bare_user(address), m->arena, &value, &extension, why);
 
 	if (got != DICT_FOUND)
 		return got;
-	targets = conf_list(value, m->arena);
+	targets = mapping_values(m, value);
 	for (size_t i = 0; i < targets.n; i++) {
-		struct str to = alias_target(m, targets.items[i], address, extension);
+		struct str to = mapping_target(
+			m, "virtual", targets.items[i], address, extension);
 
 		if (str_case_eq(to, address)) /* it stands for itself: final */
 			*vec_push(&x->found) = to;
@@ -196,16 +160,54 @@ envelope_virtual(struct message *m)
 	mem_free(before);
 }
 
-/* always_bcc: a copy that nobody is told about, neither in the header nor by a notice. */
+/* ---- blind copies ---- */
+
+/* A copy that nobody is told about, neither in the header nor by a notice. */
+static void
+bcc_add(struct message *m, struct str address)
+{
+	struct rcpt *r = vec_push(&m->rcpts);
+
+	r->address = route_rewrite(tables.route, REWRITE_LOCAL, address, m->arena);
+	r->notify = NOTIFY_NEVER;
+}
+
+/* The copies that a table wants of mail from, or to, this address. */
+SWITCHES static void
+bcc_find(struct message *m, struct maps *maps, const char *parameter, struct str address)
+{
+	struct str value, extension;
+	struct strs copies;
+	struct why why;
+	enum dict_result got;
+
+	if (maps_empty(maps) || address.len == 0)
+		return;
+	got = maps_find_address(maps, address, m->conf->p.recipient_delimiter,
+		FIND_FULL | FIND_USER | FIND_DOMAIN, mapping_takes_bare_user(address),
+		m->arena, &value, &extension, &why);
+	if (got == DICT_ERROR) {
+		log_warn("%s: %s map lookup problem for %.*s -- message not accepted, "
+			 "try again later",
+			m->queue_id, parameter, STR_ARG(address));
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
+	}
+	copies = got == DICT_FOUND ? mapping_values(m, value) : (struct strs){ 0 };
+	for (size_t i = 0; i < copies.n; i++)
+		bcc_add(m, copies.items[i]);
+}
+
 void
 envelope_bcc(struct message *m)
 {
-	struct str bcc = m->conf->p.always_bcc;
-	struct rcpt *r;
+	size_t n = m->rcpts.n;
 
-	if (bcc.len == 0 || (m->envelope.flags & (ENVELOPE_BOUNCE | ENVELOPE_NO_MAPPING)))
+	if (m->envelope.flags & (ENVELOPE_BOUNCE | ENVELOPE_NO_MAPPING))
 		return;
-	r = vec_push(&m->rcpts);
-	r->address = route_rewrite(tables.route, REWRITE_LOCAL, bcc, m->arena);
-	r->notify = NOTIFY_NEVER;
+	if (m->conf->p.always_bcc.len > 0)
+		bcc_add(m, m->conf->p.always_bcc);
+	bcc_find(m, tables.sender_bcc, "sender_bcc_maps", m->envelope.sender);
+	for (size_t i = 0; i < n; i++)
+		bcc_find(m, tables.recipient_bcc, "recipient_bcc_maps",
+			m->rcpts.items[i].address);
 }

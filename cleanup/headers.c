@@ -8,7 +8,7 @@
 
 /* RFC 5321 section 6.3: a message that has been received too often is in a loop. */
 enum field_fate
-header_limits(struct message *m, const struct field *f)
+header_limits(struct message *m, struct field *f)
 {
 	if (!field_is(f, "Received"))
 		return FIELD_KEEP;
@@ -21,7 +21,7 @@ header_limits(struct message *m, const struct field *f)
 
 /* Fields that tell more than they should, or that were only meant for the submitter. */
 enum field_fate
-header_drop(struct message *m, const struct field *f)
+header_drop(struct message *m, struct field *f)
 {
 	(void)m;
 	for (size_t i = 0; i < tables.drop.n; i++)
@@ -31,7 +31,7 @@ header_drop(struct message *m, const struct field *f)
 }
 
 enum field_fate
-header_see(struct message *m, const struct field *f)
+header_see(struct message *m, struct field *f)
 {
 	static const struct {
 		const char *name;
@@ -69,7 +69,7 @@ header_see(struct message *m, const struct field *f)
 /* Where it has been delivered before: local stops loops by it, without reading content.
  */
 enum field_fate
-header_delivered(struct message *m, const struct field *f)
+header_delivered(struct message *m, struct field *f)
 {
 	if (field_is(f, "Delivered-To") && m->delivered.n < DELIVERED_MOST)
 		*vec_push(&m->delivered) = arena_printf(m->arena,
@@ -111,18 +111,17 @@ message_id_text(struct message *m)
 		STR_ARG(m->conf->p.myhostname));
 }
 
-/* The fields that RFC 5322 section 3.6 wants and the submitter forgot: for mail of this
- * host, or for everybody with always_add_missing_headers. A resent message gets the
- * Resent- forms, as sendmail has always done. */
+/* The fields that RFC 5322 section 3.6 wants and the submitter forgot: for mail whose
+ * header is ours, or for everybody with always_add_missing_headers. A resent message gets
+ * the Resent- forms, as sendmail has always done. */
 void
 header_add_missing(struct message *m)
 {
 	const struct params *p = &m->conf->p;
 	const char *prefix = m->resent ? "Resent-" : "";
-	bool local = (m->envelope.flags & ENVELOPE_REWRITE) != 0;
 	bool has_id = m->resent ? m->has_resent_message_id : m->has_message_id;
 
-	if (local || p->always_add_missing_headers) {
+	if (header_is_ours(m) || p->always_add_missing_headers) {
 		if (!(m->resent ? m->has_resent_date : m->has_date))
 			add_field(m, prefix, "Date", date_text(m));
 		if (!has_id) {

@@ -108,7 +108,12 @@ cleanup_open_tables(void)
 	arena = arena_new();
 	tables.virtual_alias =
 		maps_open("virtual_alias_maps", c->p.virtual_alias_maps, DICT_FOLD, c);
+	tables.sender_bcc =
+		maps_open("sender_bcc_maps", c->p.sender_bcc_maps, DICT_FOLD, c);
+	tables.recipient_bcc =
+		maps_open("recipient_bcc_maps", c->p.recipient_bcc_maps, DICT_FOLD, c);
 	tables.route = route_open(c, 0);
+	mapping_open(c, arena);
 	tables.drop = conf_list(c->p.message_drop_headers, arena);
 }
 

@@ -41,7 +41,16 @@ struct message {
 /* More Delivered-To: fields than this are not counted: hopcount_limit stops such mail. */
 #define DELIVERED_MOST 100
 
-/* What a step says about a header field. */
+/* Where an address stands: *_classes choose among these. */
+enum address_place {
+	ENVELOPE_SENDER = 1,
+	ENVELOPE_RECIPIENT = 2,
+	HEADER_SENDER = 4,
+	HEADER_RECIPIENT = 8,
+};
+
+/* What a step says about a header field; it may also put another text into it, which
+ * lives as long as the message. */
 enum field_fate { FIELD_KEEP, FIELD_DROP };
 
 /* The steps between a message's arrival and its commit, in order. Each may be NULL. A
@@ -51,7 +60,7 @@ struct step {
 	/* Before any content, when the envelope is known. */
 	SWITCHES void (*envelope)(struct message *m);
 	/* Each header field. */
-	SWITCHES enum field_fate (*field)(struct message *m, const struct field *f);
+	SWITCHES enum field_fate (*field)(struct message *m, struct field *f);
 	/* Behind the last field: may append fields to m->content. */
 	SWITCHES void (*fields_end)(struct message *m);
 	/* When all content is there, before the commit. */
@@ -66,12 +75,32 @@ void message_fail(struct message *m, enum verdict verdict, uint16_t smtp_code,
 /* envelope.c */
 SWITCHES void envelope_rewrite(struct message *m);
 SWITCHES void envelope_virtual(struct message *m);
-void envelope_bcc(struct message *m);
+SWITCHES void envelope_bcc(struct message *m);
+/* mapping.c */
+void mapping_open(const struct conf *c, struct arena *a); /* before the jail */
+/* What an address (internal form) becomes where it stands. When a table fails, so does
+ * the message. */
+SWITCHES struct str mapping_apply(
+	struct message *m, enum address_place place, struct str address);
+/* A table's value is an address list as in a header (RFC 5322 section 3.4). */
+struct strs mapping_values(struct message *m, struct str value);
+/* May the user part be asked for alone? Where the domain is one of ours. */
+SWITCHES bool mapping_takes_bare_user(struct str address);
+/* What a table's value means for the address it was found for: "@other" keeps the user,
+ * an extension that was cut off for the look-up is put back where
+ * propagate_unmatched_extensions names this kind of table. */
+struct str mapping_target(struct message *m, const char *kind, struct str target,
+	struct str of, struct str extension);
+/* rewrite.c */
+/* Is this message's header ours to complete and to change? local_header_rewrite_clients
+ * say so, or remote_header_rewrite_domain is set. */
+bool header_is_ours(const struct message *m);
+SWITCHES enum field_fate header_rewrite(struct message *m, struct field *f);
 /* headers.c */
-enum field_fate header_limits(struct message *m, const struct field *f);
-enum field_fate header_drop(struct message *m, const struct field *f);
-enum field_fate header_see(struct message *m, const struct field *f);
-enum field_fate header_delivered(struct message *m, const struct field *f);
+enum field_fate header_limits(struct message *m, struct field *f);
+enum field_fate header_drop(struct message *m, struct field *f);
+enum field_fate header_see(struct message *m, struct field *f);
+enum field_fate header_delivered(struct message *m, struct field *f);
 void header_add_missing(struct message *m);
 /* content.c */
 SWITCHES void content_read(struct message *m); /* all of it, from the submitter */
@@ -85,7 +114,7 @@ SWITCHES void commit_stopped(struct message *m); /* that failed: spool has said 
 
 /* Tables, opened before the jail. */
 struct cleanup_tables {
-	struct maps *virtual_alias;
+	struct maps *virtual_alias, *sender_bcc, *recipient_bcc;
 	struct route *route;
 	struct strs drop; /* message_drop_headers */
 };

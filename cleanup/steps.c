@@ -4,11 +4,12 @@
 
 const struct step steps[] = {
 	{ .name = "rewrite", .envelope = envelope_rewrite },
-	{ .name = "virtual", .envelope = envelope_virtual },
 	{ .name = "bcc", .envelope = envelope_bcc },
+	{ .name = "virtual", .envelope = envelope_virtual },
 	{ .name = "limits", .field = header_limits },
 	{ .name = "drop", .field = header_drop },
 	{ .name = "delivered", .field = header_delivered },
+	{ .name = "addresses", .field = header_rewrite },
 	{ .name = "missing", .field = header_see, .fields_end = header_add_missing },
 };
 const size_t n_steps = COUNT(steps);

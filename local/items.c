@@ -88,7 +88,7 @@ add_addresses(struct str text, struct arena *a, struct items *out)
 		text = str_from(text, 1);
 	addr_list_parse(text, a, &addresses);
 	for (size_t i = 0; i < addresses.list.n; i++)
-		add(out, ITEM_ADDRESS, addresses.list.items[i]);
+		add(out, ITEM_ADDRESS, addresses.list.items[i].address);
 	addr_list_free(&addresses);
 }
 

@@ -218,8 +218,9 @@ add_rcpts(const struct sendmail *s, struct drop *d, const struct addr_list *foun
 
 	d->rcpts = arena_alloc(s->arena, (n + 1) * sizeof(*d->rcpts));
 	for (size_t i = 0; i < n; i++) {
-		struct str address = i < s->rcpts.n ? s->rcpts.items[i]
-						    : found->list.items[i - s->rcpts.n];
+		struct str address = i < s->rcpts.n
+					     ? s->rcpts.items[i]
+					     : found->list.items[i - s->rcpts.n].address;
 
 		d->rcpts[d->n_rcpts++] = (struct rcpt){
 			.address = address,
@@ -238,7 +239,7 @@ split_rcpts(struct sendmail *s)
 		addr_list_parse(s->rcpts.items[i], s->arena, &all);
 	vec_free(&s->rcpts);
 	for (size_t i = 0; i < all.list.n; i++)
-		*vec_push(&s->rcpts) = all.list.items[i];
+		*vec_push(&s->rcpts) = all.list.items[i].address;
 	addr_list_free(&all);
 }
 

@@ -141,7 +141,7 @@ sender_of(struct sendmail *s, const char *arg)
 
 	addr_list_parse(str_c(arg), s->arena, &found);
 	if (found.list.n > 0)
-		sender = found.list.items[0];
+		sender = found.list.items[0].address;
 	if (found.list.n > 1)
 		log_warn("-f option specified malformed sender: %s", arg);
 	addr_list_free(&found);

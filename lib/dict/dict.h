@@ -102,7 +102,7 @@ enum {
 	FIND_BARE_DOMAIN = 8, /* domain, then its parents */
 	FIND_USER_AT = 16,    /* user@ (access tables) */
 };
-/* found_key tells which key matched; extension is what was cut off for it (or none). */
+/* extension is what was cut off the user for the key that was found (or none). */
 SWITCHES enum dict_result maps_find_address(struct maps *m, struct str address,
 	struct str delimiters, unsigned steps, bool local_domain, struct arena *arena,
 	struct str *value, struct str *extension, struct why *why);

@@ -182,7 +182,7 @@ maps_find_address(struct maps *m, struct str address, struct str delimiters,
 		if (!form_applies(&s, &forms[i]))
 			continue;
 		got = form_find(&s, &forms[i]);
-		if (got == DICT_FOUND && (forms[i].stripped || !forms[i].local))
+		if (got == DICT_FOUND && forms[i].stripped)
 			*extension = s.parts.extension;
 		if (got != DICT_NOTFOUND)
 			return got;

@@ -1,12 +1,19 @@
 /* addrlist.c -- see addrlist.h. */
 #include "addrlist.h"
 
+/* Text that may be an address, and the part of the body that it came from. */
+struct candidate {
+	struct buf text;
+	size_t from, to;
+};
+
 struct parser {
 	struct str in;
 	size_t at;
-	struct buf plain; /* what would be the address, if no <> comes */
-	struct buf angle; /* what stands in <> */
+	struct candidate plain; /* what would be the address, if no <> comes */
+	struct candidate angle; /* what stands in <> */
 	bool in_angle, had_angle;
+	size_t words; /* where those of this mailbox begin in the list */
 };
 
 void
@@ -24,7 +31,7 @@ skip_comment(struct parser *p)
 	while (p->at < p->in.len && depth > 0) {
 		char c = p->in.data[p->at++];
 
-		if (c == '\\')
+		if (c == '\\' && p->at < p->in.len)
 			p->at++;
 		else if (c == '(')
 			depth++;
@@ -33,95 +40,122 @@ skip_comment(struct parser *p)
 	}
 }
 
+/* The character just read belongs to the candidate. */
+static void
+take(struct parser *p, struct candidate *to, char c)
+{
+	if (to->text.len == 0)
+		to->from = p->at - 1;
+	buf_addc(&to->text, c);
+	to->to = p->at;
+}
+
 /* Copies a quoted string with its quotes. */
 static void
-take_quoted(struct parser *p, struct buf *to)
+take_quoted(struct parser *p, struct candidate *to)
 {
-	buf_addc(to, '"');
+	take(p, to, '"');
 	while (p->at < p->in.len) {
 		char c = p->in.data[p->at++];
 
 		if (c == '\n' || c == '\r')
 			continue;
-		buf_addc(to, c);
+		take(p, to, c);
 		if (c == '\\' && p->at < p->in.len)
-			buf_addc(to, p->in.data[p->at++]);
+			take(p, to, p->in.data[p->at++]);
 		else if (c == '"')
 			return;
 	}
-	buf_addc(to, '"'); /* it was not closed */
+	take(p, to, '"'); /* it was not closed */
 }
 
-/* The address of one mailbox is complete. */
+/* What was taken is an address, so far. */
 static void
-end_mailbox(struct parser *p, struct arena *a, struct addr_list *out)
+give(struct candidate *c, struct arena *a, struct addr_list *out)
 {
-	struct str address = str_trim(buf_str(p->had_angle ? &p->angle : &p->plain));
+	struct str address = buf_str(&c->text);
 
 	/* A source route: everything up to the colon (RFC 5322 section 4.4). */
 	if (str_starts(address, STR("@")) && str_chr(address, ':') > 0)
 		address = str_from(address, (size_t)str_chr(address, ':') + 1);
 	if (address.len > 0)
-		*vec_push(&out->list) = arena_str(a, address);
-	buf_clear(&p->plain);
-	buf_clear(&p->angle);
-	p->in_angle = p->had_angle = false;
+		*vec_push(&out->list) = (struct addr_item){ arena_str(a, address),
+			c->from, c->to - c->from };
+	buf_clear(&c->text);
 }
 
-/* Two words with only a blank between them are a display name that lost its address, or
- * two addresses: as sendmail does, the blank separates. */
+/* The words before this were not addresses: a display name, or a group's. */
+static void
+forget_words(struct parser *p, struct addr_list *out)
+{
+	out->list.n = p->words;
+	buf_clear(&p->plain.text);
+}
+
+static void
+end_mailbox(struct parser *p, struct arena *a, struct addr_list *out)
+{
+	give(p->had_angle ? &p->angle : &p->plain, a, out);
+	buf_clear(&p->plain.text);
+	buf_clear(&p->angle.text);
+	p->in_angle = p->had_angle = false;
+	p->words = out->list.n;
+}
+
+/* Blanks around dots and @ are nothing; others end a word. Each word is an address by
+ * itself, as for sendmail, unless <> follows. */
 static void
 take_blank(struct parser *p, struct arena *a, struct addr_list *out)
 {
+	struct str word = buf_str(&p->plain.text);
 	size_t next = p->at;
 
 	while (next < p->in.len && ascii_is_space(p->in.data[next]))
 		next++;
-	if (p->in_angle || next == p->in.len)
+	if (p->in_angle || p->had_angle || next == p->in.len || word.len == 0 ||
+		strchr("@.", word.data[word.len - 1]) ||
+		(p->in.data[next] && strchr("@.", p->in.data[next])))
 		return;
-	if (p->plain.len > 0) {
-		char before = p->plain.data[p->plain.len - 1], after = p->in.data[next];
-		struct str so_far = buf_str(&p->plain);
+	give(&p->plain, a, out);
+}
 
-		if (str_chr(so_far, '@') >= 0 && before != '@' && before != '.' &&
-			!strchr("@.<,;:(", after)) {
-			end_mailbox(p, a, out);
-			return;
-		}
-		if (before != '@' && before != '.' && after != '@' && after != '.')
-			buf_addc(&p->plain, ' ');
-	}
+/* <@one,@two:user@domain> */
+static bool
+in_route(const struct parser *p)
+{
+	return p->in_angle && str_starts(buf_str(&p->angle.text), STR("@"));
 }
 
 void
 addr_list_parse(struct str body, struct arena *a, struct addr_list *out)
 {
-	struct parser p = { .in = body };
+	struct parser p = { .in = body, .words = out->list.n };
 
 	while (p.at < body.len) {
 		char c = body.data[p.at++];
-		struct buf *to = p.in_angle ? &p.angle : &p.plain;
+		struct candidate *to = p.in_angle ? &p.angle : &p.plain;
 
 		if (c == '(')
 			skip_comment(&p);
 		else if (c == '"')
 			take_quoted(&p, to);
 		else if (c == '\\' && p.at < body.len)
-			buf_addc(to, body.data[p.at++]);
+			take(&p, to, body.data[p.at++]);
 		else if (ascii_is_space(c))
 			take_blank(&p, a, out);
-		else if (c == '<' && !p.in_angle)
+		else if (c == '<' && !p.in_angle && !p.had_angle) {
+			forget_words(&p, out);
 			p.in_angle = p.had_angle = true;
-		else if (c == '>')
+		} else if (c == '>')
 			p.in_angle = false;
-		else if (c == ',' || (c == ';' && !p.in_angle))
+		else if ((c == ',' && !in_route(&p)) || (c == ';' && !p.in_angle))
 			end_mailbox(&p, a, out);
 		else if (c == ':' && !p.in_angle) /* a group's name ends */
-			buf_clear(&p.plain);
+			forget_words(&p, out);
 		else if (!(p.had_angle && !p.in_angle))
-			buf_addc(to, c);
+			take(&p, to, c);
 	}
 	end_mailbox(&p, a, out);
-	buf_free(&p.plain);
-	buf_free(&p.angle);
+	buf_free(&p.plain.text);
+	buf_free(&p.angle.text);
 }

@@ -106,7 +106,7 @@ def headers(mta, smtp):
                "Content-Length: 9\nResent-Bcc: s\n\nbody")
     got = fetch(mta, "whole")
     for name, want in (("From", "a@b.test"), ("Date", "never"), ("Message-ID", "<mine@x>"),
-                       ("To", "you"), ("Bcc", None), ("Content-Length", None),
+                       ("To", "you@mail.test.example"), ("Bcc", None), ("Content-Length", None),
                        ("Resent-Bcc", None)):
         check_equal(got[name], want, name)
     check_equal(got.get_all("Return-Path"), ["<s@box.test>"], "Return-Path")

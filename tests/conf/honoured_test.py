@@ -28,9 +28,6 @@ WITHOUT_READER.update({name: "for people and scripts" for name in (
     "readme_directory", "sample_directory", "sendmail_path", "shlib_directory")})
 # Named by a program for another reason than to honour it: name -> reason.
 NOT_HONOURED = {
-    "canonical_maps": "smtpd looks recipients up in it, cleanup does not rewrite",
-    "recipient_canonical_maps": "as canonical_maps",
-    "sender_canonical_maps": "as canonical_maps",
     "postscreen_command_time_limit": "ends like <transport>_time_limit, which pipe reads",
     "notify_classes": "bounce knows three of the classes",
     "soft_bounce": "in replies to clients only",

@@ -1,0 +1,108 @@
+"""cleanup_cases.py -- settings and messages for postfix_test.py."""
+
+BASE = {
+    "mydestination": "here.example", "myorigin": "here.example", "mydomain": "dom.test",
+    "local_recipient_maps": "", "compatibility_level": "3.6", "recipient_delimiter": "+",
+    "relay_domains": "static:all", "disable_dns_lookups": "yes",
+}
+BODY = "\nbody\n"
+SOMEBODY = "a@old.example", ["z@far.example"]
+EVERY_FIELD = "".join(f"{name}: x@old.example\n" for name in (
+    "From", "Sender", "Reply-To", "Errors-To", "Return-Receipt-To",
+    "Disposition-Notification-To", "Mail-Followup-To", "To", "Cc", "Bcc", "Apparently-To",
+    "Resent-From", "Resent-Sender", "Resent-Reply-To", "Resent-To", "Resent-Cc", "Resent-Bcc",
+    "Return-Path", "Mail-Reply-To", "X-Original-To", "Return-Receipt-Requested",
+    "Original-Recipient", "Delivered-To", "References"))
+
+
+def headers(*texts, sender="fred@old.example", rcpts=("joe@old.example",)):
+    return [(sender, list(rcpts), text + BODY) for text in texts]
+
+
+CANONICAL = ("inline:{fred@old.example=fred@new.example, joe@old.example=joe.new@new.example,"
+             "c1@old.example=c2@old.example, c2@old.example=c3@new.example,"
+             "self@old.example=self@old.example, @all.example=@new.example,"
+             "@catch.example=caught@new.example, u@ext.example=v@new.example, bare=known@x.example,"
+             "only=local@x.example, {odd@old.example=\"odd one\"@new.example}}")
+GROUPS = [
+    ("canonical", {"canonical_maps": CANONICAL}, headers(
+        'From: fred\nTo: a, "B. C" <b>, c@x.example (Comment), grp: d, e@short;, only\n',
+        "From: Fred Flint <fred@old.example>\nTo: joe@old.example,joe@other.example,\n"
+        "   ann@old.example\nCc: undisclosed-recipients:;\n",
+        'From: fred@old.example (Fred)\nReply-To: "fred x"@old.example\n'
+        "Sender:   fred@old.example  \n",
+        "From: first last <fred@old.example>, joe\n\t<joe@old.example>\nTo: <>\n",
+        "From: bang!user\nTo: user%dom.example@here.example, user%dom\n",
+        "From: =?utf-8?q?Fr=E9d?= <fred@old.example>\nTo: joe@old.example, =?utf-8?q?J?=\n"
+        " <joe@other.example>, k@other.example, very-long-address-number-one@other.example,\n"
+        " very-long-address-number-two@other.example, joe@old.example\n",
+        'From: fred@old.example\nTo: joe@[127.0.0.1], joe@old.example., "joe"@old.example\n',
+        "From:fred@old.example\nTo:joe@old.example\nSubject:  x\n",
+        "From: a@ld\nTo: b@old.example\nX-From: fred@old.example\n",
+        "From: <fred@OLD.example>\nTo: Joe <Joe@Old.Example>, joe@old.example (Joe)\n",
+        "From: c1@old.example\nTo: c2@old.example, self@old.example, X+y@all.example\n",
+        "From: n@catch.example\nTo: u+one@ext.example, bare+two@here.example, bare@far.example\n",
+        "From: odd@old.example\nTo: joe@old.example\n",
+    ) + [(sender, rcpts, "From: x@far.example\n" + BODY) for sender, rcpts in (
+        ("c1@old.example", ["c1@old.example", "c3@new.example"]), ("", ["joe@old.example"]),
+        ("u+e@ext.example", ["u+e@ext.example", "U@Ext.Example", "y@all.example"]),
+        ("bare@here.example", ["bare@here.example", "bare@far.example", "b@catch.example"]),
+        ("x+y@catch.example", ["joe+y@old.example", "self@old.example"]),
+        ("odd@old.example", ["odd@old.example"]))]),
+    ("virtual", {"virtual_alias_maps": "inline:{{a@old.example=u1 u2}, @all.example=c@new.example,"
+        "@dom.example=@dom2.example, {b@old.example=\"q x\"@new.example n@new.example},"
+        "{c@old.example=Some Name <n@x.example>}, {h@old.example=(comment) k@x.example},"
+        "u2=w@x.example, e@old.example=e@old.example, rec@old.example=a@old.example}"},
+     [("s@x.example", [rcpt], "To: u1 u2, u3 u4\n" + BODY) for rcpt in (
+         "a@old.example", "b@old.example", "c@old.example", "h@old.example", "q+ext@all.example",
+         "q+ext@dom.example", "e+x@old.example", "rec+y@old.example", "u2+z@here.example")]),
+    ("header_sender", {"canonical_maps": "inline:{x@old.example=y@new.example}",
+                       "canonical_classes": "header_sender"},
+     [("x@old.example", ["x@old.example"], EVERY_FIELD + BODY)]),
+    ("header_recipient", {"canonical_maps": "inline:{x@old.example=y@new.example}",
+                          "canonical_classes": "header_recipient"},
+     [("x@old.example", ["x@old.example"], EVERY_FIELD + BODY)]),
+    ("envelope only", {"canonical_maps": "inline:{x@old.example=y@new.example}",
+                       "canonical_classes": "envelope_sender, envelope_recipient"},
+     [("x@old.example", ["x@old.example"], EVERY_FIELD + BODY)]),
+    ("order", {"canonical_maps": "inline:{x@old.example=b@new.example,s@new.example=t@new.example}",
+               "sender_canonical_maps": "inline:{x@old.example=s@new.example}",
+               "recipient_canonical_maps": "inline:{x@old.example=r@new.example}"},
+     [("x@old.example", ["x@old.example"], EVERY_FIELD + BODY)]),
+    ("masquerade", {"masquerade_domains": "!keep.dom.test, $mydomain, other.test",
+                    "masquerade_exceptions": "root"},
+     [(sender, ["u@a.b.dom.test"], "From: u@a.b.dom.test\nTo: u@A.b.Dom.test, root@a.dom.test,\n"
+       "\tu@dom.test, u@keep.dom.test, u@x.keep.dom.test, u@notdom.test, Root@a.dom.test\n"
+       "Cc: root+x@a.dom.test, u@x.other.test\n" + BODY)
+      for sender in ("u@a.b.dom.test", "root@a.b.dom.test", "u@x.keep.dom.test", "u@dom.test")]),
+    ("masquerade recipients", {"masquerade_domains": "$mydomain",
+                               "masquerade_classes": "envelope_recipient, header_recipient"},
+     [("u@a.dom.test", ["u@a.dom.test", "v@dom.test"], EVERY_FIELD + "Cc: z@q.dom.test\n" + BODY)]),
+    ("blind copies", {
+        "always_bcc": "al@here.example",
+        "sender_bcc_maps": "inline:{s@old.example=sb@old.example, t@old.example=al@here.example,"
+                           "@other.example=any@x.example, v@old.example=bare}",
+        "recipient_bcc_maps": "inline:{r@old.example=rb@old.example}",
+        "canonical_maps": "inline:{was@old.example=s@old.example}",
+        "virtual_alias_maps": "inline:{al@here.example=al2@x.example, r@old.example=r2@old.example}"},
+     [(sender, rcpts, "From: a@old.example\n" + BODY) for sender, rcpts in (
+         ("s@old.example", ["r@old.example", "r@old.example"]), ("t+e@old.example", ["z@x.example"]),
+         ("u@other.example", ["z@x.example", "r+x@old.example"]), ("v+x@old.example", ["z@x.example"]),
+         ("", ["r@old.example"]), ("was@old.example", ["al@here.example"]))]),
+    ("others' mail", {"canonical_maps": CANONICAL, "masquerade_domains": "dom.test",
+                      "local_header_rewrite_clients": ""},
+     headers("From: fred@old.example\nTo: bare, u@x.dom.test, fred@old.example\n", "To: bang!x\n")),
+    ("others' mail with a domain", {
+        "canonical_maps": "inline:{fred@old.example=fred@new.example,"
+                          "bare@invalid.test=known@x.example}",
+        "masquerade_domains": "dom.test", "local_header_rewrite_clients": "",
+        "remote_header_rewrite_domain": "invalid.test"},
+     headers("From: fred@old.example\nTo: bare, u@x.dom.test, x@short, other\n", "Cc: b!c, d%e\n")),
+    ("no mappings", {"canonical_maps": CANONICAL, "masquerade_domains": "dom.test",
+                     "always_bcc": "al@here.example",
+                     "receive_override_options": "no_address_mappings"},
+     headers("From: fred@old.example\nTo: bare, u@x.dom.test, joe\n")),
+    ("dots and percents", {"append_dot_mydomain": "yes", "allow_percent_hack": "no",
+                           "swap_bangpath": "no", "append_at_myorigin": "yes"},
+     headers("From: a@host\nTo: b!c, d%e, f@g.h., x@host\n")),
+]
