@@ -153,6 +153,7 @@ tell(struct ipc_request *rq, const struct notice_request *n, const struct envelo
 	struct report r = { .conf = service_conf(),
 		.notice = n,
 		.envelope = e,
+		.words = words_for(report_template(n), service_conf(), rq->arena),
 		.to = to->to,
 		.postmaster = to->postmaster,
 		.copy = to->copy,
@@ -229,6 +230,12 @@ bounce_notice(struct ipc_request *rq)
 	service_busy(-1);
 }
 
+static void
+bounce_before_jail(void)
+{
+	words_read(service_conf());
+}
+
 static const struct ipc_handler handlers[] = {
 	{ .type = notice_TYPE, .run = bounce_notice, .stack = CO_STACK_SMALL },
 	{ 0 },
@@ -238,6 +245,7 @@ static const struct service bounce = {
 	.name = "bounce",
 	.user = USER_MAIL_OWNER,
 	.peers = (const char *const[]){ "cleanup", "cleanup-suspect", NULL },
+	.before_jail = bounce_before_jail,
 	.handlers = handlers,
 };
 

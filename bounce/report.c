@@ -1,32 +1,20 @@
 /* report.c -- see report.h. */
 #include "report.h"
+#include "addrlist.h"
 #include <stdio.h>
 #include <time.h>
 
 #define FOLD_AT 79 /* characters in a line */
 
-/* What differs between the kinds of notices. */
+/* What differs between the kinds of notices, besides their words. */
 static const struct kind {
 	uint8_t kind;
-	const char *log, *subject, *explanation, *part, *copy;
+	enum template_kind template;
+	const char *log, *part;
 } kinds[] = {
-	{ NOTICE_FAILURE, "non-delivery", "Undelivered Mail Returned to Sender",
-		"Your message could not be delivered to the recipients below. It will "
-		"not be\n"
-		"tried again. The reasons follow each address; your message, or its "
-		"header,\n"
-		"is attached.\n",
-		"Undelivered Message", "Postmaster Copy: Undelivered Mail" },
-	{ NOTICE_DELAY, "delay", "Delayed Mail (still being retried)",
-		"Your message has not reached the recipients below yet. You need not "
-		"send it\n"
-		"again: delivery goes on being tried, and you will hear of it should it "
-		"fail.\n",
-		"Undelivered Message", "Postmaster Warning: Delayed Mail" },
-	{ NOTICE_SUCCESS, "delivery status", "Successful Mail Delivery Report",
-		"Your message was delivered to the recipients below, as you asked to be "
-		"told.\n",
-		"Message", NULL },
+	{ NOTICE_FAILURE, TEMPLATE_FAILURE, "non-delivery", "Undelivered Message" },
+	{ NOTICE_DELAY, TEMPLATE_DELAY, "delay", "Undelivered Message" },
+	{ NOTICE_SUCCESS, TEMPLATE_SUCCESS, "delivery status", "Message" },
 };
 
 static const struct kind *
@@ -42,6 +30,12 @@ const char *
 report_kind(const struct notice_request *n)
 {
 	return kind_of(n)->log;
+}
+
+enum template_kind
+report_template(const struct notice_request *n)
+{
+	return kind_of(n)->template;
 }
 
 void
@@ -138,17 +132,46 @@ report_headers_only(const struct report *r)
 
 /* ---- the header of the notice ---- */
 
+/* From: as the template has it; an address without a domain is one of ours, whatever
+ * becomes of it on its way. */
+static void
+add_from(const struct report *r, struct buf *out)
+{
+	struct str from = r->words.template->from, address, rest;
+	struct arena *a CLEANUP(arena_free_at) = arena_new();
+	struct addr_list found = { { 0 } };
+	ssize_t at = -1;
+
+	addr_list_parse(from, a, &found);
+	address = found.list.n == 1 ? found.list.items[0] : STR_NONE;
+	for (ssize_t next; address.len > 0 && str_chr(address, '@') < 0; at += next + 1) {
+		rest = str_from(from, (size_t)(at + 1));
+		next = str_find(rest, address); /* the last one: a name may be the same */
+		if (next < 0)
+			break;
+	}
+	addr_list_free(&found);
+	if (at < 0) {
+		add_line(out, from);
+		return;
+	}
+	buf_add(out, str_sub(from, 0, (size_t)at + address.len));
+	buf_printf(out, "@" STR_FMT, STR_ARG(r->conf->p.myorigin));
+	add_line(out, str_from(from, (size_t)at + address.len));
+}
+
 static void
 add_header(const struct report *r, struct buf *out)
 {
-	const struct params *p = &r->conf->p;
+	const struct template *t = r->words.template;
 
 	buf_addz(out, "Date: ");
 	report_date(r->now_us, out);
-	buf_printf(out, "\nFrom: Mail Delivery System <MAILER-DAEMON@%.*s>\n",
-		STR_ARG(p->myorigin));
-	buf_printf(out, "Subject: %s\nTo: ",
-		r->postmaster ? kind_of(r->notice)->copy : kind_of(r->notice)->subject);
+	buf_addz(out, "\nFrom: ");
+	add_from(r, out);
+	buf_addz(out, "Subject: ");
+	add_line(out, r->postmaster ? t->postmaster_subject : t->subject);
+	buf_addz(out, "To: ");
 	add_line(out, r->to);
 	buf_printf(out,
 		"Auto-Submitted: auto-%s\nMIME-Version: 1.0\n"
@@ -163,31 +186,38 @@ add_header(const struct report *r, struct buf *out)
 		"about.\n");
 }
 
+/* The header of a part, up to its type: the line is left open. */
 static void
 add_part(const struct report *r, struct buf *out, const char *description,
 	const char *type)
 {
 	buf_addz(out, "\n--");
 	add_boundary(r, out);
-	buf_printf(
-		out, "\nContent-Description: %s\nContent-Type: %s\n", description, type);
+	buf_printf(out, "\nContent-Description: %s\nContent-Type: %s", description, type);
 }
 
 /* ---- for people ---- */
 
+/* Addresses and replies of servers may be UTF-8, whatever the template is. */
+static struct str
+charset(const struct report *r)
+{
+	struct str of_template = r->words.template->charset;
+
+	if (r->conf->p.smtputf8_enable && str_case_is(of_template, "us-ascii"))
+		return STR("utf-8");
+	return of_template;
+}
+
 static void
 add_explanation(const struct report *r, struct buf *out)
 {
-	const struct params *p = &r->conf->p;
-
-	add_part(r, out, "Notification", "text/plain; charset=utf-8");
-	buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_addc(out, '\n');
+	add_part(r, out, "Notification", "text/plain; charset=");
+	buf_add(out, charset(r));
+	buf_addz(out, "\nContent-Transfer-Encoding: 8bit\n\n");
 	if (!r->postmaster)
-		buf_printf(out,
-			"This is the mail system at %.*s.\n\n%s\n"
-			"For help, write to the postmaster and include this notice.\n\n",
-			STR_ARG(p->myhostname), kind_of(r->notice)->explanation);
+		buf_add(out, r->words.text);
+	buf_addc(out, '\n');
 	for (size_t i = 0; i < r->notice->n_rcpts; i++) {
 		const struct notice_rcpt *rcpt = &r->notice->rcpts[i];
 		size_t begin = out->len;
@@ -280,8 +310,8 @@ add_status(const struct report *r, struct buf *out)
 		is_utf8(r) ? "message/global-delivery-status"
 			   : "message/delivery-status");
 	if (is_utf8(r))
-		buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_printf(out, "\nReporting-MTA: dns; %.*s\n", STR_ARG(r->conf->p.myhostname));
+		buf_addz(out, "\nContent-Transfer-Encoding: 8bit");
+	buf_printf(out, "\n\nReporting-MTA: dns; %.*s\n", STR_ARG(r->conf->p.myhostname));
 	if (e->envid.len > 0) {
 		buf_addz(out, "Original-Envelope-Id: ");
 		add_line(out, e->envid);
@@ -313,8 +343,7 @@ add_returned(const struct report *r, struct buf *out)
 	else
 		type = headers ? "text/rfc822-headers" : "message/rfc822";
 	add_part(r, out, description, type);
-	buf_addz(out, "Content-Transfer-Encoding: 8bit\n");
-	buf_addz(out, "\nReturn-Path: <");
+	buf_addz(out, "\nContent-Transfer-Encoding: 8bit\n\nReturn-Path: <");
 	add_sender(r, out);
 	buf_addz(out, ">\n");
 }

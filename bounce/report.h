@@ -5,14 +5,16 @@
 #include "base.h"
 #include "conf.h"
 #include "messages.h"
+#include "words.h"
 
 struct report {
 	const struct conf *conf;
 	const struct notice_request *notice;
 	const struct envelope *envelope; /* of the message it is about */
-	struct str to;                   /* who gets it */
-	bool postmaster;                 /* it goes to him: no kind words */
-	bool copy;                       /* of what a sender was told: header only */
+	struct words words;
+	struct str to;   /* who gets it */
+	bool postmaster; /* it goes to him: no kind words */
+	bool copy;       /* of what a sender was told: header only */
 	uint64_t now_us;
 };
 /* Everything before the returned message, headers first. */
@@ -22,6 +24,7 @@ bool report_headers_only(const struct report *r);
 void report_tail(const struct report *r, struct buf *out);
 /* "failure" in the words of the log: "non-delivery", "delay", "delivery status". */
 const char *report_kind(const struct notice_request *n);
+enum template_kind report_template(const struct notice_request *n);
 /* RFC 5322 section 3.3, in the machine's zone. */
 void report_date(uint64_t us, struct buf *out);
 

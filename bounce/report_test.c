@@ -5,20 +5,31 @@
 
 static struct arena *arena;
 static struct conf conf;
+static bool postmaster;
 
 static struct str
 make(struct notice_request *n, struct envelope *e)
 {
 	struct buf out = BUF_INIT;
+	static struct template template = {
+		.charset = STR_INIT("us-ascii"),
+		.from = STR_INIT("post <post>"),
+		.subject = STR_INIT("It came back"),
+		.postmaster_subject = STR_INIT("Somebody's came back"),
+	};
 	struct report r = { .conf = &conf,
 		.notice = n,
 		.envelope = e,
+		.words = { &template, STR("Sorry.\n") },
+		.postmaster = postmaster,
 		.to = STR("sender@example.org"),
 		.now_us = 1700000000ull * 1000000 };
 	struct str text;
 
 	conf.p.myhostname = STR("mx.example.net");
+	conf.p.myorigin = STR("example.net");
 	conf.p.bounce_size_limit = 50000;
+	conf.p.smtputf8_enable = true;
 	report_head(&r, &out);
 	report_tail(&r, &out);
 	text = arena_str(arena, buf_str(&out));
@@ -50,7 +61,9 @@ TEST(a_failure_notice_has_what_programs_read)
 
 	arena = arena_new();
 	text = make(&n, &e);
-	CHECK(has(text, "Subject: Undelivered Mail Returned to Sender\n"));
+	CHECK(has(text, "From: post <post@example.net>\nSubject: It came back\n"));
+	CHECK(has(text, "Content-Type: text/plain; charset=utf-8\n"
+			"Content-Transfer-Encoding: 8bit\n\nSorry.\n\n<nobody@"));
 	CHECK(has(text, "Content-Type: multipart/report; report-type=delivery-status;\n"
 			"\tboundary=\"OLDID.1700000000/mx.example.net\"\n"));
 	CHECK(has(text, "Auto-Submitted: auto-replied\n"));
@@ -66,6 +79,24 @@ TEST(a_failure_notice_has_what_programs_read)
 	CHECK(has(text, "Content-Description: Undelivered Message\n"
 			"Content-Type: message/rfc822\n"));
 	CHECK(str_ends(text, STR("\n--OLDID.1700000000/mx.example.net--\n")));
+	arena_free(arena);
+}
+
+TEST(the_postmaster_reads_other_words)
+{
+	struct notice_rcpt rcpt = { .address = STR("a@b") };
+	struct notice_request n = {
+		.kind = NOTICE_FAILURE, .rcpts = &rcpt, .n_rcpts = 1
+	};
+	struct envelope e = { .queue_id = STR("Q"), .sender = STR("s@t") };
+	struct str text;
+
+	arena = arena_new();
+	postmaster = true;
+	text = make(&n, &e);
+	postmaster = false;
+	CHECK(has(text, "Subject: Somebody's came back\n"));
+	CHECK(!has(text, "Sorry."));
 	arena_free(arena);
 }
 

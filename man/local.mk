@@ -7,6 +7,7 @@ dist_man_MANS += man/local.8
 dist_man_MANS += man/aliases.5
 dist_man_MANS += man/virtual.8
 dist_man_MANS += man/bounce.8
+dist_man_MANS += man/bounce.5
 dist_man_MANS += man/pickup.8
 dist_man_MANS += man/error.8
 dist_man_MANS += man/flush.8

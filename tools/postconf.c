@@ -235,6 +235,10 @@ do_print(const struct postconf_options *o)
 	case MODE_SERVER_SASL: /* no program has SASL: the lists are empty */
 	case MODE_CLIENT_SASL:
 		break;
+	case MODE_TEMPLATES:
+	case MODE_NOTICES:
+		print_templates(o);
+		break;
 	case MODE_TLS:
 		return do_tls(o->tls);
 	}

@@ -16,6 +16,8 @@ enum postconf_mode {
 	MODE_SERVER_SASL, /* -a */
 	MODE_CLIENT_SASL, /* -A */
 	MODE_TLS,         /* -T */
+	MODE_TEMPLATES,   /* -t: of notices */
+	MODE_NOTICES,     /* -b: their text, expanded */
 };
 enum postconf_edit {
 	EDIT_NOTHING,
@@ -100,6 +102,9 @@ struct row_pattern {
 bool row_pattern_parse(struct str text, struct row_pattern *out);
 bool row_matches(const struct service_row *row, const struct row_pattern *p);
 bool pattern_matches(struct str pattern, struct str text);
+
+/* postconf_templates.c: -t and -b. */
+void print_templates(const struct postconf_options *o);
 
 /* All names that exist under these settings, sorted. */
 void names_find(struct names *n, const struct conf *c, const struct service_rows *rows,

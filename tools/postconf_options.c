@@ -25,6 +25,8 @@ static const char usage[] =
 	"Others:\n"
 	"  postconf -a, -A      types of SASL of servers, of clients\n"
 	"  postconf -l          locks that mailboxes can have   -m  types of tables\n"
+	"  postconf -b [file]   the text of notices, with $name replaced\n"
+	"  postconf -t [file]   templates of notices   (bounce_template_file, or file)\n"
 	"  postconf -T compile-version|run-version|public-key-algorithms\n"
 	"Printing:\n"
 	"  -c  where main.cf and master.cf are       -n  only what main.cf sets\n"
@@ -35,7 +37,7 @@ static const char usage[] =
 	"  -h  values only    -H  names only         -x  with $name replaced\n"
 	"  -j  an object of JSON for each line       -v  accepted\n";
 
-static const char letters[] = "+aAc:C:deEfFhHjlmMno:pPqT:vxX#";
+static const char letters[] = "+aAbc:C:deEfFhHjlmMno:pPqtT:vxX#";
 
 static const struct {
 	char letter;
@@ -43,17 +45,19 @@ static const struct {
 } modes[] = {
 	{ 'a', MODE_SERVER_SASL },
 	{ 'A', MODE_CLIENT_SASL },
+	{ 'b', MODE_NOTICES },
 	{ 'F', MODE_FIELDS },
 	{ 'l', MODE_LOCKS },
 	{ 'm', MODE_TYPES },
 	{ 'M', MODE_SERVICES },
 	{ 'p', MODE_MAIN_CF },
 	{ 'P', MODE_OVERRIDES },
+	{ 't', MODE_TEMPLATES },
 	{ 'T', MODE_TLS },
 };
 
 /* At most one of each of these can be meant. */
-static const char *const rivals[] = { "aAFlmMpPT", "dn", "hH", "hj", "Hj" };
+static const char *const rivals[] = { "aAbFlmMpPtT", "dn", "hH", "hj", "Hj" };
 /* Nor does any of these go with an edit: -e, -X or -#. */
 static const char edit_rivals[] = "edfhHjnoxX#";
 
@@ -61,9 +65,10 @@ static const char edit_rivals[] = "edfhHjnoxX#";
 static const struct {
 	char mode;
 	const char *letters;
-} foreign[] = { { 'a', "Cdef#hHjnoxX" }, { 'A', "Cdef#hHjnoxX" }, { 'F', "Cdn#X" },
-	{ 'l', "Cdef#hHjnoxX" }, { 'm', "Cdef#hHjnoxX" }, { 'M', "CdhHjn" },
-	{ 'P', "djn#" }, { 'T', "Cdef#hHjnoxX" } };
+} foreign[] = { { 'a', "Cdef#hHjnoxX" }, { 'A', "Cdef#hHjnoxX" }, { 'b', "Cdef#hHjnxX" },
+	{ 't', "Cdef#hHjnxX" }, { 'F', "Cdn#X" }, { 'l', "Cdef#hHjnoxX" },
+	{ 'm', "Cdef#hHjnoxX" }, { 'M', "CdhHjn" }, { 'P', "djn#" },
+	{ 'T', "Cdef#hHjnoxX" } };
 
 NORETURN static void
 complain(void)

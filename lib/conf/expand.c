@@ -354,6 +354,16 @@ value_of(struct expander *e, struct str name, struct str *value)
 	return name.len > 0 ? e->get(e, name, value) : 0;
 }
 
+/* A name with no condition behind it. */
+static int
+add_value(struct expander *e, struct str name, struct str value, struct buf *out)
+{
+	if (e->strict && !value.data)
+		return mistake(e, "undefined $" STR_FMT, STR_ARG(name));
+	buf_add(out, value);
+	return 0;
+}
+
 /* What stands between ${ and }; whole is the text that it stands in. */
 static int
 expand_reference(struct expander *e, struct str body, struct str whole, struct buf *out)
@@ -375,10 +385,8 @@ expand_reference(struct expander *e, struct str body, struct str whole, struct b
 			STR_ARG(name), STR_ARG(excerpt(rest)));
 	if (value_of(e, name, &value) < 0)
 		return -1;
-	if (after.len == 0) {
-		buf_add(out, value);
-		return 0;
-	}
+	if (after.len == 0)
+		return add_value(e, name, value, out);
 	if (choose(e, after, value.len > 0, &chosen) < 0)
 		return -1;
 	return expand_text(e, chosen, out);
@@ -411,8 +419,7 @@ expand_dollar(struct expander *e, struct str *rest, struct str whole, struct buf
 	*rest = s;
 	if (value_of(e, name, &value) < 0)
 		return -1;
-	buf_add(out, value);
-	return 0;
+	return add_value(e, name, value, out);
 }
 
 int

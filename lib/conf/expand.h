@@ -19,6 +19,7 @@ struct expander {
 	void *arg;
 	int depth;       /* names in names, so far */
 	int nested;      /* braces in braces, so far */
+	bool strict;     /* a name that stands alone has to be defined */
 	struct why *why; /* what is wrong with a text, with code 4.3.5 */
 };
 

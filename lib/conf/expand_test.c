@@ -275,4 +275,60 @@ TEST(domains_get_their_ascii_form)
 	}
 }
 
+TEST(domains_as_people_read_them)
+{
+	static const struct {
+		const char *domain, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "example.org.", "example.org." },
+		{ "mx.xn--bcher-kva.example", "mx.b\303\274cher.example" },
+		{ "XN--BCHER-KVA.example", "b\303\274cher.example" },
+		{ "xn--d9juau41awczczp.jp",
+			"\343\201\235\343\201\256\343\202\271\343\203\224\343\203\274"
+			"\343\203\211\343\201\247.jp" },
+		/* What nobody would have made: */
+		{ "xn--", "xn--" },
+		{ "xn--a-", "xn--a-" },
+		{ "xn--abc-", "xn--abc-" },
+		{ "xn--99999999999", "xn--99999999999" },
+		{ "xn--a\377-b", "xn--a\377-b" },
+		{ "xn--\303\274-kva", "xn--\303\274-kva" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf out CLEANUP(buf_free) = BUF_INIT;
+
+		test_row(i);
+		idna_to_utf8(str_c(rows[i].domain), &out);
+		CHECK_STR(buf_str(&out), rows[i].want);
+	}
+}
+
+TEST(a_name_that_stands_alone_may_have_to_be_defined)
+{
+	static const struct {
+		const char *text, *want; /* NULL: refused */
+	} rows[] = {
+		{ "$a$e", "AA" },
+		{ "${nosuch?x}${nosuch:y}", "y" },
+		{ "$nosuch", NULL },
+		{ "x${nosuch}", NULL },
+		{ "${a?$nosuch}", NULL },
+		{ "${e?$nosuch}", "" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf out CLEANUP(buf_free) = BUF_INIT;
+		struct why why;
+		struct expander e = { .get = get_row, .why = &why, .strict = true };
+
+		test_row(i);
+		CHECK_INT(expand_text(&e, str_c(rows[i].text), &out),
+			rows[i].want ? 0 : -1);
+		if (rows[i].want)
+			CHECK_STR(buf_str(&out), rows[i].want);
+	}
+}
+
 TEST_MAIN()

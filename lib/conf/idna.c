@@ -181,3 +181,119 @@ idna_to_ascii(struct str domain, struct buf *out)
 	}
 	return out->len - begin <= DOMAIN_MOST ? 0 : -1;
 }
+
+/* ---- and back ---- */
+
+static int
+value_of_digit(char c)
+{
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'z' ? c - 'a' : c >= '0' && c <= '9' ? c - '0' + 26 : -1;
+}
+
+/* Takes a number in variable-length integers (RFC 3492 section 3.3) off *s. -1: there is
+ * none, or it is too large to be a distance. */
+static int
+take_integer(struct str *s, uint32_t bias, uint32_t *out)
+{
+	const uint64_t most = (uint64_t)LABEL_MOST * 0x10ffff;
+	uint64_t sum = 0, weight = 1;
+
+	for (uint32_t k = 36; s->len > 0; k += 36) {
+		uint32_t t = k <= bias ? 1 : k >= bias + 26 ? 26 : k - bias;
+		int digit = value_of_digit(s->data[0]);
+
+		if (digit < 0)
+			return -1;
+		*s = str_from(*s, 1);
+		sum += (uint64_t)digit * weight;
+		weight *= 36 - t;
+		if (sum > most || weight > most * 36)
+			return -1;
+		*out = (uint32_t)sum;
+		if ((uint32_t)digit < t)
+			return 0;
+	}
+	return -1;
+}
+
+/* RFC 3492 section 6.2. */
+static int
+take_punycode(struct str s, struct code_points *label)
+{
+	ssize_t basic = str_rchr(s, '-');
+	uint32_t n = 0x80, at = 0, bias = 72, distance;
+
+	label->n = 0;
+	for (ssize_t i = 0; i < basic && label->n < LABEL_MOST; i++)
+		label->at[label->n++] = small_letter((unsigned char)s.data[i]);
+	s = str_from(s, (size_t)(basic + 1));
+	while (s.len > 0) {
+		uint32_t points = (uint32_t)label->n + 1;
+
+		if (points > LABEL_MOST || take_integer(&s, bias, &distance) < 0)
+			return -1;
+		bias = adapt(distance, points, points == (uint32_t)MAX(basic, 0) + 1);
+		at += distance;
+		n += at / points;
+		at %= points;
+		if (n > 0x10ffff || (n >= 0xd800 && n <= 0xdfff))
+			return -1;
+		memmove(&label->at[at + 1], &label->at[at],
+			(label->n - at) * sizeof(label->at[0]));
+		label->at[at++] = n;
+		label->n++;
+	}
+	return 0;
+}
+
+static void
+put_utf8(uint32_t c, struct buf *out)
+{
+	if (c < 0x80) {
+		buf_addc(out, (char)c);
+		return;
+	}
+	if (c < 0x800) {
+		buf_addc(out, (char)(0xc0 | c >> 6));
+	} else if (c < 0x10000) {
+		buf_addc(out, (char)(0xe0 | c >> 12));
+		buf_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+	} else {
+		buf_addc(out, (char)(0xf0 | c >> 18));
+		buf_addc(out, (char)(0x80 | (c >> 12 & 0x3f)));
+		buf_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+	}
+	buf_addc(out, (char)(0x80 | (c & 0x3f)));
+}
+
+static void
+put_readable(struct str label, struct buf *out)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT, back CLEANUP(buf_free) = BUF_INIT;
+	struct code_points points;
+
+	if (str_case_starts(label, STR("xn--")) &&
+		take_punycode(str_from(label, 4), &points) == 0) {
+		for (size_t i = 0; i < points.n; i++)
+			put_utf8(points.at[i], &text);
+		if (put_label(buf_str(&text), &back) == 0 &&
+			str_case_eq(buf_str(&back), label))
+			label = buf_str(&text);
+	}
+	buf_add(out, label);
+}
+
+void
+idna_to_utf8(struct str domain, struct buf *out)
+{
+	while (domain.len > 0) {
+		ssize_t dot = str_chr(domain, '.');
+		size_t n = dot < 0 ? domain.len : (size_t)dot;
+
+		put_readable(str_sub(domain, 0, n), out);
+		if (dot >= 0)
+			buf_addc(out, '.');
+		domain = str_from(domain, n + (dot >= 0));
+	}
+}

@@ -7,11 +7,12 @@ lib_conf_libconf_a_SOURCES = lib/conf/conf.h lib/conf/parameters.def lib/conf/pa
 	lib/conf/master_cf.c lib/conf/names.c lib/conf/networks.c lib/conf/networks.h \
 	lib/conf/ports.c \
 	lib/conf/query.c lib/conf/site.c lib/conf/table.c lib/conf/table.h lib/conf/tell.c \
+	lib/conf/templates.c lib/conf/templates.h \
 	lib/conf/transport.c lib/conf/typed.c lib/conf/typed.h lib/conf/values.c \
 	lib/conf/values.h
 
 CONF_TESTS = lib/conf/conf_test lib/conf/expand_test lib/conf/master_cf_test \
-	lib/conf/table_test
+	lib/conf/table_test lib/conf/templates_test
 check_PROGRAMS += $(CONF_TESTS)
 TESTS += $(CONF_TESTS)
 CONF_TEST_LIBS = lib/conf/libconf.a $(TEST_LIBS) lib/base/libbase.a
@@ -24,13 +25,18 @@ lib_conf_master_cf_test_LDADD = $(CONF_TEST_LIBS)
 lib_conf_table_test_SOURCES = lib/conf/table_test.c
 lib_conf_table_test_LDADD = $(CONF_TEST_LIBS)
 lib_conf_table_test_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_DIRECTORY='"$(abs_top_srcdir)"'
+lib_conf_templates_test_SOURCES = lib/conf/templates_test.c
+lib_conf_templates_test_LDADD = $(CONF_TEST_LIBS)
 
 if FUZZ
-EXTRA_PROGRAMS += lib/conf/expand_fuzz lib/conf/files_fuzz
+EXTRA_PROGRAMS += lib/conf/expand_fuzz lib/conf/files_fuzz lib/conf/templates_fuzz
 lib_conf_expand_fuzz_SOURCES = lib/conf/expand_fuzz.c
 lib_conf_expand_fuzz_LDADD = lib/conf/libconf.a lib/base/libbase.a
 lib_conf_expand_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_conf_files_fuzz_SOURCES = lib/conf/files_fuzz.c
 lib_conf_files_fuzz_LDADD = lib/conf/libconf.a lib/base/libbase.a
 lib_conf_files_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_conf_templates_fuzz_SOURCES = lib/conf/templates_fuzz.c
+lib_conf_templates_fuzz_LDADD = lib/conf/libconf.a lib/base/libbase.a
+lib_conf_templates_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
