@@ -26,7 +26,7 @@ static const struct {
 	{ "lmtp", { "qmgr", "dns", "tlsmgr", "proxymap", "dkimsign" } },
 	{ "local", { "qmgr", "cleanup", "proxymap" } },
 	{ "virtual", { "qmgr", "proxymap" } },
-	{ "pipe", { "qmgr" } },
+	{ "pipe", { "qmgr", "proxymap" } },
 	{ "error", { "qmgr" } },
 	{ "discard", { "qmgr" } },
 };

@@ -20,14 +20,15 @@ recipient_ended(struct recipient *r, struct str address, enum verdict verdict,
 	const char *code, const char *fmt, ...)
 {
 	struct why why;
+	struct judgement j;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(why.text, sizeof(why.text), fmt, ap);
 	va_end(ap);
-	snprintf(why.code, sizeof(why.code), "%s", code);
-	delivery_record(r->d, r->index, address, verdict, why.code, STR("local"),
-		str_c(why.text));
+	j = delivery_judge(r->d, verdict, code, str_c(why.text));
+	delivery_record(r->d, r->index, address, &j, STR("local"));
+	verdict = why_set(&why, j.code, STR_FMT, STR_ARG(j.text));
 	/* One part that must be tried again makes the whole be tried again. */
 	if (verdict == ACCEPT ? r->why.code[0] == '\0'
 			      : r->verdict != TEMPFAIL || verdict == TEMPFAIL) {
@@ -192,6 +193,7 @@ local_before_jail(void)
 		.fallback_transport = open_maps(
 			"fallback_transport_maps", c->p.fallback_transport_maps),
 	};
+	agent_filter("local_delivery_status_filter", c->p.local_delivery_status_filter);
 	local_route = route_open(c, 0);
 	named_user("default_privs", c->p.default_privs, &default_user);
 	named_user("mail_owner", c->p.mail_owner, &list_reader);

@@ -86,6 +86,8 @@ static void
 pipe_before_jail(void)
 {
 	pipe_options_read(service_args(), service_conf(), &options);
+	agent_filter("pipe_delivery_status_filter",
+		service_conf()->p.pipe_delivery_status_filter);
 	launcher_start(
 		&(struct launcher_settings){ .commands = true, .chroot = options.chroot },
 		service_conf());
@@ -100,7 +102,8 @@ pipe_start(void)
 static const struct service pipe_service = {
 	.name = "pipe",
 	.user = USER_MAIL_OWNER,
-	.peers = (const char *const[]){ "qmgr", NULL },
+	.sandbox = SANDBOX_TABLES,
+	.peers = (const char *const[]){ "qmgr", "proxymap", NULL },
 	.before_jail = pipe_before_jail,
 	.start = pipe_start,
 	.drain = agent_drain,

@@ -23,10 +23,17 @@ refusal_final(struct attempt *a, size_t rcpt, enum verdict v, const struct refus
 	delivery_done(a->d, rcpt, v, r->code, r->relay, r->text);
 }
 
+/* Under soft_bounce there is always another try, with another host even. */
+static bool
+is_for_good(const struct attempt *a, const struct refusal *r)
+{
+	return r->code[0] == '5' && !a->conf->p.soft_bounce;
+}
+
 void
 attempt_refuse(struct attempt *a, size_t rcpt, const struct refusal *r)
 {
-	if (r->code[0] == '5')
+	if (is_for_good(a, r))
 		refusal_final(a, rcpt, PERMFAIL, r);
 	else
 		a->refusals[rcpt] = *r;
@@ -69,10 +76,10 @@ refusals_final(struct attempt *a)
 			continue;
 		if (!a->talked && !a->d->site_down) {
 			a->d->site_down = true;
-			a->d->site_code = arena_str(a->d->arena, str_c(r->code));
+			a->d->site_code = arena_printf(a->d->arena, "4%s", r->code + 1);
 			a->d->site_text = r->text;
 		}
-		refusal_final(a, i, TEMPFAIL, r);
+		refusal_final(a, i, r->code[0] == '5' ? PERMFAIL : TEMPFAIL, r);
 	}
 }
 

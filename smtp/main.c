@@ -29,6 +29,9 @@ smtp_before_jail(void)
 
 	if (smtp_lmtp)
 		use_lmtp_parameters();
+	agent_filter(smtp_lmtp ? "lmtp_delivery_status_filter"
+			       : "smtp_delivery_status_filter",
+		c->p.smtp_delivery_status_filter);
 	smtp_own = own_addresses_new(c);
 	smtp_port = nexthop_port(c, c->p.smtp_tcp_port);
 	if (smtp_port == 0)
@@ -56,7 +59,7 @@ static struct service smtp = {
 	.name = "smtp",
 	.user = USER_NET,
 	.sandbox = SANDBOX_INTERNET | SANDBOX_TABLES,
-	.peers = (const char *const[]){ "qmgr", "dns", NULL },
+	.peers = (const char *const[]){ "qmgr", "dns", "proxymap", NULL },
 	.before_jail = smtp_before_jail,
 	.start = smtp_start,
 	.drain = smtp_drain,

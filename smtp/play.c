@@ -51,6 +51,12 @@ service_leave(void)
 }
 
 void
+service_retire(const char *why)
+{
+	(void)why;
+}
+
+void
 service_busy(int change)
 {
 	(void)change;

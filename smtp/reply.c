@@ -3,28 +3,16 @@
 #include "log.h"
 #include <stdio.h>
 
-/* "d.d.d" behind the reply code, of the same class (RFC 2034 section 4). */
+/* The enhanced code behind the reply code, of the same class (RFC 2034 section 4). */
 static void
 enhanced_code(struct str text, int code, char out[12])
 {
 	struct str word;
-	int dots = 0;
 
 	out[0] = '\0';
-	if (!str_token(&text, " \t", &word) || word.len < 5 || word.len > 11 ||
-		word.data[0] != '0' + code / 100 || word.data[1] != '.')
-		return;
-	for (size_t i = 1; i < word.len; i++) {
-		bool dot = word.data[i] == '.';
-
-		dots += dot;
-		if (dot ? word.data[i - 1] == '.' : !ascii_is_digit(word.data[i]))
-			return;
-	}
-	if (dots != 2 || word.data[word.len - 1] == '.')
-		return;
-	memcpy(out, word.data, word.len);
-	out[word.len] = '\0';
+	if (str_token(&text, " \t", &word) && why_code_is_valid(word) &&
+		word.data[0] == '0' + code / 100)
+		snprintf(out, 12, STR_FMT, STR_ARG(word));
 }
 
 /* The three digits, 0: there are none that could be a reply's. */

@@ -176,6 +176,8 @@ virtual_open_tables(void)
 	const struct conf *c = service_conf();
 	struct str base = c->p.virtual_mailbox_base;
 
+	agent_filter(
+		"virtual_delivery_status_filter", c->p.virtual_delivery_status_filter);
 	tables.mailbox = maps_open(
 		"virtual_mailbox_maps", c->p.virtual_mailbox_maps, DICT_FOLD, c);
 	tables.uid = maps_open("virtual_uid_maps", c->p.virtual_uid_maps, DICT_FOLD, c);

@@ -124,18 +124,20 @@ delays_text(const struct delivery *d, int64_t now, int decimals)
 }
 
 static struct str
-status_text(enum verdict verdict, bool probe)
+status_text(const struct judgement *j, bool probe)
 {
 	if (probe)
-		return verdict == ACCEPT ? STR("deliverable") : STR("undeliverable");
-	return verdict == ACCEPT     ? STR("sent")
-	       : verdict == TEMPFAIL ? STR("deferred")
-				     : STR("bounced");
+		return j->verdict == ACCEPT ? STR("deliverable") : STR("undeliverable");
+	if (j->softened)
+		return STR("SOFTBOUNCE");
+	return j->verdict == ACCEPT     ? STR("sent")
+	       : j->verdict == TEMPFAIL ? STR("deferred")
+					: STR("bounced");
 }
 
 void
 delivery_record(const struct delivery *d, size_t rcpt, struct str address,
-	enum verdict verdict, const char *code, struct str relay, struct str text)
+	const struct judgement *j, struct str relay)
 {
 	const struct rcpt *r = &d->envelope.rcpts[rcpt];
 	int decimals = d->conf->p.delay_logging_resolution_limit;
@@ -146,8 +148,8 @@ delivery_record(const struct delivery *d, size_t rcpt, struct str address,
 
 	log_line(DELIVERY, d->envelope.queue_id, address,
 		str_case_eq(before, address) ? STR_NONE : before, relay, conn_use, total,
-		delays_text(d, now, decimals), STR_NONE, str_c(code),
-		status_text(verdict, d->ask.probe), text);
+		delays_text(d, now, decimals), STR_NONE, str_c(j->code),
+		status_text(j, d->ask.probe), j->text);
 }
 
 /* ---- outcomes ---- */
@@ -174,14 +176,15 @@ void
 delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
 	struct str relay, struct str text)
 {
-	delivery_settle(d, rcpt, verdict, code, text);
-	delivery_record(
-		d, rcpt, d->envelope.rcpts[rcpt].address, verdict, code, relay, text);
+	struct judgement j = delivery_judge(d, verdict, code, text);
+
+	delivery_settle(d, rcpt, j.verdict, j.code, j.text);
+	delivery_record(d, rcpt, d->envelope.rcpts[rcpt].address, &j, relay);
 	/* What the sender is told says more than the log line. */
-	if (verdict == ACCEPT && !str_is(relay, "none") &&
+	if (j.verdict == ACCEPT && !str_is(relay, "none") &&
 		(d->envelope.rcpts[rcpt].notify & NOTIFY_SUCCESS))
 		d->outcomes[rcpt].text = arena_printf(d->arena, "delivery via %.*s: %.*s",
-			STR_ARG(relay), STR_ARG(text));
+			STR_ARG(relay), STR_ARG(j.text));
 }
 
 void

@@ -31,15 +31,26 @@ void agent_run(SWITCHES void (*fn)(struct delivery *d), uint32_t slots);
 void agent_drain(void); /* asks qmgr for no more: service.drain */
 extern const struct ipc_handler agent_handlers[];
 
-/* Sets an outcome. relay is for the log ("none", "mx[192.0.2.1]:25", "virtual"). The line
+/* This program's <program>_delivery_status_filter, from service.before_jail. */
+void agent_filter(const char *parameter, struct str value);
+
+/* Sets an outcome, after the filter and soft_bounce had their say. relay is for the log ("none", "mx[192.0.2.1]:25", "virtual"). The line
  *	qid: to=<>, [orig_to=<>,] relay=, delay=, delays=, dsn=, status= (text)
  * is written now. */
 void delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict,
 	const char *code, struct str relay, struct str text);
-/* The two halves of it, where one recipient became several (aliases): a record in the log
- * for `address`, and the outcome of the whole. */
+/* The parts of it, where one recipient became several (aliases): what is made of what was
+ * found, a record in the log for `address`, and the outcome of the whole. */
+struct judgement {
+	enum verdict verdict;
+	char code[12];
+	struct str text;
+	bool softened; /* soft_bounce: a failure for good is tried again */
+};
+SWITCHES struct judgement delivery_judge(const struct delivery *d, enum verdict verdict,
+	const char *code, struct str text);
 void delivery_record(const struct delivery *d, size_t rcpt, struct str address,
-	enum verdict verdict, const char *code, struct str relay, struct str text);
+	const struct judgement *j, struct str relay);
 void delivery_settle(struct delivery *d, size_t rcpt, enum verdict verdict,
 	const char *code, struct str text);
 void delivery_all(struct delivery *d, enum verdict verdict, const char *code,

@@ -202,6 +202,9 @@ struct why {
 /* Fill in *why and return the verdict that belongs to the code's class. */
 enum verdict why_set(struct why *why, const char *code, const char *fmt, ...)
 	PRINTF(3, 4);
+/* class.subject.detail, with 2, 4 or 5 as the class and up to three digits for the rest
+ * (RFC 3463 section 2). */
+bool why_code_is_valid(struct str code);
 /* code: temporary; the text is "what: strerror(errno)". */
 enum verdict why_errno(struct why *why, const char *code, const char *what);
 

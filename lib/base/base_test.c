@@ -522,4 +522,22 @@ TEST(impossible_sizes_end_the_process)
 	CHECK(!WIFEXITED(status) || WEXITSTATUS(status) == 1);
 }
 
+TEST(enhanced_status_codes)
+{
+	static const struct {
+		const char *code;
+		bool valid;
+	} rows[] = { { "5.1.1", true }, { "2.0.0", true }, { "4.999.123", true },
+		{ "", false }, { "5", false }, { "5.1", false }, { "5.1.", false },
+		{ "5..1", false }, { ".1.1", false }, { "3.1.1", false },
+		{ "5.1.1.1", false }, { "5.1000.1", false }, { "5.1.1000", false },
+		{ "5.1.x", false }, { "5.1.1 ", false }, { "55.1.1", false },
+		{ "5.-1.1", false }, { "5.+1.1", false } };
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		test_row(i);
+		CHECK_INT(why_code_is_valid(str_c(rows[i].code)), rows[i].valid);
+	}
+}
+
 TEST_MAIN()

@@ -45,3 +45,15 @@ why_errno(struct why *why, const char *code, const char *what)
 	errno = cause;
 	return TEMPFAIL;
 }
+
+bool
+why_code_is_valid(struct str code)
+{
+	struct str class, subject, detail = code;
+	uint64_t n;
+
+	return str_split(&detail, '.', &class) && str_split(&detail, '.', &subject) &&
+	       class.len == 1 && strchr("245", class.data[0]) && subject.len <= 3 &&
+	       detail.len <= 3 && str_to_u64(subject, &n) == 0 &&
+	       str_to_u64(detail, &n) == 0;
+}

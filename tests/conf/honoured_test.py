@@ -13,6 +13,7 @@ TOP = os.environ.get("TOP_SRCDIR", os.path.join(os.path.dirname(os.path.abspath(
 WITHOUT_READER = {
     "biff": "nobody is told of new mail: as with biff = no",
     "default_cache_db_type": "through defaults",
+    "default_delivery_status_filter": "through defaults",
     "config_directory": "struct conf has it",
     "known_tcp_ports": "lib/conf: conf_tcp_port()",
     "mail_release_date": "for people and scripts",
@@ -30,7 +31,6 @@ WITHOUT_READER.update({name: "for people and scripts" for name in (
 NOT_HONOURED = {
     "postscreen_command_time_limit": "ends like <transport>_time_limit, which pipe reads",
     "notify_classes": "bounce knows three of the classes",
-    "soft_bounce": "in replies to clients only",
 }
 
 
