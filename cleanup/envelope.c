@@ -114,15 +114,36 @@ duplicate_key(struct message *m, const struct rcpt *r)
 					     STR_ARG(original), STR_ARG(r->address)));
 }
 
+/* RFC 3461 section 5.2.7.2: who wants to hear of success hears of the expansion, once,
+ * and of what its members say only when that is no success. As in Postfix, this goes for
+ * an alias with a single target, too. */
+static uint8_t
+tell_of_expansion(struct expansion *x)
+{
+	const struct rcpt *of = x->of;
+	struct rcpt *told;
+
+	if (!(of->notify & NOTIFY_SUCCESS) ||
+		(x->found.n == 1 && str_eq(x->found.items[0], of->address)))
+		return of->notify;
+	told = vec_push(&x->m->rcpts);
+	*told = *of;
+	told->notify = NOTIFY_EXPANDED;
+	return of->notify == NOTIFY_SUCCESS ? NOTIFY_NEVER
+					    : of->notify & (uint8_t)~NOTIFY_SUCCESS;
+}
+
 static void
 expansion_give(struct expansion *x, struct map *given)
 {
 	struct message *m = x->m;
+	uint8_t notify = tell_of_expansion(x);
 
 	for (size_t i = 0; i < x->found.n; i++) {
 		struct rcpt r = *x->of;
 
 		r.address = x->found.items[i];
+		r.notify = notify;
 		if (!str_case_eq(r.address, x->of->address) && !r.original.data)
 			r.original = x->of->address;
 		if (!map_set(given, duplicate_key(m, &r), m))
@@ -150,7 +171,8 @@ envelope_virtual(struct message *m)
 			*vec_push(&x.found) = before[i].address;
 		else if (!expand_all(&x, &why))
 			message_fail(m, TEMPFAIL, 451, why.code, "%s", why.text);
-		expansion_give(&x, given);
+		if (m->verdict == ACCEPT)
+			expansion_give(&x, given);
 		map_free(x.seen);
 		vec_free(&x.open);
 		vec_free(&x.depth);

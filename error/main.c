@@ -12,7 +12,8 @@ error_deliver(struct delivery *d)
 	char code[12] = "5.0.0";
 
 	/* "5.1.1 text", or text alone. */
-	if (str_token(&rest, " \t", &word) && why_code_is_valid(word) && word.data[0] != '2') {
+	if (str_token(&rest, " \t", &word) && why_code_is_valid(word) &&
+		word.data[0] != '2') {
 		snprintf(code, sizeof(code), STR_FMT, STR_ARG(word));
 		text = str_trim(rest);
 	}

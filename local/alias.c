@@ -87,6 +87,8 @@ alias_deliver(struct recipient *r, const struct context *c)
 	if (find_rights(r, owner, &inner.as, &why) != ACCEPT ||
 		!find_owner(r, name, &inner, &why))
 		goto failed;
+	if (r->expansion == NOT_EXPANDED)
+		r->expansion = inner.owned ? EXPANDED_LIST : EXPANDED;
 	inner.source = FROM_ALIAS;
 	inner.expanding = name;
 	inner.forwarder = STR_NONE;

@@ -8,12 +8,23 @@
 
 #define SUBMIT_PATIENCE ((msec_t)300 * 1000)
 
+/* Success is told of the alias itself; failures of what it became. */
+static uint8_t
+notify_of_member(uint8_t notify)
+{
+	return notify == NOTIFY_SUCCESS ? NOTIFY_NEVER
+					: notify & (uint8_t)~NOTIFY_SUCCESS;
+}
+
+/* Members of a list with an owner, who is the sender of `to`, are nobody's alias any
+ * more. */
 static void
 make_envelope(struct recipient *r, const char *queue_id, const struct forwarded *to,
 	size_t n, struct envelope *e)
 {
 	struct delivery *d = r->d;
 	const struct rcpt *rcpt = &d->envelope.rcpts[r->index];
+	bool owned = !str_eq(to->sender, d->envelope.sender);
 
 	*e = d->envelope;
 	e->queue_id = str_c(queue_id);
@@ -26,8 +37,11 @@ make_envelope(struct recipient *r, const char *queue_id, const struct forwarded 
 	for (size_t i = 0; i < n; i++)
 		e->rcpts[i] = (struct rcpt){
 			.address = to[i].address,
-			.original = rcpt->original.data ? rcpt->original : rcpt->address,
-			.notify = rcpt->notify,
+			.original = owned                 ? STR_NONE
+				    : rcpt->original.data ? rcpt->original
+							  : rcpt->address,
+			.orcpt = owned ? STR_NONE : rcpt->orcpt,
+			.notify = notify_of_member(rcpt->notify),
 		};
 }
 

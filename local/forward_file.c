@@ -109,6 +109,8 @@ forward_file_deliver(struct recipient *r, const struct context *c, const struct 
 	if (!is_trusted(&said, u, path) ||
 		been_here(r, "forward " STR_FMT, STR_ARG(path)))
 		return PERMFAIL;
+	if (r->expansion == NOT_EXPANDED)
+		r->expansion = EXPANDED;
 	inner.source = FROM_FORWARD;
 	inner.as = u;
 	inner.expanding = c->local;

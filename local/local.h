@@ -43,7 +43,12 @@ struct recipient {
 	size_t index;     /* in d->envelope.rcpts */
 	struct map *seen; /* what was done already: once each */
 	VEC(struct forwarded)
-	forward;              /* submitted as new mail at the end */
+	forward; /* submitted as new mail at the end */
+	/* What an alias or .forward file made of it, the first on the way. A list with an
+	 * owner is a new sender's affair: its members are told of to him (RFC 3461
+	 * section 5.2.7.3).
+	 */
+	enum { NOT_EXPANDED, EXPANDED, EXPANDED_LIST } expansion;
 	struct str pass_to;   /* transport that takes it all, or none */
 	enum verdict verdict; /* the worst so far; TEMPFAIL beats PERMFAIL */
 	struct why why;

@@ -102,6 +102,20 @@ name_deliver(struct recipient *r, const struct context *from, struct str name,
 		user_deliver(r, &c);
 }
 
+/* What the sender is told of it. */
+static void
+recipient_settle(struct recipient *r)
+{
+	struct judgement j = { .verdict = r->verdict, .text = str_c(r->why.text) };
+
+	memcpy(j.code, r->why.code, sizeof(j.code));
+	if (j.verdict == ACCEPT && r->expansion != NOT_EXPANDED)
+		j.text = STR("alias expanded");
+	delivery_settle(r->d, r->index, &j, STR("local"));
+	if (j.verdict == ACCEPT && r->expansion == EXPANDED)
+		delivery_expanded(r->d, r->index);
+}
+
 static void
 recipient_deliver(struct delivery *d, size_t i)
 {
@@ -122,7 +136,7 @@ recipient_deliver(struct delivery *d, size_t i)
 		if (r.why.code[0] == '\0')
 			recipient_ended(
 				&r, address, ACCEPT, "2.0.0", "nothing to deliver to");
-		delivery_settle(d, i, r.verdict, r.why.code, str_c(r.why.text));
+		recipient_settle(&r);
 	}
 	map_free(r.seen);
 	vec_free(&r.forward);

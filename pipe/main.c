@@ -68,8 +68,8 @@ pipe_deliver(struct delivery *d)
 		return;
 	}
 	v = run_command(d, &why);
-	for (size_t i = 0; i < d->envelope.n_rcpts; i++)
-		d->outcomes[i].relayed = !options.final;
+	for (size_t i = 0; v == ACCEPT && !options.final && i < d->envelope.n_rcpts; i++)
+		delivery_relayed(d, i);
 	if (v != ACCEPT)
 		delivery_all(d, v, why.code, relay, str_c(why.text));
 	else if (why.text[0])

@@ -107,6 +107,26 @@ apply_state(struct active *a, uint32_t n, const struct spool_state *s)
 		a->delay_sent = true;
 }
 
+/* Of an alias that became other recipients, only its notice is left to be sent. */
+static void
+decide_expanded(struct active *a)
+{
+	struct dsn_detail detail = { .expanded = true };
+	struct buf coded CLEANUP(buf_free) = BUF_INIT;
+	bool told = a->envelope.sender.len > 0;
+
+	dsn_detail_put(&coded, &detail);
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		if ((a->envelope.rcpts[i].notify & NOTIFY_EXPANDED) &&
+			a->now[i].state == RCPT_TODO)
+			a->now[i] = (struct rcpt_now){
+				.state = told ? RCPT_REPORTED : RCPT_NOTIFIED,
+				.code = STR("2.0.0"),
+				.text = STR("alias expanded"),
+				.detail = arena_str(a->arena, buf_str(&coded)),
+			};
+}
+
 /* Those for which nothing is left to do but a notice, or not even that, are decided. */
 static void
 apply_states(struct active *a, const struct spool_state *states, size_t n)
@@ -116,6 +136,8 @@ apply_states(struct active *a, const struct spool_state *states, size_t n)
 			states[i].kind == SPOOL_NOTIFIED ||
 			states[i].kind == SPOOL_DELAY_SENT)
 			state_rcpts(a, &states[i], apply_state);
+	if (a->n_expanded > 0)
+		decide_expanded(a);
 	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
 		a->undecided += a->now[i].state == RCPT_TODO;
 }
@@ -236,12 +258,15 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 	m->worked_on = true;
 	count.messages++;
 	count.recipients += a->envelope.n_rcpts;
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		a->n_expanded += (a->envelope.rcpts[i].notify & NOTIFY_EXPANDED) != 0;
 	a->now = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->now));
 	a->chain = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->chain));
 	a->taken_us = outside.now_us();
 	apply_states(a, states, n_states);
 	log_line(QMGR_ACTIVE, str_c(m->queue_id), a->envelope.sender,
-		log_num((int64_t)m->size), log_num((int64_t)a->envelope.n_rcpts));
+		log_num((int64_t)m->size),
+		log_num((int64_t)(a->envelope.n_rcpts - a->n_expanded)));
 	a->resolving = true;
 	outside.where_tables_work(route_all, a);
 }

@@ -34,6 +34,7 @@ struct active {
 	struct job *jobs;
 	size_t undecided; /* recipients in RCPT_TODO */
 	size_t flights;
+	size_t n_expanded; /* entries of envelope.rcpts that stand for an alias */
 	int64_t taken_us;
 	int content_fd; /* content too large for a frame: a memfd with all of it ... */
 	bool content_is_whole; /* ... or the file of its body; -1: in the frame */

@@ -20,11 +20,15 @@ static struct {
 static struct str
 action(const struct rcpt_now *now, unsigned kind)
 {
+	struct dsn_detail detail;
+
 	if (kind == NOTICE_FAILURE)
 		return STR("failed");
 	if (kind == NOTICE_DELAY)
 		return STR("delayed");
-	return now->detail.len ? STR("relayed") : STR("delivered");
+	if (now->detail.len == 0 || dsn_detail_get(now->detail, &detail, NULL) < 0)
+		return STR("delivered");
+	return detail.expanded ? STR("expanded") : STR("relayed");
 }
 
 static struct notice_rcpt

@@ -35,12 +35,12 @@ command_mail(struct session *s, const struct delivery *d)
 		conn_write(conn, STR(" BODY=8BITMIME"));
 	if ((s->offers & OFFERS_SMTPUTF8) && (e->flags & ENVELOPE_SMTPUTF8))
 		conn_write(conn, STR(" SMTPUTF8"));
-	if ((s->offers & OFFERS_DSN) && e->ret != RET_NONE)
-		conn_printf(conn, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
 	if ((s->offers & OFFERS_DSN) && e->envid.len > 0) {
 		conn_write(conn, STR(" ENVID="));
 		write_xtext(conn, e->envid);
 	}
+	if ((s->offers & OFFERS_DSN) && e->ret != RET_NONE)
+		conn_printf(conn, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
 	conn_write(conn, STR("\r\n"));
 }
 
@@ -65,12 +65,18 @@ write_notify(struct conn *conn, uint8_t notify)
 		}
 }
 
-/* RFC 3461 section 4.2: "type;address", the address in xtext. */
+/* RFC 3461 section 4.2: "type;address", the address in xtext. Section 5.2.1: who got none
+ * may add one, with the address that it was given. */
 static void
-write_orcpt(struct conn *conn, struct str orcpt)
+write_orcpt(struct conn *conn, const struct rcpt *r, bool utf8)
 {
-	struct str type, rest = orcpt;
+	struct str type, rest = r->orcpt;
 
+	if (rest.len == 0) {
+		conn_printf(conn, " ORCPT=%s;", utf8 ? "utf-8" : "rfc822");
+		write_xtext(conn, r->original.data ? r->original : r->address);
+		return;
+	}
 	if (!str_split(&rest, ';', &type) || type.len == 0 || rest.len == 0)
 		return;
 	conn_printf(conn, " ORCPT=%.*s;", STR_ARG(type));
@@ -87,8 +93,8 @@ command_rcpt(struct session *s, const struct delivery *d, size_t rcpt)
 	write_path(conn, r->address, d);
 	conn_write(conn, STR(">"));
 	if (s->offers & OFFERS_DSN) {
+		write_orcpt(conn, r, (d->envelope.flags & ENVELOPE_SMTPUTF8) != 0);
 		write_notify(conn, r->notify);
-		write_orcpt(conn, r->orcpt);
 	}
 	conn_write(conn, STR("\r\n"));
 }

@@ -29,8 +29,8 @@ smtp_before_jail(void)
 
 	if (smtp_lmtp)
 		use_lmtp_parameters();
-	agent_filter(smtp_lmtp ? "lmtp_delivery_status_filter"
-			       : "smtp_delivery_status_filter",
+	agent_filter(
+		smtp_lmtp ? "lmtp_delivery_status_filter" : "smtp_delivery_status_filter",
 		c->p.smtp_delivery_status_filter);
 	smtp_own = own_addresses_new(c);
 	smtp_port = nexthop_port(c, c->p.smtp_tcp_port);

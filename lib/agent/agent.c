@@ -160,8 +160,8 @@ delivery_decided(const struct delivery *d, size_t rcpt)
 	return d->outcomes[rcpt].code.len > 0;
 }
 
-void
-delivery_settle(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
+static void
+settle(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
 	struct str text)
 {
 	struct outcome *o = &d->outcomes[rcpt];
@@ -173,18 +173,27 @@ delivery_settle(struct delivery *d, size_t rcpt, enum verdict verdict, const cha
 }
 
 void
+delivery_settle(
+	struct delivery *d, size_t rcpt, const struct judgement *j, struct str relay)
+{
+	struct str text = j->text;
+
+	/* What the sender is told says more than the log line. */
+	if (j->verdict == ACCEPT && !str_is(relay, "none") &&
+		(d->envelope.rcpts[rcpt].notify & NOTIFY_SUCCESS))
+		text = arena_printf(d->arena, "delivery via " STR_FMT ": " STR_FMT,
+			STR_ARG(relay), STR_ARG(text));
+	settle(d, rcpt, j->verdict, j->code, text);
+}
+
+void
 delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char *code,
 	struct str relay, struct str text)
 {
 	struct judgement j = delivery_judge(d, verdict, code, text);
 
-	delivery_settle(d, rcpt, j.verdict, j.code, j.text);
+	delivery_settle(d, rcpt, &j, relay);
 	delivery_record(d, rcpt, d->envelope.rcpts[rcpt].address, &j, relay);
-	/* What the sender is told says more than the log line. */
-	if (j.verdict == ACCEPT && !str_is(relay, "none") &&
-		(d->envelope.rcpts[rcpt].notify & NOTIFY_SUCCESS))
-		d->outcomes[rcpt].text = arena_printf(d->arena, "delivery via %.*s: %.*s",
-			STR_ARG(relay), STR_ARG(j.text));
 }
 
 void
@@ -213,23 +222,41 @@ delivery_was_here(const struct delivery *d, struct str address)
 void
 delivery_pass(struct delivery *d, size_t rcpt, struct str to)
 {
-	delivery_settle(d, rcpt, TEMPFAIL, "4.3.0", STR("not delivered here"));
+	settle(d, rcpt, TEMPFAIL, "4.3.0", STR("not delivered here"));
 	d->outcomes[rcpt].pass_to = arena_str(d->arena, to);
+}
+
+static void
+set_detail(struct delivery *d, size_t rcpt, const struct dsn_detail *detail)
+{
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+
+	dsn_detail_put(&bytes, detail);
+	d->outcomes[rcpt].detail = arena_str(d->arena, buf_str(&bytes));
 }
 
 void
 delivery_remote(struct delivery *d, size_t rcpt, struct str mta, struct str reply)
 {
-	struct dsn_detail detail = {
-		.remote_mta = mta,
-		.diagnostic = reply,
-		.diagnostic_is_smtp = 1,
-		.when_us = (uint64_t)time_wall_us(),
-	};
-	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	set_detail(d, rcpt,
+		&(struct dsn_detail){
+			.remote_mta = mta,
+			.diagnostic = reply,
+			.diagnostic_is_smtp = 1,
+			.when_us = (uint64_t)time_wall_us(),
+		});
+}
 
-	dsn_detail_put(&bytes, &detail);
-	d->outcomes[rcpt].detail = arena_str(d->arena, buf_str(&bytes));
+void
+delivery_relayed(struct delivery *d, size_t rcpt)
+{
+	set_detail(d, rcpt, &(struct dsn_detail){ .expanded = false });
+}
+
+void
+delivery_expanded(struct delivery *d, size_t rcpt)
+{
+	set_detail(d, rcpt, &(struct dsn_detail){ .expanded = true });
 }
 
 /* ---- one delivery ---- */

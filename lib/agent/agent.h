@@ -34,9 +34,9 @@ extern const struct ipc_handler agent_handlers[];
 /* This program's <program>_delivery_status_filter, from service.before_jail. */
 void agent_filter(const char *parameter, struct str value);
 
-/* Sets an outcome, after the filter and soft_bounce had their say. relay is for the log ("none", "mx[192.0.2.1]:25", "virtual"). The line
- *	qid: to=<>, [orig_to=<>,] relay=, delay=, delays=, dsn=, status= (text)
- * is written now. */
+/* Sets an outcome, after the filter and soft_bounce had their say. relay is for the log
+ *("none", "mx[192.0.2.1]:25", "virtual"). The line qid: to=<>, [orig_to=<>,] relay=,
+ *delay=, delays=, dsn=, status= (text) is written now. */
 void delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict,
 	const char *code, struct str relay, struct str text);
 /* The parts of it, where one recipient became several (aliases): what is made of what was
@@ -51,14 +51,18 @@ SWITCHES struct judgement delivery_judge(const struct delivery *d, enum verdict 
 	const char *code, struct str text);
 void delivery_record(const struct delivery *d, size_t rcpt, struct str address,
 	const struct judgement *j, struct str relay);
-void delivery_settle(struct delivery *d, size_t rcpt, enum verdict verdict,
-	const char *code, struct str text);
+void delivery_settle(
+	struct delivery *d, size_t rcpt, const struct judgement *j, struct str relay);
 void delivery_all(struct delivery *d, enum verdict verdict, const char *code,
 	struct str relay, struct str text); /* each recipient without an outcome yet */
 /* Leaves rcpt to another transport, "name:nexthop"; qmgr sees to it. */
 void delivery_pass(struct delivery *d, size_t rcpt, struct str to);
 /* The remote side of the last outcome set for rcpt, for the DSN. */
 void delivery_remote(struct delivery *d, size_t rcpt, struct str mta, struct str reply);
+/* Success of rcpt is that something took it that tells nobody what becomes of it. */
+void delivery_relayed(struct delivery *d, size_t rcpt);
+/* Success of rcpt is that it became other recipients. */
+void delivery_expanded(struct delivery *d, size_t rcpt);
 /* Was the message delivered to address before (RFC 5321 section 6.3)? cleanup noted its
  * Delivered-To:. */
 bool delivery_was_here(const struct delivery *d, struct str address);

@@ -8,7 +8,16 @@
 /* ---- the envelope: also what the spool stores with a message ---- */
 
 /* NOTIFY= of RFC 3461 as bits; 0: not given. */
-enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+enum {
+	NOTIFY_NEVER = 1,
+	NOTIFY_SUCCESS = 2,
+	NOTIFY_FAILURE = 4,
+	NOTIFY_DELAY = 8,
+	/* Not a recipient: an alias that became some of the others, which its sender
+	 * wants to hear ("expanded", RFC 3461 section 5.2.7.2). Nothing is delivered to
+	 * it. */
+	NOTIFY_EXPANDED = 16,
+};
 enum { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
 /* envelope.flags */
 enum {
@@ -113,7 +122,8 @@ IPC_STRUCT(spool_state)
 	FIELD(STR, remote_mta) /* "dns; mx.example" without the type, or none */ \
 	FIELD(STR, diagnostic) /* the remote reply, or none */ \
 	FIELD(U8, diagnostic_is_smtp) \
-	FIELD(U64, when_us)
+	FIELD(U64, when_us) \
+	FIELD(BOOL, expanded) /* success means that it became other recipients */
 IPC_STRUCT(dsn_detail)
 /* Written before the answer, flushed within 100 ms. */
 #define spool_update_REQUEST(FIELD, LIST) LIST(spool_state, states)

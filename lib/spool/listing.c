@@ -77,7 +77,7 @@ listing_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	out->n_rcpts = 0;
 	out->rcpts = arena_alloc(arena, (e.n_rcpts + 1) * sizeof(*out->rcpts));
 	for (size_t i = 0; i < e.n_rcpts; i++)
-		if (!pending[i].done)
+		if (!pending[i].done && !(e.rcpts[i].notify & NOTIFY_EXPANDED))
 			out->rcpts[out->n_rcpts++] = (struct listing_rcpt){
 				.original = e.rcpts[i].original.len ? e.rcpts[i].original
 								    : e.rcpts[i].address,
