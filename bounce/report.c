@@ -1,6 +1,5 @@
 /* report.c -- see report.h. */
 #include "report.h"
-#include "addrlist.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -132,34 +131,6 @@ report_headers_only(const struct report *r)
 
 /* ---- the header of the notice ---- */
 
-/* From: as the template has it; an address without a domain is one of ours, whatever
- * becomes of it on its way. */
-static void
-add_from(const struct report *r, struct buf *out)
-{
-	struct str from = r->words.template->from, address, rest;
-	struct arena *a CLEANUP(arena_free_at) = arena_new();
-	struct addr_list found = { { 0 } };
-	ssize_t at = -1;
-
-	addr_list_parse(from, a, &found);
-	address = found.list.n == 1 ? found.list.items[0] : STR_NONE;
-	for (ssize_t next; address.len > 0 && str_chr(address, '@') < 0; at += next + 1) {
-		rest = str_from(from, (size_t)(at + 1));
-		next = str_find(rest, address); /* the last one: a name may be the same */
-		if (next < 0)
-			break;
-	}
-	addr_list_free(&found);
-	if (at < 0) {
-		add_line(out, from);
-		return;
-	}
-	buf_add(out, str_sub(from, 0, (size_t)at + address.len));
-	buf_printf(out, "@" STR_FMT, STR_ARG(r->conf->p.myorigin));
-	add_line(out, str_from(from, (size_t)at + address.len));
-}
-
 static void
 add_header(const struct report *r, struct buf *out)
 {
@@ -168,7 +139,7 @@ add_header(const struct report *r, struct buf *out)
 	buf_addz(out, "Date: ");
 	report_date(r->now_us, out);
 	buf_addz(out, "\nFrom: ");
-	add_from(r, out);
+	add_line(out, t->from); /* cleanup completes an address without a domain */
 	buf_addz(out, "Subject: ");
 	add_line(out, r->postmaster ? t->postmaster_subject : t->subject);
 	buf_addz(out, "To: ");

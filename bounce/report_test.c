@@ -61,7 +61,7 @@ TEST(a_failure_notice_has_what_programs_read)
 
 	arena = arena_new();
 	text = make(&n, &e);
-	CHECK(has(text, "From: post <post@example.net>\nSubject: It came back\n"));
+	CHECK(has(text, "From: post <post>\nSubject: It came back\n"));
 	CHECK(has(text, "Content-Type: text/plain; charset=utf-8\n"
 			"Content-Transfer-Encoding: 8bit\n\nSorry.\n\n<nobody@"));
 	CHECK(has(text, "Content-Type: multipart/report; report-type=delivery-status;\n"
