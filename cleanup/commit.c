@@ -29,6 +29,7 @@ spool_request(struct message *m, struct buf *out, bool large)
 	put.envelope = buf_str(&envelope);
 	put.content = large ? STR_NONE : buf_str(&m->content);
 	put.corrupt = m->ask.crashes > 2;
+	put.again = m->ask.crashes > 0;
 	spool_put_request_put(out, &put);
 }
 

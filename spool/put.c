@@ -17,11 +17,23 @@ answer(struct ipc_request *rq, int error, uint64_t mid)
 	requests_in_hand(-1);
 }
 
+/* What was stored last, also what has been delivered meanwhile. */
+static struct {
+	char queue_id[32];
+	uint64_t mid;
+} recent[4096];
+
 static void
 stored(void *arg, int error, const struct spool_entry *e)
 {
-	if (!error)
+	static size_t next;
+
+	if (!error) {
+		memcpy(recent[next].queue_id, e->queue_id, sizeof(e->queue_id));
+		recent[next].mid = e->mid;
+		next = (next + 1) % COUNT(recent);
 		watch_tell(e);
+	}
 	answer(arg, error, error ? 0 : e->mid);
 }
 
@@ -124,6 +136,39 @@ put_corrupt(struct ipc_request *rq, const struct spool_put_request *m)
 	mem_free(w);
 }
 
+/* ---- mail that another cleanup had before ---- */
+struct search {
+	struct str queue_id;
+	uint64_t mid; /* 0: not found */
+};
+
+static bool
+is_other(const struct spool_entry *e, void *arg)
+{
+	struct search *s = arg;
+
+	if (!str_is(s->queue_id, e->queue_id))
+		return true;
+	s->mid = e->mid;
+	return false;
+}
+
+/* Was it stored before its cleanup died? Then its mid. Looks through all there is: that
+ * happens only after a crash. */
+static uint64_t
+stored_already(const struct spool_put_request *m)
+{
+	struct search s = { .queue_id = m->queue_id };
+
+	if (!m->again)
+		return 0;
+	for (size_t i = 0; i < COUNT(recent); i++)
+		if (str_is(m->queue_id, recent[i].queue_id))
+			return recent[i].mid;
+	spool_each(the_spool, is_other, &s);
+	return s.mid;
+}
+
 /* ---- the request ---- */
 static void
 put_slowly(void *arg)
@@ -144,6 +189,7 @@ void
 run_put(struct ipc_request *rq)
 {
 	struct spool_put_request m;
+	uint64_t mid;
 
 	if (!asked_by(rq, "cleanup"))
 		return;
@@ -156,6 +202,9 @@ run_put(struct ipc_request *rq)
 		rq->payload =
 			arena_str(rq->arena, rq->payload); /* it outlives this call */
 		co_spawn(put_slowly, rq, CO_STACK_SMALL);
-	} else
+	} else if ((mid = stored_already(&m)) != 0) {
+		answer(rq, 0, mid);
+	} else {
 		spool_put(the_spool, &m, NULL, stored, rq);
+	}
 }

@@ -89,7 +89,9 @@ IPC_RPC(submit, 1)
 	FIELD(STR, content)  /* all of it, or its first part when `large` */ \
 	FIELD(BOOL, large)   /* the rest follows as a stream */ \
 	FIELD(BOOL, corrupt) /* not mail to be delivered: a file in corrupt/ for the \
-				admin */
+				admin */ \
+	FIELD(BOOL, again)   /* another cleanup had it and died: perhaps it is stored, \
+				under this queue id */
 #define spool_put_REPLY(FIELD, LIST) \
 	FIELD(U32, error) /* errno; 0: durable. ENOSPC: 452 */ \
 	FIELD(U64, mid)

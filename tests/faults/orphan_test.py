@@ -72,14 +72,33 @@ def orphan(mta, asked, asks, rcpt, number):
     queue_ends(mta)
 
 
+def stored_unheard(mta, rcpt, number):
+    """cleanup dies when its message is stored, before it heard so: smtpd hands the message to
+    another cleanup."""
+    client = threading.Thread(target=send, args=(mta, f"id-1-{number}", rcpt))
+    since, spool, cleanup = mta.log_position(), mta.processes("spool"), mta.processes("cleanup")
+    stop(spool)
+    client.start()
+    wait_until(lambda: unread(spool) > 0, "a message for spool")
+    stop(cleanup)
+    go_on(spool)
+    mta.wait_for_log(r"qmgr\[\d+\]: \w+: from=<.*\(queue active\)", since=since)
+    for pid in cleanup:
+        kill(pid)
+    client.join()
+    queue_ends(mta)
+
+
 sink = Sink()
 with instance(sink) as mta:
     mta.start()
     for number, (asked, asks, rcpt) in enumerate(CASES):
         orphan(mta, asked, asks, rcpt, number)
+    stored_unheard(mta, BOX, len(CASES))
     copies = collections.Counter(copies_of(mta, sink))
     for number, (asked, asks, rcpt) in enumerate(CASES):
         what = {BOX: BOX, RELAYED: RELAYED, UNKNOWN: NOTICE}[rcpt]
         check_equal(copies[(f"id-1-{number}", what)], 1,
                     f"copies of what {asks} asked {asked} for")
+    check_equal(copies[(f"id-1-{len(CASES)}", BOX)], 1, "copies of what was stored, but not heard")
 finish()
