@@ -76,10 +76,11 @@ def stored_unheard(mta, rcpt, number):
     """cleanup dies when its message is stored, before it heard so: smtpd hands the message to
     another cleanup."""
     client = threading.Thread(target=send, args=(mta, f"id-1-{number}", rcpt))
-    since, spool, cleanup = mta.log_position(), mta.processes("spool"), mta.processes("cleanup")
+    since, spool = mta.log_position(), mta.processes("spool")
     stop(spool)
     client.start()
     wait_until(lambda: unread(spool) > 0, "a message for spool")
+    cleanup = mta.processes("cleanup")
     stop(cleanup)
     go_on(spool)
     mta.wait_for_log(r"qmgr\[\d+\]: \w+: from=<.*\(queue active\)", since=since)
