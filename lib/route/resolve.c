@@ -219,8 +219,12 @@ route_resolve(struct route *r, struct str sender, struct str recipient,
 	if (recipient.len == 0)
 		recipient = arena_printf(arena, STR_FMT "@" STR_FMT,
 			STR_ARG(r->conf->p.empty_address_recipient),
-			STR_ARG(r->conf->p.myhostname));
-	v = route_locate(r, recipient, arena, &class, why);
+			STR_ARG(r->conf->p.myorigin));
+	/* A command behind us could take it for an option. */
+	if (str_starts(recipient, STR("-")) && !r->conf->p.allow_min_user)
+		v = why_set(why, "5.1.3", "bad address syntax");
+	else
+		v = route_locate(r, recipient, arena, &class, why);
 	if (v == ACCEPT)
 		v = resolve_channel(&a, &channel, why);
 	out->class = class.class;

@@ -263,8 +263,8 @@ TEST(class_transports)
 		{ "s@x", "user@alias.example", "error",
 			"5.1.1 User unknown in virtual alias table", NULL },
 		{ "s@x", "user@a..b", "error", "5.1.3 bad address syntax", NULL },
-		{ "s@x", "", "local", "mail.example.org",
-			"MAILER-DAEMON@mail.example.org" },
+		{ "s@x", "-user@example.org", "error", "5.1.3 bad address syntax", NULL },
+		{ "s@x", "", "local", "mail.example.org", "MAILER-DAEMON@example.org" },
 	};
 
 	with_conf("", ROUTE_TRANSPORT);
