@@ -55,9 +55,9 @@ find_addressee(const struct envelope *e, const struct notice_request *n,
 		return false;
 	}
 	if (e->sender.len > 0) {
-		*out = (struct addressee){
-			.to = e->sender, .from = STR(""), .whom = "sender"
-		};
+		*out = (struct addressee){ .to = n->to.len ? n->to : e->sender,
+			.from = STR(""),
+			.whom = "sender" };
 		return true;
 	}
 	if (n->kind != NOTICE_FAILURE || !class_wanted(c, a, "2bounce"))
@@ -189,7 +189,7 @@ tell_postmaster(
 		.copy = true,
 	};
 
-	if (n->kind == NOTICE_SUCCESS ||
+	if ((n->kind != NOTICE_FAILURE && !delay) ||
 		!class_wanted(c, rq->arena, delay ? "delay" : "bounce"))
 		return;
 	to.to = at_origin(c, rq->arena,

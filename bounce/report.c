@@ -14,6 +14,8 @@ static const struct kind {
 	{ NOTICE_FAILURE, TEMPLATE_FAILURE, "non-delivery", "Undelivered Message" },
 	{ NOTICE_DELAY, TEMPLATE_DELAY, "delay", "Undelivered Message" },
 	{ NOTICE_SUCCESS, TEMPLATE_SUCCESS, "delivery status", "Message" },
+	{ NOTICE_REPORT, TEMPLATE_VERIFY, "delivery status", "Message" },
+	{ NOTICE_VERIFY, TEMPLATE_VERIFY, "delivery status", "Message" },
 };
 
 static const struct kind *

@@ -21,6 +21,24 @@ content_flush(struct message *m)
 		kept_together -= kept;
 }
 
+/* cleanup_replace_stray_cr_lf: submitters have made line ends of CRLF; a CR that is left
+ * would end a line for one program and not for another. */
+static struct str
+replace_stray_cr(struct message *m, struct str chunk)
+{
+	char *copy;
+
+	if (!m->conf->p.cleanup_replace_stray_cr_lf || str_chr(chunk, '\r') < 0)
+		return chunk;
+	buf_clear(&m->replaced);
+	buf_add(&m->replaced, chunk);
+	copy = m->replaced.data;
+	for (size_t i = 0; i < chunk.len; i++)
+		if (copy[i] == '\r')
+			copy[i] = ' ';
+	return buf_str(&m->replaced);
+}
+
 /* Appends finished bytes. */
 void
 content_add(struct message *m, struct str bytes)
@@ -53,15 +71,16 @@ content_field(struct message *m, struct field *f)
 		content_add(m, f->text);
 }
 
-/* The header section is over: what is missing, the empty line, and the first bytes of the
- * body that the header parser had already taken in. */
+/* The header section is over: what is missing, the empty line where a body follows, and
+ * the first bytes of it that the header parser had already taken in. */
 static void
-content_header_ended(struct message *m)
+content_header_ended(struct message *m, bool body_follows)
 {
 	for (size_t i = 0; i < n_steps && m->verdict == ACCEPT; i++)
 		if (steps[i].fields_end)
 			steps[i].fields_end(m);
-	content_add(m, STR("\n"));
+	if (body_follows)
+		content_add(m, STR("\n"));
 	content_add(m, buf_str(&m->fields.line));
 }
 
@@ -76,7 +95,7 @@ content_take(struct message *m, struct str chunk)
 			content_field(m, &field);
 		if (event == FIELDS_MORE)
 			return;
-		content_header_ended(m);
+		content_header_ended(m, true);
 	}
 	content_add(m, chunk);
 }
@@ -90,7 +109,7 @@ content_finish(struct message *m)
 	while (in_header && fields_finish(&m->fields, &field) == FIELDS_FIELD)
 		content_field(m, &field);
 	if (in_header)
-		content_header_ended(m);
+		content_header_ended(m, m->fields.line.len > 0);
 	if (m->content.len > 0 && m->content.data[m->content.len - 1] != '\n')
 		content_add(m, STR("\n"));
 }
@@ -109,7 +128,7 @@ content_read(struct message *m)
 	m->received = m->ask.received.len > 0; /* ours counts too */
 	while ((got = ipc_request_read(m->rq, &chunk, DEADLINE_NEVER)) > 0)
 		if (m->verdict == ACCEPT)
-			content_take(m, chunk);
+			content_take(m, replace_stray_cr(m, chunk));
 	if (got < 0) /* nobody waits for an answer any more */
 		message_fail(m, TEMPFAIL, 451, "4.3.0", "the submitter went away");
 	else if (m->verdict == ACCEPT)

@@ -17,6 +17,9 @@ envelope_rewrite(struct message *m)
 
 		if (!str_eq(was, is) && !r->original.data)
 			r->original = was;
+		/* Notices name it in the form that others can write to. */
+		if (!str_eq(was, is) && !r->orcpt.data)
+			r->orcpt = arena_printf(m->arena, "rfc822;" STR_FMT, STR_ARG(is));
 		r->address = is;
 	}
 }

@@ -111,6 +111,54 @@ message_id_text(struct message *m)
 		STR_ARG(m->conf->p.myhostname));
 }
 
+/* RFC 5322 section 3.4: a display name with specials in it is quoted; in a comment,
+ * parentheses are. */
+static void
+add_quoted(struct buf *out, struct str text, const char *specials)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (strchr(specials, text.data[i]))
+			buf_addc(out, '\\');
+		buf_addc(out, ascii_is_space(text.data[i]) ? ' ' : text.data[i]);
+	}
+}
+
+static bool
+is_plain_phrase(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!ascii_is_alnum(name.data[i]) && (unsigned char)name.data[i] < 0x80 &&
+			!strchr(" !#$%&'*+-/=?^_`{|}~", name.data[i]))
+			return false;
+	return true;
+}
+
+/* "name <address>", or in old-fashioned form "address (name)": header_from_format. */
+static struct str
+from_text(struct message *m)
+{
+	struct str sender = m->envelope.sender, name = m->ask.full_name;
+	struct buf out CLEANUP(buf_free) = BUF_INIT;
+
+	if (sender.len == 0)
+		return STR("MAILER-DAEMON");
+	if (name.len == 0)
+		return sender;
+	if (str_is(m->conf->p.header_from_format, "obsolete")) {
+		buf_printf(&out, STR_FMT " (", STR_ARG(sender));
+		add_quoted(&out, name, "()\\");
+		buf_addc(&out, ')');
+	} else if (is_plain_phrase(name)) {
+		buf_printf(
+			&out, STR_FMT " <" STR_FMT ">", STR_ARG(name), STR_ARG(sender));
+	} else {
+		buf_addc(&out, '"');
+		add_quoted(&out, name, "\"\\");
+		buf_printf(&out, "\" <" STR_FMT ">", STR_ARG(sender));
+	}
+	return arena_str(m->arena, buf_str(&out));
+}
+
 /* The fields that RFC 5322 section 3.6 wants and the submitter forgot: for mail whose
  * header is ours, or for everybody with always_add_missing_headers. A resent message gets
  * the Resent- forms, as sendmail has always done. */
@@ -122,18 +170,16 @@ header_add_missing(struct message *m)
 	bool has_id = m->resent ? m->has_resent_message_id : m->has_message_id;
 
 	if (header_is_ours(m) || p->always_add_missing_headers) {
-		if (!(m->resent ? m->has_resent_date : m->has_date))
-			add_field(m, prefix, "Date", date_text(m));
 		if (!has_id) {
 			struct str id = message_id_text(m);
 
 			add_field(m, prefix, "Message-Id", id);
 			log_line(CLEANUP_MESSAGE_ID, str_c(m->queue_id), id);
 		}
+		if (!(m->resent ? m->has_resent_date : m->has_date))
+			add_field(m, prefix, "Date", date_text(m));
 		if (!(m->resent ? m->has_resent_from : m->has_from))
-			add_field(m, prefix, "From",
-				m->envelope.sender.len > 0 ? m->envelope.sender
-							   : STR("MAILER-DAEMON"));
+			add_field(m, prefix, "From", from_text(m));
 		if (!m->has_recipient && p->undisclosed_recipients_header.len > 0) {
 			content_add(m, p->undisclosed_recipients_header);
 			content_add(m, STR("\n"));

@@ -65,6 +65,7 @@ message_free(struct message *m)
 	vec_free(&m->rcpts);
 	vec_free(&m->delivered);
 	fields_free(&m->fields);
+	buf_free(&m->replaced);
 	buf_free(&m->content);
 }
 

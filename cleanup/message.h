@@ -22,6 +22,7 @@ struct message {
 	struct envelope envelope; /* as submitted, but its recipients are in `rcpts` */
 	VEC(struct rcpt) rcpts;
 	struct fields fields;
+	struct buf replaced;         /* a piece of content whose stray CRs are blanks */
 	struct buf content;          /* finished bytes that did not leave yet */
 	octets_t size;               /* of all finished bytes */
 	struct ipc_stream *to_spool; /* once the content outgrew what we keep */

@@ -120,6 +120,12 @@ forward_send(struct recipient *r)
 
 	if (r->verdict == TEMPFAIL)
 		return; /* the whole will be tried again */
+	if (r->d->ask.probe) {
+		for (size_t i = 0; i < r->forward.n; i++)
+			recipient_ended(r, r->forward.items[i].address, ACCEPT, "2.0.0",
+				"is forwarded");
+		return;
+	}
 	some = arena_alloc(r->d->arena, r->forward.n * sizeof(*some) + 1);
 	for (size_t i = 0; i < r->forward.n; i++) {
 		struct str sender = r->forward.items[i].sender;

@@ -87,6 +87,11 @@ command_deliver(struct recipient *r, const struct context *c, const struct user 
 
 	if (been_here(r, "command %u " STR_FMT, (unsigned)as->uid, STR_ARG(command)))
 		return;
+	if (r->d->ask.probe) {
+		recipient_ended(r, c->address, ACCEPT, "2.0.0",
+			"delivers to command: " STR_FMT, STR_ARG(command));
+		return;
+	}
 	if (local_expand("command_execution_directory", p->command_execution_directory, c,
 		    as, p->execution_directory_expansion_filter, r->d->arena,
 		    &ask.directory) < 0) {
@@ -137,6 +142,12 @@ file_deliver(struct recipient *r, const struct context *c, const struct user *as
 
 	if (been_here(r, "file %u " STR_FMT, (unsigned)as->uid, STR_ARG(path)))
 		return;
+	if (r->d->ask.probe) {
+		recipient_ended(r, c->address, ACCEPT, "2.0.0", "delivers to %s" STR_FMT,
+			maildir ? "maildir" : "file: ",
+			STR_ARG(maildir ? STR("") : path));
+		return;
+	}
 	if (!str_is(path, "/dev/null")) /* no locks, no sync, no size */
 		v = write_to(r, c, as->uid, as->gid, path, MAILBOX_NAMED, &why);
 	if (v == ACCEPT && maildir)
@@ -184,6 +195,12 @@ mailbox_deliver(struct recipient *r, const struct context *c, const struct user 
 		path = arena_printf(a, STR_FMT "%s" STR_FMT "%s", STR_ARG(spool),
 			maildir ? "" : "/", STR_ARG(u->name), maildir ? "/" : "");
 		gid = spool_group(arena_cstr(a, spool), gid);
+	}
+	if (r->d->ask.probe) {
+		recipient_ended(r, c->address, ACCEPT, "2.0.0",
+			str_ends(path, STR("/")) ? "delivers to maildir"
+						 : "delivers to mailbox");
+		return;
 	}
 	v = write_to(r, c, u->uid, gid, path, how, &why);
 	if (v == ACCEPT)

@@ -42,8 +42,16 @@ add_received(const struct drop_file *f, const struct conf *c, struct buf *out)
 		f->queue_id, date);
 }
 
+/* VERP puts the delimiters into the sender's address: no others than allowed. */
+static bool
+verp_is_allowed(struct str verp, const struct conf *c)
+{
+	return verp.len == 2 && str_chr(c->p.verp_delimiter_filter, verp.data[0]) >= 0 &&
+	       str_chr(c->p.verp_delimiter_filter, verp.data[1]) >= 0;
+}
+
 static void
-make_envelope(const struct drop_file *f, struct envelope *e)
+make_envelope(const struct drop_file *f, const struct conf *c, struct envelope *e)
 {
 	*e = (struct envelope){
 		.queue_id = str_c(f->queue_id),
@@ -52,11 +60,16 @@ make_envelope(const struct drop_file *f, struct envelope *e)
 		.sender = f->drop.sender,
 		.envid = f->drop.envid,
 		.ret = f->drop.ret,
-		.flags = (f->drop.flags & (ENVELOPE_8BIT | ENVELOPE_SMTPUTF8)) |
-			 ENVELOPE_LOCAL | ENVELOPE_REWRITE,
+		.flags = (f->drop.flags & DROP_FLAGS) | ENVELOPE_LOCAL,
 		.rcpts = f->drop.rcpts,
 		.n_rcpts = f->drop.n_rcpts,
 	};
+	if (verp_is_allowed(f->drop.verp, c)) {
+		e->attributes.items = arena_alloc(f->arena, sizeof(struct str));
+		e->attributes.items[0] = arena_printf(
+			f->arena, ATTRIBUTE_VERP STR_FMT, STR_ARG(f->drop.verp));
+		e->attributes.n = 1;
+	}
 }
 
 /* The content goes to cleanup as it is read. -1: the file is not whole. */
@@ -110,11 +123,12 @@ bring_in(struct drop_file *f, struct drop_reader *r)
 	struct envelope e;
 
 	service_queue_id(f->queue_id);
-	make_envelope(f, &e);
+	make_envelope(f, c, &e);
 	envelope_put(&envelope, &e);
 	add_received(f, c, &received);
 	ask.envelope = buf_str(&envelope);
 	ask.received = buf_str(&received);
+	ask.full_name = f->drop.full_name;
 	log_line(PICKUP_MESSAGE, e.queue_id, log_num(f->st.st_uid), e.sender, STR_NONE);
 	s = submission_new(&ask);
 	if (send_content(s, r, patience) < 0) {
@@ -140,8 +154,7 @@ bad_envelope(const struct drop *d)
 	bool bad = d->n_rcpts == 0 || str_chr(d->sender, '\n') >= 0;
 
 	for (size_t i = 0; i < d->n_rcpts; i++)
-		bad |= d->rcpts[i].address.len == 0 ||
-		       str_chr(d->rcpts[i].address, '\n') >= 0;
+		bad |= str_chr(d->rcpts[i].address, '\n') >= 0;
 	return bad;
 }
 

@@ -67,6 +67,11 @@ pipe_deliver(struct delivery *d)
 				STR_ARG(first)));
 		return;
 	}
+	if (d->ask.probe) {
+		delivery_all(d, ACCEPT, "2.0.0", relay,
+			arena_printf(d->arena, "delivers to %s service", service_name()));
+		return;
+	}
 	v = run_command(d, &why);
 	for (size_t i = 0; v == ACCEPT && !options.final && i < d->envelope.n_rcpts; i++)
 		delivery_relayed(d, i);

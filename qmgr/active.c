@@ -6,6 +6,7 @@
 #include "outside.h"
 #include "store.h"
 #include "ticker.h"
+#include "verp.h"
 #include <stdlib.h>
 
 /* Agents that may die under a recipient in one attempt. */
@@ -92,12 +93,15 @@ apply_state(struct active *a, uint32_t n, const struct spool_state *s)
 {
 	struct rcpt_now *r = &a->now[n];
 
-	if (s->kind == SPOOL_DONE)
+	if (s->kind == SPOOL_DEFERRED)
+		a->reporting = a->verifying; /* sendmail -v is about the first attempt */
+	else if (s->kind == SPOOL_DONE)
 		r->state = RCPT_DONE;
 	else if (s->kind == SPOOL_NOTIFIED)
 		r->state = RCPT_NOTIFIED;
 	else if (s->kind == SPOOL_FAILED && r->state != RCPT_NOTIFIED)
-		*r = (struct rcpt_now){ .state = str_starts(s->status, STR("2"))
+		*r = (struct rcpt_now){ .state = a->verifying || str_starts(s->status,
+									 STR("2"))
 							 ? RCPT_REPORTED
 							 : RCPT_FAILED,
 			.code = s->status,
@@ -134,6 +138,7 @@ apply_states(struct active *a, const struct spool_state *states, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (states[i].kind == SPOOL_DONE || states[i].kind == SPOOL_FAILED ||
 			states[i].kind == SPOOL_NOTIFIED ||
+			states[i].kind == SPOOL_DEFERRED ||
 			states[i].kind == SPOOL_DELAY_SENT)
 			state_rcpts(a, &states[i], apply_state);
 	if (a->n_expanded > 0)
@@ -206,7 +211,7 @@ route_one(struct active *a, uint32_t n)
 		return;
 	}
 	if (!str_eq(to.recipient, r->address)) {
-		if (!r->original.data)
+		if (!r->original.data && r->address.len > 0)
 			r->original = r->address;
 		r->address = arena_str(a->arena, to.recipient);
 	}
@@ -263,6 +268,9 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 	a->now = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->now));
 	a->chain = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->chain));
 	a->taken_us = outside.now_us();
+	a->verp = verp_delimiters(&a->envelope);
+	a->verifying = (a->envelope.flags & ENVELOPE_VERIFY) != 0;
+	a->reporting = a->verifying || (a->envelope.flags & ENVELOPE_REPORT);
 	apply_states(a, states, n_states);
 	log_line(QMGR_ACTIVE, str_c(m->queue_id), a->envelope.sender,
 		log_num((int64_t)m->size),
@@ -280,6 +288,8 @@ success_is_reported(const struct active *a, uint32_t n, const struct outcome *o)
 {
 	uint8_t notify = a->envelope.rcpts[n].notify;
 
+	if (a->reporting)
+		return true;
 	if (o->relayed || a->envelope.sender.len == 0)
 		return false;
 	return (notify & NOTIFY_SUCCESS) ||
@@ -294,7 +304,9 @@ active_settle(struct active *a, uint32_t n, const struct outcome *o)
 
 	ensure(r->state == RCPT_TODO && a->undecided > 0);
 	a->undecided--;
-	if (o->verdict == ACCEPT)
+	if (a->verifying)
+		r->state = RCPT_REPORTED;
+	else if (o->verdict == ACCEPT)
 		r->state = success_is_reported(a, n, o) ? RCPT_REPORTED : RCPT_DONE;
 	else
 		r->state = o->verdict == PERMFAIL ? RCPT_FAILED : RCPT_DEFERRED;
@@ -322,6 +334,7 @@ active_settle_here(struct active *a, uint32_t n, enum verdict verdict, const cha
 	d.envelope.rcpts = &a->envelope.rcpts[n];
 	d.envelope.n_rcpts = 1;
 	d.ask.active_us = (uint64_t)a->taken_us;
+	d.ask.probe = a->verifying;
 	delivery_done(&d, 0, verdict, code, STR("none"), text);
 	active_settle(a, n, &outcome);
 	active_settled(a, &n, 1);
@@ -510,7 +523,9 @@ active_notice_is_due(const struct active *a, uint32_t n, unsigned kind)
 		return a->now[n].state == RCPT_FAILED &&
 		       (notify == 0 || (notify & NOTIFY_FAILURE));
 	case NOTICE_SUCCESS:
-		return a->now[n].state == RCPT_REPORTED;
+		return a->now[n].state == RCPT_REPORTED ||
+		       (a->reporting && (a->now[n].state == RCPT_FAILED ||
+						a->now[n].state == RCPT_DEFERRED));
 	default:
 		return a->now[n].state == RCPT_DEFERRED && is_late(a) &&
 		       (notify == 0 || (notify & NOTIFY_DELAY));

@@ -41,6 +41,9 @@ struct active {
 	bool cancelled;        /* deleted or put on hold meanwhile: no more deliveries */
 	bool noticing;         /* its notices are with bounce, or on the way there */
 	bool delay_sent;       /* its sender knows that it is late */
+	bool reporting;        /* its sender hears of all outcomes of this attempt */
+	bool verifying;        /* and that is all: nothing is delivered */
+	struct str verp;       /* delimiters, or none */
 	struct active *next_notice;
 	bool soon;      /* what failed is our own: try again in a second */
 	bool resolving; /* in look-ups that may switch */
@@ -75,7 +78,8 @@ void active_flight_ended(struct active *a);
 void active_notices_ended(struct active *a, unsigned accepted);
 /* Deleted, or put on hold: nothing more goes out. */
 void active_cancel(struct active *a);
-/* Has recipient n a place in the notice of this kind (NOTICE_FAILURE ...)? */
+/* Has recipient n a place in the notice of this kind (NOTICE_FAILURE ...)? The one of
+ * success is the report about all, where that was asked for. */
 bool active_notice_is_due(const struct active *a, uint32_t n, unsigned kind);
 
 #endif

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "outside.h"
 #include "store.h"
+#include "verp.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -88,6 +89,7 @@ encode_request(struct flight *f, const struct content_carried *content,
 		.content = content->first,
 		.rest = content->rest,
 		.active_us = (uint64_t)a->taken_us,
+		.probe = a->verifying,
 		.expired = a->message->expire };
 
 	buf_clear(&envelope);
@@ -95,6 +97,8 @@ encode_request(struct flight *f, const struct content_carried *content,
 	e.rcpts = arena_alloc(arena, f->n * sizeof(*e.rcpts));
 	for (uint32_t i = 0; i < f->n; i++)
 		e.rcpts[i] = a->envelope.rcpts[f->rcpts[i]];
+	if (a->verp.len) /* then it is alone */
+		e.sender = verp_sender(a->verp, e.sender, &e.rcpts[0], arena);
 	envelope_put(&envelope, &e);
 	ask.envelope = buf_str(&envelope);
 	deliver_request_put(out, &ask);

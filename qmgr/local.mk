@@ -4,14 +4,14 @@ QMGR_PARTS = qmgr/active.h qmgr/active.c qmgr/backoff.h qmgr/backoff.c qmgr/cont
 	qmgr/control.c qmgr/delivery.h qmgr/delivery.c qmgr/feedback.h qmgr/feedback.c \
 	qmgr/index.h qmgr/index.c qmgr/loader.h qmgr/loader.c qmgr/notice.h qmgr/notice.c \
 	qmgr/outside.h qmgr/resolver.h qmgr/resolver.c qmgr/schedule.h qmgr/schedule.c \
-	qmgr/store.h qmgr/store.c qmgr/ticker.h qmgr/ticker.c
+	qmgr/store.h qmgr/store.c qmgr/ticker.h qmgr/ticker.c qmgr/verp.h qmgr/verp.c
 QMGR_LIBS = $(ROUTE_LIBS) $(SERVICE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lm
 qmgr_qmgr_SOURCES = qmgr/main.c $(QMGR_PARTS)
 qmgr_qmgr_LDADD = $(QMGR_LIBS)
 check_PROGRAMS += qmgr/qmgr_test qmgr/queue_test
 TESTS += qmgr/qmgr_test qmgr/queue_test
 qmgr_qmgr_test_SOURCES = qmgr/qmgr_test.c qmgr/index.h qmgr/index.c qmgr/feedback.h \
-	qmgr/feedback.c qmgr/backoff.h qmgr/backoff.c
+	qmgr/feedback.c qmgr/backoff.h qmgr/backoff.c qmgr/verp.h qmgr/verp.c
 qmgr_qmgr_test_LDADD = $(TEST_LIBS) $(BASE_LIBS) -lm
 qmgr_queue_test_SOURCES = qmgr/queue_test.c $(QMGR_PARTS)
 qmgr_queue_test_LDADD = $(TEST_LIBS) $(QMGR_LIBS)

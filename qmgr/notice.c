@@ -5,6 +5,7 @@
 #include "log.h"
 #include "outside.h"
 #include "service.h"
+#include "verp.h"
 #include <errno.h>
 
 #define AT_ONCE  20
@@ -22,9 +23,12 @@ action(const struct rcpt_now *now, unsigned kind)
 {
 	struct dsn_detail detail;
 
-	if (kind == NOTICE_FAILURE)
+	if (kind == NOTICE_VERIFY)
+		return str_starts(now->code, STR("2")) ? STR("deliverable")
+						       : STR("undeliverable");
+	if (kind == NOTICE_FAILURE || now->state == RCPT_FAILED)
 		return STR("failed");
-	if (kind == NOTICE_DELAY)
+	if (kind == NOTICE_DELAY || now->state == RCPT_DEFERRED)
 		return STR("delayed");
 	if (now->detail.len == 0 || dsn_detail_get(now->detail, &detail, NULL) < 0)
 		return STR("delivered");
@@ -46,12 +50,22 @@ noticed_rcpt(const struct active *a, uint32_t n, unsigned kind)
 		.detail = now->detail };
 }
 
+/* The notice of success, where a report was asked for. */
+static unsigned
+kind_sent(const struct active *a, unsigned kind)
+{
+	if (kind != NOTICE_SUCCESS || !a->reporting)
+		return kind;
+	return a->verifying ? NOTICE_VERIFY : NOTICE_REPORT;
+}
+
+/* About recipients `from` and up to, but not with, `to`. */
 static void
-encode(const struct active *a, unsigned kind, const struct content_carried *content,
-	struct arena *arena, struct buf *out)
+encode(const struct active *a, unsigned kind, uint32_t from, uint32_t to,
+	const struct content_carried *content, struct arena *arena, struct buf *out)
 {
 	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
-	struct notice_request ask = { .kind = (uint8_t)kind,
+	struct notice_request ask = { .kind = (uint8_t)kind_sent(a, kind),
 		.size = content->size,
 		.content = content->first,
 		.rest = content->rest,
@@ -62,15 +76,18 @@ encode(const struct active *a, unsigned kind, const struct content_carried *cont
 	envelope_put(&envelope, &a->envelope);
 	ask.envelope = buf_str(&envelope);
 	ask.rcpts = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*ask.rcpts));
-	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+	for (uint32_t i = from; i < to; i++)
 		if (active_notice_is_due(a, i, kind))
-			ask.rcpts[ask.n_rcpts++] = noticed_rcpt(a, i, kind);
+			ask.rcpts[ask.n_rcpts++] = noticed_rcpt(a, i, ask.kind);
+	if (to - from == 1 && a->verp.len)
+		ask.to = verp_sender(
+			a->verp, a->envelope.sender, &a->envelope.rcpts[from], arena);
 	notice_request_put(out, &ask);
 }
 
 /* One notice. True: bounce has it, or says that none is due. */
 SWITCHES static bool
-hand_on(struct active *a, unsigned kind)
+hand_on(struct active *a, unsigned kind, uint32_t from, uint32_t to)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	struct buf request CLEANUP(buf_free) = BUF_INIT;
@@ -83,7 +100,7 @@ hand_on(struct active *a, unsigned kind)
 			a->message->queue_id, strerror(errno));
 		return false;
 	}
-	encode(a, kind, &content, arena, &request);
+	encode(a, kind, from, to, &content, arena, &request);
 	if (ipc_call(service_peer("bounce"), notice_TYPE, buf_str(&request), content.fd,
 		    arena, &reply, deadline_in(PATIENCE)) < 0 ||
 		notice_reply_get(reply, &said, arena) < 0) {
@@ -107,13 +124,29 @@ is_due(const struct active *a, unsigned kind)
 	return false;
 }
 
+/* With VERP the failure of each recipient goes to an address of its own
+ * (disable_verp_bounces). True: bounce has all of them. */
+SWITCHES static bool
+hand_kind_on(struct active *a, unsigned kind)
+{
+	bool all = true;
+
+	if (kind != NOTICE_FAILURE || !a->verp.len ||
+		outside.conf->p.disable_verp_bounces)
+		return hand_on(a, kind, 0, (uint32_t)a->envelope.n_rcpts);
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
+		if (active_notice_is_due(a, i, kind))
+			all &= hand_on(a, kind, i, i + 1);
+	return all;
+}
+
 SWITCHES static unsigned
 hand_all_on(struct active *a)
 {
 	unsigned accepted = 0;
 
 	for (unsigned kind = NOTICE_FAILURE; kind <= NOTICE_SUCCESS; kind++)
-		if (is_due(a, kind) && hand_on(a, kind))
+		if (is_due(a, kind) && hand_kind_on(a, kind))
 			accepted |= 1u << kind;
 	return accepted;
 }

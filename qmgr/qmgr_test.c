@@ -1,5 +1,6 @@
 /* The parts of the queue manager that need nobody else: index, feedback, backoff. */
 #include "test.h"
+#include "verp.h"
 #include "backoff.h"
 #include "feedback.h"
 #include "index.h"
@@ -297,6 +298,45 @@ TEST(lifetimes)
 	CHECK(!backoff_expired(&rules, 431999999, false));
 	CHECK(backoff_expired(&rules, 432000000, false));
 	CHECK(backoff_expired(&rules, 0, true)); /* a bounce: one try */
+}
+
+TEST(verp_makes_a_sender_for_each_recipient)
+{
+	static const struct {
+		const char *delimiters, *sender, *original, *address, *want;
+	} rows[] = {
+		{ "+=", "s@x.example", NULL, "u@y.example", "s+u=y.example@x.example" },
+		{ "=-", "s@x.example", "al@z", "u@y.example", "s=al-z@x.example" },
+		{ "+=", "s", NULL, "u@y.example", "s+u=y.example" },
+		{ "+=", "s@x.example", "root", "root@y", "s+root@x.example" },
+		{ "+=", "\"a@b\"@x", NULL, "\"u@v\"@y", "\"a@b\"+\"u@v\"=y@x" },
+	};
+	struct arena *a = arena_new();
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct rcpt r = { .address = str_c(rows[i].address) };
+
+		test_row(i);
+		if (rows[i].original)
+			r.original = str_c(rows[i].original);
+		CHECK_STR(verp_sender(str_c(rows[i].delimiters), str_c(rows[i].sender),
+				  &r, a),
+			rows[i].want);
+	}
+	arena_free(a);
+}
+
+TEST(verp_delimiters_are_an_attribute)
+{
+	struct str attributes[] = { STR(ATTRIBUTE_DELIVERED "a@b"),
+		STR(ATTRIBUTE_VERP "+=") };
+	struct envelope e = { .attributes = { attributes, 2 } };
+
+	CHECK_STR(verp_delimiters(&e), "+=");
+	attributes[1] = STR(ATTRIBUTE_VERP "+");
+	CHECK_STR(verp_delimiters(&e), "");
+	e.attributes.n = 1;
+	CHECK_STR(verp_delimiters(&e), "");
 }
 
 TEST_MAIN()

@@ -417,7 +417,7 @@ flight_take(struct destination *d, struct worker *w)
 {
 	struct job *j = d->jobs;
 	uint32_t limit = d->transport->recipient_limit;
-	uint32_t n = limit ? MIN(j->n, limit) : j->n;
+	uint32_t n = j->message->verp.len ? 1 : limit ? MIN(j->n, limit) : j->n;
 	struct flight *f = mem_alloc(sizeof(*f) + n * sizeof(f->rcpts[0]));
 
 	f->message = j->message;

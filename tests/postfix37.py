@@ -76,6 +76,7 @@ class Postfix37(Instance):
             "meta_directory": self.etc,
             "maillog_file_prefixes": self.home,
             "import_environment": f"MAIL_CONFIG LD_LIBRARY_PATH={LIBRARIES} TZ LANG=C",
+            "export_environment": f"MAIL_CONFIG LD_LIBRARY_PATH={LIBRARIES} TZ LANG=C",
         })
         return settings
 

@@ -18,7 +18,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COUNTS = re.compile(r'^(\d+) passed, (\d+) failed', re.M)
 BUDGET = {'quick': 60, 'default': 420, 'long': 7200}  # seconds for one test
 # Not part of --quick: these take minutes.
-SLOW = ('powercut', 'kill', 'faults', 'import', 'install', 'machines', 'smtpd/postfix', 'cleanup/postfix')
+SLOW = ('powercut', 'kill', 'faults', 'import', 'install', 'machines', 'smtpd/postfix',
+        'cleanup/postfix', 'tools/sendmail_postfix')
 
 
 def programs(build, goal, listing):

@@ -2,10 +2,28 @@
 # sendmail, mailq, newaliases; postdrop
 sbin_PROGRAMS += tools/sendmail tools/postdrop
 tools_sendmail_SOURCES = tools/sendmail.h tools/sendmail.c tools/sendmail_options.c \
-	tools/sendmail_message.c tools/sendmail_smtp.c tools/drop_child.c
-tools_sendmail_LDADD = lib/service/libservice.a lib/agent/libagent.a lib/mime/libmime.a $(BASE_LIBS) $(EXTERNAL_LIBS)
-tools_postdrop_SOURCES = tools/postdrop.c
-tools_postdrop_LDADD = lib/agent/libagent.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+	tools/sendmail_message.c tools/sendmail_smtp.c tools/drop_child.c tools/user.h \
+	tools/user.c
+tools_sendmail_LDADD = lib/service/libservice.a lib/agent/libagent.a $(TABLE_LIBS) \
+	lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+tools_postdrop_SOURCES = tools/postdrop.c tools/setgid.h tools/setgid.c tools/user.h \
+	tools/user.c
+tools_postdrop_LDADD = lib/service/libservice.a lib/agent/libagent.a $(TABLE_LIBS) \
+	$(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+check_PROGRAMS += tools/sendmail_options_test
+TESTS += tools/sendmail_options_test
+tools_sendmail_options_test_SOURCES = tools/sendmail_options_test.c tools/sendmail.h \
+	tools/sendmail_options.c
+tools_sendmail_options_test_LDADD = $(TEST_LIBS) lib/agent/libagent.a lib/mime/libmime.a \
+	$(BASE_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += tools/sendmail_options_fuzz
+tools_sendmail_options_fuzz_SOURCES = tools/sendmail_options_fuzz.c tools/sendmail.h \
+	tools/sendmail_options.c
+tools_sendmail_options_fuzz_LDADD = lib/agent/libagent.a lib/mime/libmime.a $(BASE_LIBS) \
+	$(EXTERNAL_LIBS)
+tools_sendmail_options_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
 EXTRA_DIST += tools/install-users
 # postconf
 sbin_PROGRAMS += tools/postconf
@@ -17,8 +35,8 @@ tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_L
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
 tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
-	tools/setgid.h tools/setgid.c
-tools_postqueue_LDADD = $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
+	tools/setgid.h tools/setgid.c tools/user.h tools/user.c
+tools_postqueue_LDADD = lib/service/libservice.a $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c
 tools_postsuper_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)

@@ -8,14 +8,13 @@
 #include "drop.h"
 #include "log.h"
 #include "net.h"
+#include "setgid.h"
+#include "user.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -37,83 +36,14 @@ on_signal(int signo)
 	raise(signo);
 }
 
-/* Descriptors 0 to 2 exist and no others do; the environment says nothing; limits that
- * could make us fail halfway in odd ways are what they should be. */
 static void
-scrub(void)
+catch_signals(void)
 {
-	struct rlimit none = { 0, 0 };
-	char *config = getenv("MAIL_CONFIG");
+	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGXCPU };
 
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			exit(EX_OSERR);
-	close_range(3, ~0U, 0);
-	config = config ? strdup(config) : NULL;
-	clearenv();
-	setenv("PATH", "/usr/bin:/bin", 1);
-	if (config)
-		setenv("MAIL_CONFIG", config, 1);
-	free(config);
-	setrlimit(RLIMIT_CORE, &none);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGHUP, on_signal);
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	signal(SIGQUIT, on_signal);
-	umask(022);
-}
-
-/* Another configuration than the default one may be asked for by root, by those whose
- * rights we have anyway, and where the default main.cf lists it. */
-static void
-check_directory(const char *directory)
-{
-	struct conf *c;
-	struct arena *a;
-	struct strs allowed;
-
-	if (strcmp(directory, conf_default_directory) == 0 || getuid() == 0 ||
-		getegid() == getgid())
-		return;
-	c = conf_must_load(conf_default_directory, STR_NONE, NULL);
-	a = arena_new();
-	allowed = conf_list(c->p.alternate_config_directories, a);
-	for (size_t i = 0; i < allowed.n; i++)
-		if (str_is(allowed.items[i], directory))
-			return;
-	allowed = conf_list(c->p.multi_instance_directories, a);
-	for (size_t i = 0; i < allowed.n; i++)
-		if (str_is(allowed.items[i], directory))
-			return;
-	log_fatal("unauthorized configuration directory: %s: list it in "
-		  "alternate_config_directories of %s/main.cf",
-		directory, conf_default_directory);
-}
-
-static bool
-may_submit(const struct conf *c)
-{
-	struct arena *a = arena_new();
-	struct strs users = conf_list(c->p.authorized_submit_users, a);
-	struct passwd *pw = getpwuid(getuid());
-	bool allowed = getuid() == 0;
-
-	for (size_t i = 0; i < users.n && !allowed; i++) {
-		struct str item = users.items[i];
-		bool no = str_starts(item, STR("!"));
-
-		if (no)
-			item = str_from(item, 1);
-		if (str_case_is(item, "static:anyone") ||
-			(pw && str_is(item, pw->pw_name))) {
-			allowed = !no;
-			break;
-		}
-	}
-	arena_free(a);
-	return allowed;
+	signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error of write() */
+	for (size_t i = 0; i < COUNT(ends); i++)
+		signal(ends[i], on_signal);
 }
 
 /* Copies the framed message. -1 with errno; EFBIG over the limit. */
@@ -187,13 +117,8 @@ drop(const struct conf *c)
 		int error = errno;
 
 		remove_unfinished();
-		if (error == EFBIG)
-			log_error("message of uid %d is larger than message_size_limit",
-				(int)getuid());
-		else
-			log_error("uid %d: %s", (int)getuid(),
-				error == EPIPE ? "the message was cut off"
-					       : strerror(error));
+		log_warn("uid=%d: %s", (int)getuid(),
+			error == EPIPE ? "the message was cut off" : strerror(error));
 		return error == EFBIG ? EX_UNAVAILABLE : EX_TEMPFAIL;
 	}
 	if (fsync(fd) < 0 || fchmod(fd, 0744) < 0 || fsync(fd) < 0 ||
@@ -211,10 +136,11 @@ int
 main(int argc, char **argv)
 {
 	const char *directory = NULL;
-	struct conf *c;
+	const struct conf *c;
 	int option;
 
-	scrub();
+	setgid_scrub();
+	catch_signals();
 	log_open("postdrop", LOG_TO_STDERR, -1, -1);
 	while ((option = getopt(argc, argv, "c:rvh")) > 0) {
 		if (option == 'c')
@@ -228,11 +154,11 @@ main(int argc, char **argv)
 		}
 	}
 	directory = conf_directory(directory);
-	check_directory(directory);
+	setgid_check_directory(directory);
 	c = conf_must_load(directory, STR_NONE, NULL);
-	if (!may_submit(c)) {
-		log_error(
-			"User %d is not allowed to submit mail (authorized_submit_users)",
+	setgid_open_log(c, "postdrop");
+	if (!user_is_in("authorized_submit_users", c->p.authorized_submit_users, c)) {
+		log_error("User %s(%d) is not allowed to submit mail", user_name(),
 			(int)getuid());
 		return EX_NOPERM;
 	}

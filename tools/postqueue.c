@@ -8,6 +8,7 @@
 #include "queue_client.h"
 #include "queue_list.h"
 #include "setgid.h"
+#include "user.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -24,9 +25,9 @@ usage(void)
 static void
 list(const struct conf *c, enum queue_form form)
 {
-	if (!setgid_user_is_in("authorized_mailq_users", c->p.authorized_mailq_users, c))
+	if (!user_is_in("authorized_mailq_users", c->p.authorized_mailq_users, c))
 		log_fatal("User %s(%ld) is not allowed to view the mail queue",
-			setgid_user_name(), (long)getuid());
+			user_name(), (long)getuid());
 	queue_list(c, form, stdout);
 }
 
@@ -39,9 +40,9 @@ tell(const struct conf *c, struct str service, struct str what)
 	struct why why = { 0 };
 	int fd;
 
-	if (!setgid_user_is_in("authorized_flush_users", c->p.authorized_flush_users, c))
+	if (!user_is_in("authorized_flush_users", c->p.authorized_flush_users, c))
 		log_fatal("User %s(%ld) is not allowed to flush the mail queue",
-			setgid_user_name(), (long)getuid());
+			user_name(), (long)getuid());
 	snprintf(path, sizeof(path), STR_FMT "/public/" STR_FMT,
 		STR_ARG(c->p.queue_directory), STR_ARG(service));
 	fd = net_connect_unix(path, &why);
@@ -158,6 +159,7 @@ main(int argc, char **argv)
 	directory = conf_directory(directory);
 	setgid_check_directory(directory);
 	c = conf_must_load(directory, STR_NONE, NULL);
+	setgid_open_log(c, "postqueue");
 	switch (mode) {
 	case 'p':
 		list(c, QUEUE_FOR_PEOPLE);

@@ -3,8 +3,8 @@
 #include "sendmail.h"
 #include "maillog.h"
 #include "log.h"
+#include "user.h"
 #include <errno.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,45 +59,88 @@ open_logs(const struct conf *c)
 	(void)maillog_open(c, tag, LOG_TO_STDERR);
 }
 
-int
-main(int argc, char **argv)
+/* What the name is that we are called by. */
+static enum sendmail_mode
+mode_of(const char *name)
 {
-	const char *name = strrchr(argv[0], '/');
-	struct sendmail s = { .arena = arena_new(), .utf8 = false };
-
-	name = name ? name + 1 : argv[0];
-	signal(SIGPIPE, SIG_IGN);
-	log_open(name, LOG_TO_STDERR, -1, -1);
-	log_fatal_exit = EX_TEMPFAIL;
 	if (strcmp(name, "mailq") == 0)
-		s.mode = MODE_QUEUE;
-	else if (strcmp(name, "newaliases") == 0)
-		s.mode = MODE_ALIASES;
-	else if (strcmp(name, "smtpd") == 0)
-		s.mode = MODE_DAEMON;
-	sendmail_options(&s, argc, argv);
-	s.directory = conf_directory(s.directory);
-	s.conf = conf_must_load(s.directory, STR_NONE, NULL);
-	open_logs(s.conf);
-	switch (s.mode) {
+		return MODE_QUEUE;
+	if (strcmp(name, "newaliases") == 0)
+		return MODE_ALIASES;
+	return strcmp(name, "smtpd") == 0 ? MODE_DAEMON : MODE_DELIVER;
+}
+
+/* postdrop refuses as well; this says so before anything is read. */
+static void
+check_user(const struct conf *c)
+{
+	if (!user_is_in("authorized_submit_users", c->p.authorized_submit_users, c))
+		log_fatal("User %s(%d) is not allowed to submit mail", user_name(),
+			(int)getuid());
+}
+
+/* Also where only a part of the queue is to be flushed. */
+static int
+deliver(struct sendmail *s)
+{
+	if (s->flush_site)
+		become(s, "postqueue", "-s", s->flush_site);
+	if (s->flush_id)
+		become(s, "postqueue", "-i", s->flush_id);
+	check_user(s->conf);
+	return sendmail_message(s);
+}
+
+static int
+run(struct sendmail *s)
+{
+	switch (s->mode) {
 	case MODE_DELIVER:
-		return sendmail_message(&s);
+		return deliver(s);
 	case MODE_SMTP:
-		return sendmail_smtp(&s);
+		check_user(s->conf);
+		return sendmail_smtp(s);
 	case MODE_QUEUE:
-		become(&s, "postqueue", "-p", NULL);
+		become(s, "postqueue", "-p", NULL);
 	case MODE_FLUSH:
-		become(&s, "postqueue", "-f", NULL);
-	case MODE_FLUSH_ID:
-		become(&s, "postqueue", "-i", s.queue_item);
-	case MODE_FLUSH_SITE:
-		become(&s, "postqueue", "-s", s.queue_item);
+		become(s, "postqueue", "-f", NULL);
 	case MODE_ALIASES:
-		build_aliases(&s);
+		build_aliases(s);
 	case MODE_DAEMON:
-		become(&s, "postern", "start", NULL);
+		become(s, "postern", "start", NULL);
 	case MODE_NOTHING:
 		break;
 	}
 	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sendmail s = { .arena = arena_new() };
+	struct buf wrong CLEANUP(buf_free) = BUF_INIT;
+	char nobody[] = "sendmail", *no_arguments[] = { nobody, NULL };
+	char *slash;
+
+	if (argc < 1) {
+		argc = 1;
+		argv = no_arguments;
+	}
+	slash = strrchr(argv[0], '/');
+	if (slash)
+		argv[0] = slash + 1;
+	signal(SIGPIPE, SIG_IGN);
+	log_open(argv[0], LOG_TO_STDERR, -1, -1);
+	log_fatal_exit = EX_TEMPFAIL;
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		fputs(sendmail_usage, stdout);
+		return 0;
+	}
+	s.mode = mode_of(argv[0]);
+	s.directory = conf_directory(sendmail_directory(argc, argv, s.arena));
+	s.conf = conf_must_load(s.directory, STR_NONE, NULL);
+	open_logs(s.conf);
+	if (sendmail_options(&s, argc, argv, &wrong) < 0)
+		log_fatal("%s", buf_cstr(&wrong));
+	return run(&s);
 }

@@ -7,15 +7,13 @@
 #include "drop.h"
 
 enum sendmail_mode {
-	MODE_DELIVER,    /* -bm: a message from standard input */
-	MODE_SMTP,       /* -bs */
-	MODE_QUEUE,      /* -bp, mailq */
-	MODE_ALIASES,    /* -bi, -I, newaliases */
-	MODE_DAEMON,     /* -bd, -bl, called as smtpd */
-	MODE_FLUSH,      /* -q */
-	MODE_FLUSH_ID,   /* -qIid */
-	MODE_FLUSH_SITE, /* -qRsite, -qSsite */
-	MODE_NOTHING,    /* -bh, -bH, -q30m: accepted for old habits */
+	MODE_DELIVER, /* -bm, -bv; also -qIid and -qRsite, which then flush */
+	MODE_SMTP,    /* -bs */
+	MODE_QUEUE,   /* -bp, mailq */
+	MODE_ALIASES, /* -bi, -I, newaliases */
+	MODE_DAEMON,  /* -bd, -bl, called as smtpd */
+	MODE_FLUSH,   /* -q */
+	MODE_NOTHING, /* -bh, -bH, -q30m: accepted for old habits */
 };
 struct sendmail {
 	enum sendmail_mode mode;
@@ -24,19 +22,31 @@ struct sendmail {
 	struct str sender;     /* -f, -r */
 	bool sender_given;
 	struct str full_name; /* -F */
-	bool from_header;     /* -t */
-	bool dots_are_text;   /* -i, -oi */
-	uint8_t notify, ret;  /* -N, -R */
-	struct str envid;     /* -V */
+	bool full_name_given;
+	bool from_header;    /* -t */
+	bool dots_are_text;  /* -i, -oi */
+	bool gateway;        /* -G: from elsewhere, headers stay as they are */
+	bool verify;         /* -bv */
+	bool report;         /* -v */
+	uint8_t notify, ret; /* -N, -R */
+	struct str envid;    /* -V */
+	struct str verp;     /* -XV: two delimiters, or none */
 	bool body_8bit, utf8;
-	const char *queue_item;     /* -qI, -qR */
-	const char *alias_database; /* -oA */
+	const char *flush_id, *flush_site; /* -qI, -qR */
+	const char *alias_database;        /* -oA */
 	struct arena *arena;
 	VEC(struct str) rcpts;
 };
 
-/* sendmail_options.c: fills in *s from the command line (sendmail(1)). */
-void sendmail_options(struct sendmail *s, int argc, char **argv);
+/* sendmail_options.c */
+/* The directory that -C names, or NULL; complains on standard error about what is no
+ * option. The rest of the command line is read when main.cf is known. */
+const char *sendmail_directory(int argc, char **argv, struct arena *a);
+/* Fills in *s from the command line (sendmail(1)). -1 and a text about what is wrong with
+ * it; what Postfix puts up with is a warning in the log. */
+int sendmail_options(struct sendmail *s, int argc, char **argv, struct buf *wrong)
+	MUST_CHECK;
+extern const char sendmail_usage[];
 /* sendmail_message.c: a message from standard input into maildrop/. The exit status. */
 int sendmail_message(struct sendmail *s);
 /* sendmail_smtp.c: SMTP on standard input and output. */

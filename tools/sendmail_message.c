@@ -1,5 +1,5 @@
 /* sendmail_message.c -- a message from standard input: line ends, the end of it,
- * recipients out of its header, and a From: that is missing. */
+ * recipients out of its header. */
 #include "addrlist.h"
 #include "fields.h"
 #include "log.h"
@@ -17,44 +17,85 @@
 
 struct input {
 	const struct sendmail *s;
-	struct buf ready;       /* clean lines that were not passed on yet */
-	bool line_start, ended; /* ended: a line with a single dot */
-	bool first_line;
-	char held;     /* '.' or CR whose meaning the next byte decides */
-	bool dot_line; /* the line so far is a dot */
+	struct buf ready; /* clean lines that were not passed on yet */
+	bool ended;       /* also by a line with a single dot */
+	bool line_start;
+	bool keep_cr; /* line ends stay as they are */
+	bool first_line_over;
+	char held[2]; /* a dot that begins the line, a CR: the next byte decides */
+	size_t n_held;
 };
 
-/* Takes raw bytes: CRLF becomes LF, a line of one dot ends the message (unless -i). */
+static bool
+holds_cr(const struct input *in)
+{
+	return in->n_held > 0 && in->held[in->n_held - 1] == '\r';
+}
+
+static bool
+holds_dot_line(const struct input *in)
+{
+	return in->n_held == 1 && in->held[0] == '.';
+}
+
+static void
+release(struct input *in)
+{
+	buf_add(&in->ready, str_of(in->held, in->n_held));
+	in->n_held = 0;
+}
+
+static void
+take_line_end(struct input *in)
+{
+	if (!in->first_line_over &&
+		str_case_is(in->s->conf->p.sendmail_fix_line_endings, "strict"))
+		in->keep_cr = !holds_cr(in);
+	in->first_line_over = true;
+	if (holds_cr(in) && !in->keep_cr)
+		in->n_held--;
+	if (holds_dot_line(in)) {
+		in->n_held = 0;
+		in->ended = true;
+		return;
+	}
+	release(in);
+	buf_addc(&in->ready, '\n');
+	in->line_start = true;
+}
+
+static void
+take_byte(struct input *in, char c)
+{
+	bool dot = c == '.' && in->line_start && !in->s->dots_are_text;
+
+	in->line_start = false;
+	if (!dot && (c != '\r' || holds_cr(in)))
+		release(in);
+	if (dot || c == '\r')
+		in->held[in->n_held++] = c;
+	else
+		buf_addc(&in->ready, c);
+}
+
+/* CRLF becomes LF (sendmail_fix_line_endings: always, never, or as the first line says),
+ * a line of one dot ends the message (unless -i). */
 static void
 input_take(struct input *in, struct str raw)
 {
-	for (size_t i = 0; i < raw.len && !in->ended; i++) {
-		char c = raw.data[i];
+	for (size_t i = 0; i < raw.len && !in->ended; i++)
+		if (raw.data[i] == '\n')
+			take_line_end(in);
+		else
+			take_byte(in, raw.data[i]);
+}
 
-		if (in->held == '\r') {
-			in->held = 0;
-			if (c != '\n')
-				buf_addc(&in->ready, '\r');
-		}
-		if (c == '\r') {
-			in->held = '\r';
-			continue;
-		}
-		if (in->dot_line && c == '\n') {
-			in->ended = true;
-			break;
-		}
-		if (in->dot_line)
-			buf_addc(&in->ready, '.');
-		in->dot_line = false;
-		if (in->line_start && c == '.' && !in->s->dots_are_text) {
-			in->dot_line = true;
-			in->line_start = false;
-			continue;
-		}
-		in->line_start = c == '\n';
-		buf_addc(&in->ready, c);
-	}
+static void
+input_finish(struct input *in)
+{
+	if (!holds_dot_line(in))
+		release(in);
+	in->ended = true;
 }
 
 /* Reads more of standard input. False at its end. */
@@ -73,21 +114,16 @@ input_more(struct input *in)
 		log_fatal("read the message: %s", strerror(errno));
 	if (got > 0)
 		input_take(in, str_of(raw, (size_t)got));
-	else {
-		if (in->held == '\r')
-			buf_addc(&in->ready, '\r');
-		in->ended = true;
-	}
+	else
+		input_finish(in);
 	return !in->ended;
 }
 
 /* ---- the header ---- */
 
 struct header {
-	struct addr_list to, resent;
-	bool is_resent, has_from;
-	bool ended;
-	struct buf out; /* the header section as it goes out */
+	struct addr_list to, resent; /* for -t; where somebody resent it, to the latter */
+	struct buf out;              /* the header section as it goes out */
 };
 
 static void
@@ -97,8 +133,6 @@ header_field(struct header *h, const struct field *f, const struct sendmail *s)
 	struct str name = f->name;
 	bool resent = str_case_starts(name, STR("Resent-"));
 
-	h->is_resent |= resent;
-	h->has_from |= str_case_is(name, "From");
 	if (resent)
 		name = str_from(name, 7);
 	for (size_t i = 0; i < COUNT(lists); i++)
@@ -152,6 +186,8 @@ header_read(struct header *h, struct input *in)
 			header_field(h, &field, in->s);
 		buf_add(&rest, buf_str(&fields.line));
 	}
+	if (event == FIELDS_END)
+		buf_addc(&h->out, '\n');
 	buf_add(&in->ready, buf_str(&rest));
 	fields_free(&fields);
 }
@@ -159,11 +195,12 @@ header_read(struct header *h, struct input *in)
 /* ---- who sends it ---- */
 
 /* The login name, and the name of the person behind it: "First Last,room,phone", where an
- * & stands for the login name. */
+ * & stands for the login name. NAME in the environment says it better. */
 static struct str
 login(const struct sendmail *s, struct str *full)
 {
 	struct passwd *pw = getpwuid(getuid());
+	const char *given = getenv("NAME");
 	struct str name, gecos;
 
 	if (!pw)
@@ -172,41 +209,11 @@ login(const struct sendmail *s, struct str *full)
 	gecos = str_c(pw->pw_gecos);
 	if (str_chr(gecos, ',') >= 0)
 		gecos = str_sub(gecos, 0, (size_t)str_chr(gecos, ','));
-	*full = str_chr(gecos, '&') >= 0 ? name : arena_str(s->arena, gecos);
+	if (given)
+		*full = str_c(given);
+	else
+		*full = str_chr(gecos, '&') >= 0 ? name : arena_str(s->arena, gecos);
 	return name;
-}
-
-static struct str
-at_origin(const struct sendmail *s, struct str address)
-{
-	if (str_chr(address, '@') >= 0 || address.len == 0)
-		return address;
-	return arena_printf(
-		s->arena, "%.*s@%.*s", STR_ARG(address), STR_ARG(s->conf->p.myorigin));
-}
-
-/* RFC 5322 section 3.4: a display name with specials in it is quoted. */
-static void
-add_from(const struct sendmail *s, struct header *h, struct str full)
-{
-	struct str sender =
-		at_origin(s, s->sender.len ? s->sender : STR("MAILER-DAEMON"));
-	bool plain = true;
-
-	for (size_t i = 0; i < full.len; i++)
-		plain &= ascii_is_alnum(full.data[i]) ||
-			 strchr(" !#$%&'*+-/=?^_`{|}~", full.data[i]);
-	if (full.len == 0) {
-		buf_printf(&h->out, "From: %.*s\n", STR_ARG(sender));
-		return;
-	}
-	buf_addz(&h->out, plain ? "From: " : "From: \"");
-	for (size_t i = 0; i < full.len; i++) {
-		if (!plain && (full.data[i] == '"' || full.data[i] == '\\'))
-			buf_addc(&h->out, '\\');
-		buf_addc(&h->out, full.data[i] == '\n' ? ' ' : full.data[i]);
-	}
-	buf_printf(&h->out, "%s <%.*s>\n", plain ? "" : "\"", STR_ARG(sender));
 }
 
 /* ---- all of it ---- */
@@ -229,14 +236,20 @@ add_rcpts(const struct sendmail *s, struct drop *d, const struct addr_list *foun
 	}
 }
 
-/* Recipients on the command line may be lists themselves: "a@b.c, d@e.f". */
+/* Recipients on the command line may be lists themselves: "a@b.c, d@e.f". One without an
+ * address is the null address, and not nobody. */
 static void
 split_rcpts(struct sendmail *s)
 {
 	struct addr_list all = { 0 };
 
-	for (size_t i = 0; i < s->rcpts.n; i++)
+	for (size_t i = 0; i < s->rcpts.n; i++) {
+		size_t before = all.list.n;
+
 		addr_list_parse(s->rcpts.items[i], s->arena, &all);
+		if (all.list.n == before)
+			*vec_push(&all.list) = STR("");
+	}
 	vec_free(&s->rcpts);
 	for (size_t i = 0; i < all.list.n; i++)
 		*vec_push(&s->rcpts) = all.list.items[i].address;
@@ -263,39 +276,95 @@ pass_on(struct drop_child *c, struct input *in)
 		(void)!drop_write_chunk(c->fd, STR("\n"));
 }
 
+static void
+check_rcpts(const struct sendmail *s, size_t n)
+{
+	if (n > 0)
+		return;
+	log_fatal(STR_FMT "(%d): %s", STR_ARG(s->sender), (int)getuid(),
+		s->from_header ? "No recipient addresses found in message header"
+			       : "Recipient addresses must be specified on the command "
+				 "line or via the -t option");
+}
+
+/* What -bv sends in place of a message: only its envelope is tried. */
+static void
+add_probe(const struct sendmail *s, struct buf *out)
+{
+	buf_printf(out, "From: " STR_FMT "\nSubject: probe\nTo:", STR_ARG(s->sender));
+	for (size_t i = 0; i < s->rcpts.n; i++)
+		buf_printf(
+			out, "%s\t" STR_FMT, i ? ",\n" : "", STR_ARG(s->rcpts.items[i]));
+	buf_addz(out, "\n\n");
+}
+
+static void
+fill_envelope(const struct sendmail *s, struct str full, struct drop *d)
+{
+	const struct {
+		bool set;
+		uint32_t flag;
+	} flags[] = {
+		{ s->body_8bit, ENVELOPE_8BIT },
+		{ s->utf8, ENVELOPE_SMTPUTF8 },
+		{ !s->gateway, ENVELOPE_REWRITE },
+		{ s->report, ENVELOPE_REPORT },
+		{ s->verify, ENVELOPE_VERIFY },
+	};
+
+	*d = (struct drop){ .sender = s->sender,
+		.envid = s->envid,
+		.ret = s->ret,
+		.full_name = full,
+		.verp = s->verp };
+	for (size_t i = 0; i < COUNT(flags); i++)
+		if (flags[i].set)
+			d->flags |= flags[i].flag;
+}
+
+/* The exit status, with the reason on standard error: postdrop said its own part. */
+static int
+report_end(const struct sendmail *s, int status)
+{
+	if (status == EX_UNAVAILABLE)
+		log_fatal(STR_FMT "(%d): message file too big", STR_ARG(s->sender),
+			(int)getuid());
+	if (status == 0 && (s->verify || s->report))
+		printf("Mail Delivery Status Report will be mailed to <" STR_FMT ">.\n",
+			STR_ARG(s->sender));
+	return status;
+}
+
 int
 sendmail_message(struct sendmail *s)
 {
-	struct input in = { .s = s, .line_start = true };
+	struct input in = { .s = s,
+		.line_start = true,
+		.ended = s->verify,
+		.keep_cr = str_case_is(s->conf->p.sendmail_fix_line_endings, "never") };
 	struct header h = { 0 };
-	struct drop d = { .ret = s->ret, .envid = s->envid };
+	struct drop d;
 	struct str full, name = login(s, &full);
 	struct drop_child child;
-	int status;
 
 	if (!s->sender_given)
 		s->sender = name;
-	if (s->full_name.data)
-		full = s->full_name;
+	if (s->verp.len > 0 && s->sender.len == 0)
+		log_fatal("(%d): -V option requires non-null sender address",
+			(int)getuid());
 	split_rcpts(s);
-	if (!s->from_header && s->rcpts.n == 0)
-		log_fatal(STR_FMT "(%d): Recipient addresses must be specified on the "
-				  "command line or via the -t option",
-			STR_ARG(name), (int)getuid());
-	header_read(&h, &in);
-	if (!h.has_from && !h.is_resent)
-		add_from(s, &h, full);
-	d.sender = s->sender;
-	d.flags = (s->body_8bit ? ENVELOPE_8BIT : 0) | (s->utf8 ? ENVELOPE_SMTPUTF8 : 0);
-	add_rcpts(s, &d, s->from_header ? (h.is_resent ? &h.resent : &h.to) : NULL);
-	if (d.n_rcpts == 0)
-		log_fatal(STR_FMT "(%d): No recipient addresses found in message header",
-			STR_ARG(name), (int)getuid());
-	buf_addc(&h.out, '\n');
+	if (!s->from_header)
+		check_rcpts(s, s->rcpts.n);
+	if (s->verify)
+		add_probe(s, &h.out);
+	else
+		header_read(&h, &in);
+	fill_envelope(s, s->full_name_given ? s->full_name : full, &d);
+	add_rcpts(s, &d, s->from_header ? (h.resent.list.n ? &h.resent : &h.to) : NULL);
+	check_rcpts(s, d.n_rcpts);
 	drop_child_start(&child, s);
 	drop_child_envelope(&child, &d);
 	(void)!drop_write_chunk(child.fd, buf_str(&h.out));
 	pass_on(&child, &in);
-	status = drop_child_end(&child);
-	return status;
+	return report_end(s, drop_child_end(&child));
 }

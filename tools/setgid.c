@@ -1,9 +1,8 @@
 /* setgid.c -- see setgid.h. */
 #include "setgid.h"
-#include "dict.h"
 #include "log.h"
+#include "maillog.h"
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -73,26 +72,11 @@ setgid_check_directory(const char *directory)
 			directory, conf_default_directory);
 }
 
-const char *
-setgid_user_name(void)
+void
+setgid_open_log(const struct conf *c, const char *name)
 {
-	const struct passwd *pw = getpwuid(getuid());
+	struct buf tag CLEANUP(buf_free) = BUF_INIT;
 
-	return pw ? pw->pw_name : "unknown";
-}
-
-bool
-setgid_user_is_in(const char *parameter, struct str list, const struct conf *c)
-{
-	struct why why = { 0 };
-	struct match_list *l;
-	bool found;
-
-	/* The default: no need to open a table for it. */
-	if (getuid() == 0 || str_case_is(str_trim(list), "static:anyone"))
-		return true;
-	l = match_list_open(parameter, list, false, c);
-	found = match_string(l, str_c(setgid_user_name()), &why) == DICT_FOUND;
-	match_list_close(l);
-	return found;
+	buf_printf(&tag, STR_FMT "/%s", STR_ARG(c->p.syslog_name), name);
+	(void)maillog_open(c, buf_cstr(&tag), LOG_TO_STDERR);
 }

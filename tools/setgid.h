@@ -11,10 +11,8 @@ void setgid_scrub(void);
 /* Another configuration than the default one may be named by root, by those whose rights
  * we have anyway, and where the default main.cf lists it; otherwise fatal. */
 void setgid_check_directory(const char *directory);
-/* Does a list of users (authorized_*_users) have the caller? Root always. User names,
- * /file and type:table as in match lists. */
-bool setgid_user_is_in(const char *parameter, struct str list, const struct conf *c);
-/* The caller's name, for messages. */
-const char *setgid_user_name(void);
+/* Warnings and what is fatal go to the mail log, too: through postlogd where that is a
+ * file. */
+void setgid_open_log(const struct conf *c, const char *name);
 
 #endif

@@ -147,6 +147,14 @@ tables_renew(void)
 			service_retire("a table has changed");
 }
 
+static struct str
+delivered_to(const struct delivery *d, bool maildir)
+{
+	if (d->ask.probe)
+		return maildir ? STR("delivers to maildir") : STR("delivers to mailbox");
+	return maildir ? STR("delivered to maildir") : STR("delivered to mailbox");
+}
+
 static void
 virtual_deliver(struct delivery *d)
 {
@@ -158,13 +166,11 @@ virtual_deliver(struct delivery *d)
 		struct why why;
 		enum verdict v = find_place(d, address, &place, &why);
 
-		if (v == ACCEPT)
+		if (v == ACCEPT && !d->ask.probe)
 			v = write_mailbox(d, r, &place, &why);
 		if (v == ACCEPT)
 			delivery_done(d, i, ACCEPT, "2.0.0", STR("virtual"),
-				str_ends(place.path, STR("/"))
-					? STR("delivered to maildir")
-					: STR("delivered to mailbox"));
+				delivered_to(d, str_ends(place.path, STR("/"))));
 		else
 			delivery_done(d, i, v, why.code, STR("virtual"), str_c(why.text));
 	}

@@ -180,7 +180,8 @@ delivery_settle(
 
 	/* What the sender is told says more than the log line. */
 	if (j->verdict == ACCEPT && !str_is(relay, "none") &&
-		(d->envelope.rcpts[rcpt].notify & NOTIFY_SUCCESS))
+		((d->envelope.rcpts[rcpt].notify & NOTIFY_SUCCESS) ||
+			(d->envelope.flags & (ENVELOPE_REPORT | ENVELOPE_VERIFY))))
 		text = arena_printf(d->arena, "delivery via " STR_FMT ": " STR_FMT,
 			STR_ARG(relay), STR_ARG(text));
 	settle(d, rcpt, j->verdict, j->code, text);

@@ -17,12 +17,19 @@
 #define DROP_CHUNK         (64 * 1024)
 #define DROP_ENVELOPE_MOST (4 * 1024 * 1024)
 
+/* The flags of envelopes that anybody may set. */
+#define DROP_FLAGS \
+	(ENVELOPE_8BIT | ENVELOPE_SMTPUTF8 | ENVELOPE_REWRITE | ENVELOPE_VERIFY | \
+		ENVELOPE_REPORT)
+
 #define drop_FIELDS(FIELD, LIST) \
 	FIELD(STR, sender) \
 	FIELD(STR, envid) \
 	FIELD(U8, ret) \
-	FIELD(U32, flags) /* ENVELOPE_8BIT, ENVELOPE_SMTPUTF8 */ \
-	LIST(rcpt, rcpts)
+	FIELD(U32, flags) /* DROP_FLAGS */ \
+	LIST(rcpt, rcpts) \
+	FIELD(STR, full_name) /* for a From: that is missing */ \
+	FIELD(STR, verp)      /* delimiters, or none */
 IPC_STRUCT(drop)
 
 /* Reads the format from a descriptor. All BLOCK. */

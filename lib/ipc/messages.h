@@ -30,6 +30,9 @@ enum {
 	ENVELOPE_NO_MAPPING = 64, /* receive_override_options and the like */
 	ENVELOPE_REQUIRETLS = 128,
 	ENVELOPE_REWRITE = 256, /* header rewriting for local clients applies */
+	ENVELOPE_VERIFY = 512,  /* sendmail -bv: nothing is delivered; the sender hears
+				   what would have been */
+	ENVELOPE_REPORT = 1024, /* sendmail -v: he hears what came of the first attempt */
 };
 #define rcpt_FIELDS(FIELD, LIST) \
 	FIELD(STR, address)  /* as rewritten; no <> */ \
@@ -41,6 +44,8 @@ IPC_STRUCT(rcpt)
 /* envelope.attributes that cleanup adds: an address the message was delivered to before.
  */
 #define ATTRIBUTE_DELIVERED "delivered_to="
+/* Two delimiters: each recipient gets a sender of his own (VERP). */
+#define ATTRIBUTE_VERP "verp_delimiters="
 
 #define envelope_FIELDS(FIELD, LIST) \
 	FIELD(STR, queue_id) \
@@ -65,11 +70,12 @@ IPC_STRUCT(envelope)
  * lines ending in LF, dots unstuffed. cleanup's own Received: etc. are added there. ----
  */
 #define submit_REQUEST(FIELD, LIST) \
-	FIELD(STR, envelope) /* encoded; queue_id may be empty: cleanup makes one */ \
-	FIELD(STR, received) /* the Received: header to put first, or none */ \
-	FIELD(STR, origin)   /* "name[addr]" or "local", for log lines */ \
-	FIELD(STRS, prepend) /* header lines to put in front */ \
-	FIELD(U8, crashes)   /* cleanup processes that died under this one already */
+	FIELD(STR, envelope)  /* encoded; queue_id may be empty: cleanup makes one */ \
+	FIELD(STR, received)  /* the Received: header to put first, or none */ \
+	FIELD(STR, origin)    /* "name[addr]" or "local", for log lines */ \
+	FIELD(STRS, prepend)  /* header lines to put in front */ \
+	FIELD(U8, crashes)    /* cleanup processes that died under this one already */ \
+	FIELD(STR, full_name) /* of the sender, for a From: that is missing */
 #define submit_REPLY(FIELD, LIST) \
 	FIELD(U8, verdict) /* enum verdict; ACCEPT: it survives a power cut */ \
 	FIELD(STR, code) \
@@ -281,12 +287,19 @@ enum {
 IPC_RPC(command, 16)
 
 /* ---- qmgr -> bounce: one notice about some recipients ---- */
-enum { NOTICE_FAILURE = 1, NOTICE_DELAY = 2, NOTICE_SUCCESS = 3 };
+enum {
+	NOTICE_FAILURE = 1,
+	NOTICE_DELAY = 2,
+	NOTICE_SUCCESS = 3,
+	NOTICE_REPORT = 4, /* ENVELOPE_REPORT: of all outcomes */
+	NOTICE_VERIFY = 5, /* ENVELOPE_VERIFY */
+};
 #define notice_rcpt_FIELDS(FIELD, LIST) \
 	FIELD(STR, address) \
 	FIELD(STR, original) \
 	FIELD(STR, orcpt) \
-	FIELD(STR, action) /* failed, delayed, delivered, relayed, expanded */ \
+	FIELD(STR, action) /* failed, delayed, delivered, relayed, expanded, \
+			      deliverable, undeliverable */ \
 	FIELD(STR, code) \
 	FIELD(STR, text) \
 	FIELD(STR, detail)
@@ -298,7 +311,8 @@ IPC_STRUCT(notice_rcpt)
 	FIELD(U64, size) \
 	FIELD(STR, content) /* as in deliver */ \
 	FIELD(U64, rest) \
-	FIELD(U64, retry_until_us)
+	FIELD(U64, retry_until_us) \
+	FIELD(STR, to) /* who hears of it, when not the envelope's sender (VERP) */
 #define notice_REPLY(FIELD, LIST) \
 	FIELD(U8, verdict)   /* ACCEPT: handed on, or none was due */ \
 	FIELD(STR, queue_id) /* of the notice, or none */ \

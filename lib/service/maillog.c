@@ -67,6 +67,13 @@ postlogd_connect(const struct conf *c)
 	return fd;
 }
 
+/* A set-gid command does not open what a configuration of its caller's choice names. */
+static bool
+is_set_gid(void)
+{
+	return getegid() != getgid();
+}
+
 int
 maillog_open(const struct conf *c, const char *tag, unsigned also)
 {
@@ -74,7 +81,7 @@ maillog_open(const struct conf *c, const char *tag, unsigned also)
 	int facility = log_facility(c->p.syslog_facility), fd = -1;
 	struct why why;
 
-	if (is_file && !str_is(c->p.maillog_file, "/dev/stdout"))
+	if (is_file && !str_is(c->p.maillog_file, "/dev/stdout") && !is_set_gid())
 		fd = maillog_file_open(c, &why);
 	if (is_file && fd < 0)
 		fd = postlogd_connect(c);

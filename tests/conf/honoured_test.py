@@ -29,6 +29,9 @@ WITHOUT_READER.update({name: "for people and scripts" for name in (
     "readme_directory", "sample_directory", "sendmail_path", "shlib_directory")})
 # Named by a program for another reason than to honour it: name -> reason.
 NOT_HONOURED = {
+    "default_verp_delimiters": "for sendmail -XV; smtpd does not take XVERP",
+    "header_from_format": "notices have a From: of their own",
+    "verp_delimiter_filter": "as default_verp_delimiters",
     "postscreen_command_time_limit": "ends like <transport>_time_limit, which pipe reads",
     "notify_classes": "bounce knows three of the classes",
 }
