@@ -248,7 +248,7 @@ split_rcpts(struct sendmail *s)
 
 		addr_list_parse(s->rcpts.items[i], s->arena, &all);
 		if (all.list.n == before)
-			*vec_push(&all.list) = STR("");
+			vec_push(&all.list)->address = STR("");
 	}
 	vec_free(&s->rcpts);
 	for (size_t i = 0; i < all.list.n; i++)
