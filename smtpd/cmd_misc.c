@@ -32,7 +32,8 @@ cmd_vrfy(struct session *s, struct str rest)
 	if (s->p->disable_vrfy_command)
 		return reply(s, 502, "5.5.1 VRFY command is disabled");
 	if (rest.len == 0)
-		return reply(s, 501, "5.5.4 Syntax: VRFY address");
+		return reply(s, 501, "5.5.4 Syntax: VRFY address%s",
+			s->p->smtputf8_enable ? " [SMTPUTF8]" : "");
 	if (s->p->smtputf8_enable && str_case_ends(rest, STR(" SMTPUTF8"))) {
 		rest.len -= 9; /* RFC 6531 section 3.7.4.2 */
 		how |= ADDRESS_UTF8;

@@ -1,10 +1,10 @@
 # smtpd
 noinst_LIBRARIES += smtpd/libsmtpd.a
 smtpd_libsmtpd_a_SOURCES = smtpd/session.h smtpd/verbs.h smtpd/site.h smtpd/policy.h \
-	smtpd/policy_lists.h smtpd/message.h smtpd/data.h smtpd/esmtp.h smtpd/session.c smtpd/reply.c smtpd/peer.c \
+	smtpd/policy_lists.h smtpd/message.h smtpd/data.h smtpd/session.c smtpd/reply.c smtpd/peer.c \
 	smtpd/verbs.c smtpd/cmd_ehlo.c smtpd/cmd_mail.c smtpd/cmd_rcpt.c smtpd/cmd_data.c \
 	smtpd/cmd_bdat.c smtpd/cmd_starttls.c smtpd/cmd_xclient.c smtpd/cmd_misc.c smtpd/cmd_etrn.c \
-	smtpd/message.c smtpd/received.c smtpd/data.c smtpd/esmtp.c smtpd/site.c \
+	smtpd/message.c smtpd/received.c smtpd/data.c smtpd/site.c \
 	smtpd/lists.c smtpd/policy.c smtpd/checks.c smtpd/access.c smtpd/listed.c
 daemon_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = smtpd/main.c
@@ -12,21 +12,18 @@ smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(ROUTE_LIBS) lib/mime/libmime.a $(SERVICE_
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 check_PROGRAMS += smtpd/smtpd_test
 TESTS += smtpd/smtpd_test
-smtpd_smtpd_test_SOURCES = smtpd/play.h smtpd/play.c smtpd/data_test.c smtpd/esmtp_test.c \
+smtpd_smtpd_test_SOURCES = smtpd/play.h smtpd/play.c smtpd/data_test.c \
 	smtpd/policy_test.c smtpd/session_test.c
 # No libservice: play.c stands in for master and broker.
 smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a $(TEST_LIBS) $(ROUTE_LIBS) lib/mime/libmime.a \
 	lib/agent/libagent.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 EXTRA_DIST += smtpd/README
 if FUZZ
-EXTRA_PROGRAMS += smtpd/data_fuzz smtpd/esmtp_fuzz smtpd/session_fuzz
+EXTRA_PROGRAMS += smtpd/data_fuzz smtpd/session_fuzz
 smtpd_session_fuzz_SOURCES = smtpd/session_fuzz.c smtpd/play.h smtpd/play.c
 smtpd_session_fuzz_LDADD = $(smtpd_smtpd_test_LDADD)
 smtpd_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 smtpd_data_fuzz_SOURCES = smtpd/data_fuzz.c
 smtpd_data_fuzz_LDADD = smtpd/libsmtpd.a lib/base/libbase.a
 smtpd_data_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-smtpd_esmtp_fuzz_SOURCES = smtpd/esmtp_fuzz.c
-smtpd_esmtp_fuzz_LDADD = $(smtpd_smtpd_test_LDADD)
-smtpd_esmtp_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif

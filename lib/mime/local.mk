@@ -23,6 +23,18 @@ lib_mime_address_fuzz_SOURCES = lib/mime/address_fuzz.c
 lib_mime_address_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_address_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# parameters of MAIL and RCPT
+lib_mime_libmime_a_SOURCES += lib/mime/esmtp.h lib/mime/esmtp.c
+check_PROGRAMS += lib/mime/esmtp_test
+TESTS += lib/mime/esmtp_test
+lib_mime_esmtp_test_SOURCES = lib/mime/esmtp_test.c
+lib_mime_esmtp_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/mime/esmtp_fuzz
+lib_mime_esmtp_fuzz_SOURCES = lib/mime/esmtp_fuzz.c
+lib_mime_esmtp_fuzz_LDADD = lib/mime/libmime.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+lib_mime_esmtp_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
 # address lists
 lib_mime_libmime_a_SOURCES += lib/mime/addrlist.h lib/mime/addrlist.c
 check_PROGRAMS += lib/mime/addrlist_test

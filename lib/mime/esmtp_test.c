@@ -137,3 +137,5 @@ TEST(long_values_are_refused)
 	CHECK_INT(mail_parameters_parse(buf_str(&text), ALL, arena, &mail, &code, &why),
 		PERMFAIL);
 }
+
+TEST_MAIN()
