@@ -55,7 +55,7 @@ CASES = [(arguments, SIMPLE) for arguments in (
     ["-V", "xy", U], ["-V", "abc", U], ["-V"], ["-XV", "-f", "", U], ["-XV", "root"],
     # reports
     S + ["-v", U, "y@gone.example", "z@dis.example", "al@box.example"], ["-v", U],
-    S + ["-bv", U, "y@gone.example", "z@dis.example", "al@box.example"], S + ["-bv", U], ["-bv"],
+    S + ["-bv", U, "y@gone.example", "z@dis.example", "al@box.example"], ["-bv", U], ["-bv"],
     ["-bv", "-v", U],
     # what is no option, or not with the others
     ["-B", "7bit", U], ["-B", "bogus", U], ["-n", U], ["-bz"], ["-b"], ["-X", "/x", U], ["-X"],
@@ -89,7 +89,7 @@ CASES = [(arguments, SIMPLE) for arguments in (
         "Subject: crlfdot\r\n\r\na\r\n.\r\nb\r\n", "Subject: no end\n\na", "Subject: no end",
         "Subject: long\n\n" + "a" * 5000 + "\n", "Resent-From: r@box.example\nSubject: t\n\na\n",
         "Subject: eight\n\n\u00e4\n", ">From x\n\nx\n", "From x\n>From y\nSubject: t\n\nx\n",
-        "Subject: t\n\nFrom x\n", "X" * 12000000,
+        "Subject: t\n\nFrom x\n", "From: me\nSubject: t\n\nx\n", "X" * 12000000,
     )
 ] + [
     (["-i", U], "Subject: dot\n\na\n.\nb\n"), (["-oi", U], ".\n.\n"),

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """What sendmail makes of its command line and of the first lines of its input."""
 import os
+import re
+import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Instance, check, check_equal, check_match, finish
+from harness import Instance, check, check_equal, check_match, finish, wait_until
 
 # -f argument: envelope sender as it is logged
 SENDERS = (
@@ -51,12 +53,91 @@ def mistakes(mta):
         check_match(text, done.stderr.rstrip("\n"), f"{arguments}: what it says")
 
 
+def arrivals(mta, count, *arguments, text="Subject: x\n\nx\n"):
+    """What comes of one call: the new messages in the mailbox, which is emptied."""
+    mta.environment.setdefault("NAME", "")
+    folder = os.path.join(mta.mail, "u", "new")
+    for name in os.listdir(folder):
+        os.unlink(os.path.join(folder, name))
+    done = mta.run("sendmail", *arguments, input=text)
+    check_equal((done.returncode, done.stderr), (0, ""), f"{arguments}")
+    return sorted(mta.maildir("u", count))
+
+
+def one_sender_each(mta):
+    texts = arrivals(mta, 2, "-XV", "-f", "s@box.example", "u@box.example", "w@box.example")
+    check_equal([text.split("\n")[0] for text in texts],
+                ["Return-Path: <s+u=box.example@box.example>",
+                 "Return-Path: <s+w=box.example@box.example>"], "VERP")
+    texts = arrivals(mta, 2, "-XV=+", "-f", "s@box.example", "x@gone.example", "y@gone.example")
+    check_equal(sorted(re.search("^To: (.*)$", text, re.M)[1] for text in texts),
+                ["s=x+gone.example@box.example", "s=y+gone.example@box.example"],
+                "a notice for each")
+    mta.write_configuration(disable_verp_bounces="yes")
+    mta.reload()
+    texts = arrivals(mta, 1, "-XV", "-f", "s@box.example", "x@gone.example", "y@gone.example")
+    check_equal([re.findall("^(?:To|Final-Recipient): (.*)$", text, re.M) for text in texts],
+                [["s@box.example", "rfc822; x@gone.example", "rfc822; y@gone.example"]],
+                "disable_verp_bounces: one notice")
+
+
+def reports(mta):
+    texts = arrivals(mta, 2, "-v", "-f", "s@box.example", "u@box.example")
+    check("Action: delivered\n" in texts[0] and "Delivery Status Report" in texts[0],
+          f"-v: a report: {texts[0]}")
+    check("\nx\n" in texts[1], "-v: and the message")
+    texts = arrivals(mta, 1, "-bv", "-f", "s@box.example", "u@box.example", "x@gone.example")
+    check_equal(sorted(re.findall("^Action: (.*)$", texts[0], re.M)),
+                ["deliverable", "undeliverable"], "-bv: a report, and nothing else")
+
+
+def names(mta):
+    """Who the sender is called: -F, NAME, and the form of header_from_format."""
+    mta.environment["NAME"] = "Env (Name)"
+    text = arrivals(mta, 1, "-f", "s@box.example", "u@box.example")[0]
+    check('\nFrom: "Env (Name)" <s@box.example>\n' in text, f"NAME: {text}")
+    mta.write_configuration(header_from_format="obsolete")
+    mta.reload()
+    text = arrivals(mta, 1, "-f", "s@box.example", "-F", "A (B)", "u@box.example")[0]
+    check("\nFrom: s@box.example (A \\(B\\))\n" in text, f"obsolete: {text}")
+
+
+def killed(mta):
+    """A sendmail that ends before its message does leaves nothing."""
+    drop = os.path.join(mta.queue, "maildrop")
+    with subprocess.Popen([os.path.join(mta.bin, "sendmail"), "u@box.example"],
+                          stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env=mta._environment()) as process:
+        process.stdin.write(b"Subject: half\n\n" + b"x" * 100000)
+        process.stdin.flush()
+        wait_until(lambda: os.listdir(drop), "the beginning of a message")
+        process.kill()
+    wait_until(lambda: not os.listdir(drop), "its removal")
+    check_equal(mta.logged("half"), 0, "nobody heard of it")
+
+
+def while_down(mta):
+    """Mail waits in maildrop, whichever way the configuration is named."""
+    mta.stop()
+    drop = os.path.join(mta.queue, "maildrop")
+    for n, option in enumerate((mta.etc, os.path.join(mta.etc, "main.cf")), 1):
+        done = mta.run("env", "-u", "MAIL_CONFIG", os.path.join(mta.bin, "sendmail"), "-C", option,
+                       "-f", "s@box.example", "u@box.example", input="Subject: down\n\nx\n")
+        check_equal((done.returncode, done.stderr), (0, ""), f"-C {option}, the system being down")
+        check_equal(len(os.listdir(drop)), n, "what waits")
+    folder = os.path.join(mta.mail, "u", "new")
+    before = len(os.listdir(folder))
+    mta.start()
+    mta.maildir("u", before + 2)
+
+
 def instance():
     mta = Instance({"mydestination": "", "virtual_mailbox_domains": "box.example",
                     "virtual_mailbox_maps": "static:u/",
                     "virtual_uid_maps": f"static:{os.getuid() or 1000}",
                     "virtual_gid_maps": f"static:{os.getgid() or 1000}",
-                    "virtual_minimum_uid": "1"})
+                    "virtual_minimum_uid": "1",
+                    "transport_maps": "inline:{{gone.example=error:5.1.1 no}}"})
     mta.write_configuration(virtual_mailbox_base=mta.mail)
     os.chmod(mta.mail, 0o777)
     return mta
@@ -67,4 +148,9 @@ with instance() as main_instance:
     senders(main_instance)
     mailbox_lines(main_instance)
     mistakes(main_instance)
+    one_sender_each(main_instance)
+    reports(main_instance)
+    names(main_instance)
+    killed(main_instance)
+    while_down(main_instance)
 finish()
