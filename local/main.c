@@ -19,14 +19,14 @@ void
 recipient_ended(struct recipient *r, struct str address, enum verdict verdict,
 	const char *code, const char *fmt, ...)
 {
-	struct why why;
+	struct why said, why;
 	struct judgement j;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why.text, sizeof(why.text), fmt, ap);
+	vsnprintf(said.text, sizeof(said.text), fmt, ap);
 	va_end(ap);
-	j = delivery_judge(r->d, verdict, code, str_c(why.text));
+	j = delivery_judge(r->d, verdict, code, str_c(said.text));
 	delivery_record(r->d, r->index, address, &j, STR("local"));
 	verdict = why_set(&why, j.code, STR_FMT, STR_ARG(j.text));
 	/* One part that must be tried again makes the whole be tried again. */
@@ -109,7 +109,7 @@ recipient_settle(struct recipient *r)
 	struct judgement j = { .verdict = r->verdict, .text = str_c(r->why.text) };
 
 	memcpy(j.code, r->why.code, sizeof(j.code));
-	if (j.verdict == ACCEPT && r->expansion != NOT_EXPANDED)
+	if (j.verdict == ACCEPT && r->expansion != NOT_EXPANDED && !r->d->ask.probe)
 		j.text = STR("alias expanded");
 	delivery_settle(r->d, r->index, &j, STR("local"));
 	if (j.verdict == ACCEPT && r->expansion == EXPANDED)

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """What sendmail makes of its command line and of the first lines of its input."""
 import os
+import pwd
 import re
 import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import Instance, check, check_equal, check_match, finish, wait_until
 
+ME = pwd.getpwuid(os.getuid()).pw_name
 # -f argument: envelope sender as it is logged
 SENDERS = (
     ("foo@bar.example", "foo@bar.example"),
@@ -91,6 +93,36 @@ def reports(mta):
                 ["deliverable", "undeliverable"], "-bv: a report, and nothing else")
 
 
+def report_once(mta):
+    """What is tried again is reported once; what was only asked for is not tried again."""
+    text = arrivals(mta, 1, "-v", "-f", "s@box.example", "x@dead.example")[0]
+    check("\nAction: delayed\n" in text, f"-v: {text}")
+    at = mta.log_position()
+    mta.run("postqueue", "-f")
+    qid = mta.wait_for_log(r"smtp\[\d+\]: (\w+): to=<x@dead\.example>.* status=deferred",
+                           since=at)[1]
+    mta.run("postsuper", "-d", qid)
+    mta.wait_for_log(f"{qid}: removed")
+    check_equal(len(mta.maildir("u")), 1, "reports")
+    text = arrivals(mta, 1, "-bv", "-f", "s@box.example", "x@dead.example")[0]
+    check("\nAction: undeliverable\nStatus: 4.4.1\n" in text, f"-bv: {text}")
+    check_equal(mta.run("mailq").stdout, "Mail queue is empty\n", "-bv leaves nothing")
+
+
+def asks_local(mta):
+    """Users, aliases and commands: what would be done, and is not."""
+    text = arrivals(mta, 1, "-bv", "-f", "s@box.example", *(f"{name}@here.example" for name in (
+        ME, "command", "file", "list", "nobody-there")))[0]
+    said = dict(re.findall(r"^<(.*)@here\.example>: (.*(?:\n    .*)*)", text, re.M))
+    for name, want in (("command", "delivery via local: delivers to command: /bin/echo x >"),
+                       ("file", "delivery via local: delivers to file: "),
+                       ("list", "delivery via local: is forwarded"),
+                       ("nobody-there", 'unknown user: "nobody-there"'),
+                       (ME, ".")):
+        check_match(want, re.sub(r"\s+", " ", said.get(name, "")), f"-bv {name}")
+    check(not os.path.exists(os.path.join(mta.home, "did")), "and nothing is done")
+
+
 def names(mta):
     """Who the sender is called: -F, NAME, and the form of header_from_format."""
     mta.environment["NAME"] = "Env (Name)"
@@ -132,13 +164,16 @@ def while_down(mta):
 
 
 def instance():
-    mta = Instance({"mydestination": "", "virtual_mailbox_domains": "box.example",
+    mta = Instance({"mydestination": "here.example", "virtual_mailbox_domains": "box.example",
                     "virtual_mailbox_maps": "static:u/",
                     "virtual_uid_maps": f"static:{os.getuid() or 1000}",
                     "virtual_gid_maps": f"static:{os.getgid() or 1000}",
                     "virtual_minimum_uid": "1",
-                    "transport_maps": "inline:{{gone.example=error:5.1.1 no}}"})
-    mta.write_configuration(virtual_mailbox_base=mta.mail)
+                    "transport_maps": "inline:{{gone.example=error:5.1.1 no}, "
+                                      "dead.example=smtp:[127.0.0.1]:1}"})
+    aliases = mta.write("aliases", f'command "|/bin/echo x >{mta.home}/did"\n'
+                        f"file {mta.home}/did\nlist u@box.example\n")
+    mta.write_configuration(virtual_mailbox_base=mta.mail, alias_maps=f"texthash:{aliases}")
     os.chmod(mta.mail, 0o777)
     return mta
 
@@ -150,6 +185,8 @@ with instance() as main_instance:
     mistakes(main_instance)
     one_sender_each(main_instance)
     reports(main_instance)
+    report_once(main_instance)
+    asks_local(main_instance)
     names(main_instance)
     killed(main_instance)
     while_down(main_instance)
