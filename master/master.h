@@ -117,6 +117,7 @@ void supervise_retire_all(struct line *l); /* the line is gone: no successors */
 /* NULL, logged, when the process could not be made. */
 struct worker *worker_start(struct line *l);
 void worker_order(struct worker *w, enum control_kind kind, uint32_t value);
+void worker_link(struct worker *w); /* gives it another link to broker */
 struct worker *worker_adopt(struct line *l, const struct saved_worker *was);
 /* The socket to the broker that runs; -1. */
 int workers_identities(void);

@@ -242,6 +242,11 @@ supervise_record(struct worker *w, const struct control *said)
 	case CONTROL_ALIVE:
 		w->pinged = false;
 		break;
+	case CONTROL_UNLINKED:
+		log_warn("%s: process %d lost its link to broker; it gets another",
+			l->key, (int)w->pid);
+		worker_link(w);
+		break;
 	}
 }
 

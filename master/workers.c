@@ -117,6 +117,20 @@ link_pair(int ends[2])
 	return false;
 }
 
+void
+worker_link(struct worker *w)
+{
+	int ends[2];
+
+	if (identities < 0 || !link_pair(ends))
+		return;
+	introduce(w->line, w->pid, ends[1]);
+	if (control_send(w->control.fd, CONTROL_BROKER, 0, ends[0]) < 0)
+		log_warn("%s: a new link to broker: %m", w->line->key);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* A fresh broker knows nobody. */
 static void
 introduce_all(const struct worker *broker)
@@ -124,15 +138,9 @@ introduce_all(const struct worker *broker)
 	for (size_t i = 0; i < master.lines.n; i++)
 		for (size_t j = 0; j < master.lines.items[i]->workers.n; j++) {
 			struct worker *w = master.lines.items[i]->workers.items[j];
-			int ends[2];
 
-			if (w == broker || !link_pair(ends))
-				continue;
-			introduce(w->line, w->pid, ends[1]);
-			if (control_send(w->control.fd, CONTROL_BROKER, 0, ends[0]) < 0)
-				log_warn("%s: a new link to broker: %m", w->line->key);
-			close(ends[0]);
-			close(ends[1]);
+			if (w != broker)
+				worker_link(w);
 		}
 }
 

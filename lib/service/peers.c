@@ -6,20 +6,36 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* A broker that died is replaced sooner than this. */
+#define LINK_PATIENCE ((msec_t)1000)
+
 static struct {
 	struct ipc_link *broker; /* NULL: lost; master will send another */
+	struct timer lost;
 	struct co_queue replaced;
 	struct map *named; /* name -> struct ipc_peer */
 } peers;
 
 /* ---- the link to broker ---- */
 
+/* It was not broker that died: the link broke at our end, where memory or descriptors
+ * were short. Nobody else knows. */
+static void
+ask_for_link(void *arg)
+{
+	(void)arg;
+	control_tell(CONTROL_UNLINKED, 0);
+	timer_set(&peers.lost, deadline_in(LINK_PATIENCE), ask_for_link, NULL);
+}
+
 static void
 broker_lost(struct ipc_link *link, void *ctx)
 {
 	(void)ctx;
-	if (peers.broker == link)
-		peers.broker = NULL;
+	if (peers.broker != link)
+		return;
+	peers.broker = NULL;
+	timer_set(&peers.lost, deadline_in(LINK_PATIENCE), ask_for_link, NULL);
 }
 
 static void
@@ -27,6 +43,7 @@ broker_use(int fd)
 {
 	static const struct ipc_handler none[] = { { .type = 0 } };
 
+	timer_cancel(&peers.lost);
 	peers.broker = ipc_link_open(fd, none, NULL, broker_lost, "broker");
 	co_wake_all(&peers.replaced);
 }

@@ -51,10 +51,11 @@ enum control_kind {
 	CONTROL_DRAINING,  /* accepts no more, will end: start another; value: in hand */
 	CONTROL_LOAD,      /* value: in hand; told when it matters, see control.c */
 	CONTROL_ALIVE,     /* CONTROL_PING was read */
+	CONTROL_UNLINKED,  /* its link to broker broke, and no CONTROL_BROKER came */
 	/* master to worker */
 	CONTROL_RELOAD = 32, /* value: the new generation */
 	CONTROL_STOP,        /* end now: cancel sessions */
-	CONTROL_BROKER,      /* a fresh link to a fresh broker comes along */
+	CONTROL_BROKER,      /* a fresh link to broker comes along */
 	CONTROL_DRAIN,       /* the line is gone: finish and leave */
 	CONTROL_GO_ON, /* after CONTROL_BUSY: there is another worker now, or will be none
 			*/
