@@ -275,7 +275,7 @@ flush_done(struct job *j)
 			f->dirty[i]->dirty = f->dirty[i] != f->failed;
 		segment_retire(s, f->failed, f->error);
 		states_again(s);
-		if (f->batch)
+		if (f->batch && !s->o.broken_order)
 			batch_lost(s, f->batch, f->error);
 	} else {
 		s->streams[STREAM_HOT].durable = f->upto.durable;
