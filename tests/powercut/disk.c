@@ -12,7 +12,9 @@
  * Record: u8 kind (W, F, N), u64 microseconds, u64 offset, u32 length, the bytes; big
  *endian.
  *
- * usage: disk IMAGE RECORD MOUNTPOINT */
+ * A slow disk is one whose flushes take so many milliseconds.
+ *
+ * usage: disk IMAGE RECORD MOUNTPOINT [MILLISECONDS] */
 #define FUSE_USE_VERSION 31
 #include "base.h"
 #include <errno.h>
@@ -24,6 +26,7 @@
 #include <unistd.h>
 
 static int image, record;
+static useconds_t flush_takes;
 
 static void
 record_add(char kind, uint64_t offset, const char *data, size_t len)
@@ -101,8 +104,10 @@ static int
 disk_fsync(const char *path, int data_only, struct fuse_file_info *fi)
 {
 	(void)data_only, (void)fi;
-	if (is_disk(path))
+	if (is_disk(path)) {
 		record_add('F', 0, "", 0);
+		usleep(flush_takes);
+	}
 	return 0;
 }
 
@@ -138,10 +143,12 @@ main(int argc, char **argv)
 	     all[] = "allow_other";
 	char *args[] = { argv[0], foreground, one_thread, option, all, argv[3], NULL };
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: disk IMAGE RECORD MOUNTPOINT\n");
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr, "usage: disk IMAGE RECORD MOUNTPOINT [MILLISECONDS]\n");
 		return 2;
 	}
+	if (argc == 5)
+		flush_takes = (useconds_t)strtoul(argv[4], NULL, 10) * 1000;
 	image = open(argv[1], O_RDWR | O_CLOEXEC);
 	record = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (image < 0 || record < 0) {

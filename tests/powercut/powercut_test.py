@@ -57,10 +57,10 @@ class Mounted:
 
 
 class Disk:
-    """The recording disk, mounted by FUSE."""
+    """The recording disk, mounted by FUSE; slow: milliseconds that a flush takes."""
 
-    def __init__(self, image, record, at):
-        self.args, self.at = [tool('disk'), image, record, at], at
+    def __init__(self, image, record, at, slow=0):
+        self.args, self.at = [tool('disk'), image, record, at, str(slow)], at
 
     def __enter__(self):
         self.process = subprocess.Popen(self.args)
@@ -71,7 +71,12 @@ class Disk:
         return self
 
     def __exit__(self, *_):
-        run('umount', self.at)
+        # The loop device lets go of the file when its last write was answered, in its own time.
+        until = time.monotonic() + 30
+        while subprocess.run(['umount', self.at], capture_output=True).returncode:
+            if time.monotonic() > until:
+                raise OSError(f'{self.at} stays busy')
+            time.sleep(0.05)
         self.process.wait()
 
 
