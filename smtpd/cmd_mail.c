@@ -67,7 +67,7 @@ has_room(struct session *s, octets_t size)
 	if (limit > 0 && size > (octets_t)limit)
 		return refuse(s, 552, "5.3.4", "Message size exceeds fixed limit") !=
 		       REFUSE;
-	if (message_storage_is_short())
+	if (storage_is_short(smtpd_site))
 		return refuse(s, 452, "4.3.1", "Insufficient system storage") != REFUSE;
 	return true;
 }

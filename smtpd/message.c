@@ -6,13 +6,6 @@
 #include "session.h"
 
 #define CHUNK_MOST (64 * 1024) /* content gathered before it is handed on */
-#define SHORT_FOR  5000        /* how long a full spool is believed to stay full, ms */
-
-bool
-message_storage_is_short(void)
-{
-	return event_now() < smtpd_site->storage_short_until;
-}
 
 static uint32_t
 envelope_flags(struct session *s)
@@ -144,7 +137,7 @@ answer(struct session *s, const struct submit_reply *said)
 	if (code < 400 || code > 599)
 		code = said->verdict == PERMFAIL ? 554 : 451;
 	if (code == 452)
-		smtpd_site->storage_short_until = deadline_in(SHORT_FOR);
+		storage_refused(smtpd_site);
 	return reply(
 		s, code, "%.*s Error: %.*s", STR_ARG(said->code), STR_ARG(said->text));
 }

@@ -20,8 +20,6 @@ bool address_needs_smtputf8(const struct session *s, const struct address *a);
 bool illegal_address(struct session *s, int code, const struct why *why, struct str path);
 
 /* ---- message.c ---- */
-/* Did the spool say lately that it has no room? Then MAIL is the place to say so. */
-bool message_storage_is_short(void);
 /* Starts handing over the message in hand to cleanup. */
 void message_begin(struct session *s, bool chunked);
 /* Takes content off the connection until the scanner sees its end, or (counted) until

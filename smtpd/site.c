@@ -213,6 +213,7 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 	site->p = p;
 	site->under_stress = &under_stress->p;
 	site->arena = arena_new();
+	storage_open(site);
 	site->ehlo = arena_alloc(site->arena, sizeof(*site->ehlo));
 	site->banner = arena_printf(site->arena, "220 %.*s", STR_ARG(p->smtpd_banner));
 	site->bare_newline = bare_newline_parse(p->smtpd_forbid_bare_newline);
@@ -253,6 +254,7 @@ site_close(struct site *site)
 	policy_close(site->policy);
 	buf_free(&site->ehlo->text);
 	arena_free(site->arena);
+	fd_close(&site->queue);
 	mem_free(site);
 }
 

@@ -69,7 +69,15 @@ struct site {
 	struct arena *arena;
 	deadline_t checked;             /* when the tables were last looked at */
 	deadline_t storage_short_until; /* the spool said that it has no room */
+	int queue;                      /* queue_directory, to look at its file system */
+	deadline_t space_at;            /* when that is looked at again */
+	bool below_least;               /* it has less than queue_minfree */
 };
+
+/* storage.c */
+void storage_open(struct site *site);    /* where the queue is, before the jail */
+void storage_refused(struct site *site); /* the spool said that it is full */
+bool storage_is_short(struct site *site);
 
 /* Opens everything; a mistake that would make an open relay, or lose mail, is fatal.
  * BLOCKS */

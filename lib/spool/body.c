@@ -49,7 +49,7 @@ spool_body_new(struct spool *s, int *error)
 	int fd;
 
 	body_name(name, number);
-	*error = spool_full(s) ? ENOSPC : 0;
+	*error = spool_starved(s) ? ENOSPC : 0;
 	if (*error)
 		return NULL;
 	fd = openat(s->bodies, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,

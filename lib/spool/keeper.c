@@ -54,15 +54,19 @@ space_is_short(struct spool *s)
 }
 
 bool
-spool_full(const struct spool *s)
+spool_starved(const struct spool *s)
 {
 	const struct stream *t = &s->streams[STREAM_HOT];
 
-	/* Asked often: the answer is remembered, which is no change of the spool. */
-	if (space_is_short((struct spool *)s))
-		return true;
 	return s->starved && s->n_spares <= RESERVE &&
 	       !stream_has_room(t, (uint32_t)s->o.segment_size / 8);
+}
+
+bool
+spool_full(const struct spool *s)
+{
+	/* Asked often: the answer is remembered, which is no change of the spool. */
+	return space_is_short((struct spool *)s) || spool_starved(s);
 }
 
 /* ---- making spares ---- */

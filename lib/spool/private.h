@@ -311,6 +311,7 @@ void entry_export(const struct spool *s, const struct entry *e, struct spool_ent
 void keeper_plan(struct spool *s); /* spares, shrinking, bodies */
 void segment_free(struct spool *s, struct segment *g);
 bool space_is_short(struct spool *s);
+bool spool_starved(const struct spool *s); /* no segment is left for new mail */
 octets_t disk_limit(const struct spool *s);
 
 /* clean.c */

@@ -114,7 +114,7 @@ refusal(struct spool *s, const struct spool_put_request *m)
 	if (m->queue_id.len == 0 || m->queue_id.len > 31 ||
 		memchr(m->queue_id.data, 0, m->queue_id.len))
 		return EINVAL;
-	if (spool_full(s) || s->gathered + length > GATHER_MOST)
+	if (spool_starved(s) || s->gathered + length > GATHER_MOST)
 		return ENOSPC;
 	return 0;
 }

@@ -74,7 +74,8 @@ void spool_update(struct spool *s, const struct spool_state *states, size_t n,
 	void (*done)(void *arg, int error), void *arg);
 /* Fills in all of *out. */
 void spool_space(const struct spool *s, struct spool_space_reply *out);
-/* Below the reserve, or no spare segment: new mail is answered 452. */
+/* Below the reserve, or no spare segment: no new mail should begin. What is put all the
+ * same is taken as long as there are segments. */
 bool spool_full(const struct spool *s);
 /* Takes over reserve, state_flush and slack. */
 void spool_change(struct spool *s, const struct spool_options *o);
