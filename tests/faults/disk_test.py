@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
 """A disk that is full, of bytes or of inodes: mail is refused with 452 4.3.1, what was taken
 stays, and all of it goes its way, once, when there is room again, without anybody's help. A
-disk that became read-only takes no mail and loses none.
+disk that became read-only, or went away under load, takes no mail and loses none.
+
+With --enable-captured the spool can be told to answer before it writes: on a disk that is filled
+and emptied, and killed, it must be found out.
 
 The queue is on a file system of its own, in memory: only root can make one."""
 import collections
 import os
+import fcntl
+import signal
 import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import check, check_equal, finish, is_root, wait_until
-from load import BOX, RELAYED, Line, Sink, copies_of, instance
+from load import (BOX, RELAYED, Line, Sink, copies_of, family, instance, is_captured_build,
+                  queue_ends)
 
 MEGABYTE = 1 << 20
 
@@ -98,8 +104,8 @@ def becomes_free(sender):
     wait_until(lambda: sender.send(1000)[0] == "2", "mail is taken again", 30)
 
 
-def start(sink):
-    return instance(sink, spool_segment_size=str(MEGABYTE), spool_slack=str(MEGABYTE),
+def start(sink, environment=None):
+    return instance(sink, environment, spool_segment_size=str(MEGABYTE), spool_slack=str(MEGABYTE),
                     default_transport="smtp", message_size_limit="4000000",
                     mailbox_size_limit="0", virtual_mailbox_limit="0")
 
@@ -188,7 +194,105 @@ def read_only():
         all_arrives(mta, sender, sink)
 
 
+def least_free():
+    """queue_minfree: refused at MAIL, while what was begun before is taken."""
+    sink = Sink()
+    with start(sink) as mta, Disk(mta, "size=64m") as disk:
+        mta.write_configuration(queue_minfree=str(10 * MEGABYTE))
+        mta.start()
+        sender, line = Sender(mta), Line(mta.port(0))
+        check_equal(sender.send(1000)[:3], "250", "mail while there is room")
+        with line.socket:
+            line.reply()
+            for command in ("EHLO client.test", f"MAIL FROM:<s@box.test>", f"RCPT TO:<{BOX}>"):
+                check_equal(line.say(command), b"250", command)
+            disk.fill("others")
+            wait_until(lambda: sender.send(1000).startswith("452 4.3.1"), "no new mail is taken")
+            check_equal(line.say("DATA"), b"354", "DATA of what was begun")
+            check_equal(line.say("Subject: id-1-1\r\n\r\nbegun\r\n."), b"250", "its end")
+        disk.remove("others")
+        becomes_free(sender)
+        sender.taken.append(("id-1-1", BOX))
+        all_arrives(mta, sender, sink)
+
+
+EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
+
+
+class Ext4:
+    """In a file, on a loop device."""
+
+    def __init__(self, mta):
+        self.path, self.image = mta.queue, os.path.join(mta.home, "image")
+        with open(self.image, "wb") as file:
+            file.truncate(64 * MEGABYTE)
+        subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True)
+        os.makedirs(self.path, exist_ok=True)
+
+    def __enter__(self):
+        subprocess.run(["mount", "-o", "loop", self.image, self.path], check=True)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.path], check=True)
+
+    def goes_away(self):
+        """Nothing more can be written or read, as when the disk was pulled out."""
+        fd = os.open(self.path, os.O_RDONLY)
+        fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH.to_bytes(4, sys.byteorder))
+        os.close(fd)
+
+
+def away():
+    """Under our hands: what was taken before is there when the disk is back."""
+    sink = Sink()
+    with start(sink) as mta:
+        disk = Ext4(mta)
+        with disk:
+            mta.write_configuration(defer_transports="smtp")
+            mta.expect_trouble(r"spool.*(fatal|cannot|retired|error)", r"Input/output error",
+                               r"killed by signal")
+            mta.start()
+            sender = Sender(mta)
+            for _ in range(20):
+                sender.send(30_000)
+            master = mta.master()
+            disk.goes_away()
+            refused = sender.send(30_000)
+            check(refused.startswith("4"), f"the reply without a disk: {refused}")
+            os.kill(master, signal.SIGTERM)
+            wait_until(lambda: not os.path.exists(f"/proc/{master}"), "the end of master", 60)
+        with disk:
+            mta.write_configuration(defer_transports="")
+            mta.start()
+            all_arrives(mta, sender, sink)
+            mta.stop()
+
+
+def found_out():
+    sink = Sink()
+    with start(sink, {"POSTERN_SPOOL_BROKEN": "order"}) as mta, Disk(mta, "size=24m") as disk:
+        mta.start()
+        sender = Sender(mta)
+        for _ in range(10):
+            disk.fill("others")
+            sender.send(1000)
+            disk.remove("others")
+            sender.send(1000)
+            for pid in family(mta).get("spool", []):
+                os.kill(pid, signal.SIGKILL)
+            becomes_free(sender)
+        queue_ends(mta)
+        copies = set(copies_of(mta, sink))
+        check([t for t in sender.taken if t not in copies],
+              "a spool that answers before it writes is found out")
+
+
 if is_root():
+    least_free()
+    away()
+    if is_captured_build():
+        found_out()
     no_bytes()
     bytes_of_others()
     no_inodes()
