@@ -47,10 +47,9 @@ class Segment:
         head = self.data[at:at + 64]
         if not is_header(head, self.salt + b'Batc' + struct.pack('>II', self.generation, at)):
             return None
-        length = int.from_bytes(head[20:24], 'big')
+        length, self.stream = int.from_bytes(head[20:24], 'big'), head[44]
         if not 64 <= length <= self.size - 4096 - at:
             return None
-        self.stream = head[44]
         return length, struct.unpack('>II', head[36:44]), head[45]
 
     def record(self, at, end):
@@ -116,7 +115,7 @@ class Log:  # messages: {mid: ...}; states: {mid: {sequence: (is snapshot, state
         self.directory, self.messages, self.states, self.faults = directory, {}, {}, []
         self.durable, self.ends, self.listed, self.gaps, self.bad = [(0, 0)] * 2, {}, 0, [], []
         with open(os.path.join(directory, 'lock'), 'rb') as f:
-            self.marks = [f.read(64), f.read(64)]
+            self.marks = f.read(64), f.read(64)
         for name in sorted(n for n in os.listdir(directory) if n.endswith('.seg')):
             try:
                 self.take_segment(Segment(os.path.join(directory, name)))
@@ -141,10 +140,11 @@ class Log:  # messages: {mid: ...}; states: {mid: {sequence: (is snapshot, state
     def take_segment(self, segment):
         self.take(segment, segment.records(self))
         for stream, mark in enumerate(self.marks):
-            begin = b'PostMrk\1' + segment.generation.to_bytes(4, 'big')
+            begin = b'PostMrk\1' + struct.pack('>I', segment.generation)
             if is_header(mark, begin) and mark[16:24] == segment.salt:
-                end = self.ends[segment.generation] = int.from_bytes(mark[12:16], 'big')
-                self.durable[stream] = max(self.durable[stream], (segment.generation, end))
+                segment.stream, point = stream, struct.unpack('>II', mark[8:16])
+                self.durable[stream] = max(self.durable[stream], point)
+                self.ends[segment.generation] = point[1]
 
     def take(self, segment, records):
         for at, length, sequence, kind, flags in records:
