@@ -1,5 +1,10 @@
-/* maildir.c -- one message into a Maildir: written in tmp/, named in new/ only when it is
- * whole and on disk. */
+/* maildir.c -- one message into a Maildir: written in tmp/, named in new/ when it is
+ * whole, and delivered when both are on disk.
+ *
+ * The rename comes before the syncs: journaling file systems then commit the file and its
+ * name together, and the sync of the directory finds nothing left to do. In the other
+ * order each delivery waits for two commits. Whoever looks into new/ meanwhile may read
+ * what a power cut takes away again; the message is then delivered a second time. */
 #include "deliver.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -124,7 +129,7 @@ maildir_write(int fd, const struct mailbox_order *o)
 /* tmp/x becomes new/<seconds>.V<device>I<inode>M<microseconds>.<host>: unique by the
  * inode, which is in use until the file is gone. */
 static int
-maildir_publish(int dir, int fd, const char *tmp, const char *hostname)
+maildir_publish(int dir, int fd, char at[NAME_ROOM], const char *hostname)
 {
 	int64_t now = time_wall_us();
 	char name[NAME_ROOM];
@@ -135,7 +140,10 @@ maildir_publish(int dir, int fd, const char *tmp, const char *hostname)
 	snprintf(name, sizeof(name), "new/%lld.V%llxI%llxM%06d.%s",
 		(long long)(now / 1000000), (unsigned long long)st.st_dev,
 		(unsigned long long)st.st_ino, (int)(now % 1000000), hostname);
-	return renameat(dir, tmp, dir, name);
+	if (renameat(dir, at, dir, name) < 0)
+		return -1;
+	memcpy(at, name, NAME_ROOM);
+	return 0;
 }
 
 static int
@@ -149,24 +157,25 @@ sync_new(int dir)
 enum verdict
 maildir_deliver(const struct mailbox_order *o, struct why *why)
 {
-	char tmp[NAME_ROOM];
+	char at[NAME_ROOM]; /* where the file is by now */
+	const char *failed = NULL;
 	int dir CLEANUP(fd_close) = maildir_open(o->path);
-	int fd CLEANUP(fd_close) = dir < 0 ? -1 : maildir_create(dir, tmp, sizeof(tmp));
+	int fd CLEANUP(fd_close) = dir < 0 ? -1 : maildir_create(dir, at, sizeof(at));
 
 	if (dir >= 0 && fd < 0 && errno == ENOENT && maildir_make(o->path) == 0)
-		fd = maildir_create(dir, tmp, sizeof(tmp));
+		fd = maildir_create(dir, at, sizeof(at));
 	if (fd < 0)
 		return maildir_failed(why, "create maildir file in", o->path);
-	if (maildir_write(fd, o) < 0 || fsync(fd) < 0) {
-		enum verdict verdict = maildir_failed(why, "write", o->path);
+	if (maildir_write(fd, o) < 0)
+		failed = "write";
+	else if (maildir_publish(dir, fd, at, o->hostname) < 0)
+		failed = "rename into";
+	else if (fsync(fd) < 0)
+		failed = "write";
+	if (failed) {
+		enum verdict verdict = maildir_failed(why, failed, o->path);
 
-		unlinkat(dir, tmp, 0);
-		return verdict;
-	}
-	if (maildir_publish(dir, fd, tmp, o->hostname) < 0) {
-		enum verdict verdict = maildir_failed(why, "rename into", o->path);
-
-		unlinkat(dir, tmp, 0);
+		unlinkat(dir, at, 0);
 		return verdict;
 	}
 	/* It may be there twice after this fails: better than not at all. */
