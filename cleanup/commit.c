@@ -34,7 +34,7 @@ spool_request(struct message *m, struct buf *out, bool large)
 }
 
 int
-commit_stream(struct message *m)
+commit_stream(struct message *m, struct str bytes)
 {
 	deadline_t patience = deadline_in(SPOOL_PATIENCE);
 
@@ -45,14 +45,10 @@ commit_stream(struct message *m)
 		m->to_spool = ipc_stream_begin(
 			service_peer("spool"), spool_put_TYPE, buf_str(&out), patience);
 	}
-	if (!m->to_spool ||
-		ipc_stream_write(m->to_spool, buf_str(&m->content), patience) < 0)
-		return -1;
-	buf_clear(&m->content);
-	return 0;
+	return m->to_spool ? ipc_stream_write(m->to_spool, bytes, patience) : -1;
 }
 
-/* Sends the rest, or all of it, and waits until it is durable. */
+/* Ends the stream, or sends all of it, and waits until it is durable. */
 static int
 commit_finish(struct message *m, struct str *reply)
 {
@@ -65,8 +61,6 @@ commit_finish(struct message *m, struct str *reply)
 		return ipc_call(service_peer("spool"), spool_put_TYPE, buf_str(&out), -1,
 			m->arena, reply, patience);
 	}
-	if (commit_stream(m) < 0)
-		log_warn("%s: spool: %s", m->queue_id, strerror(errno));
 	m->to_spool = NULL;
 	return ipc_stream_finish(stream, m->arena, reply, patience);
 }

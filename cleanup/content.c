@@ -15,10 +15,12 @@ content_flush(struct message *m)
 
 	if (m->verdict != ACCEPT)
 		return;
-	if (commit_stream(m) < 0)
+	if (commit_stream(m, buf_str(&m->content)) < 0) {
 		commit_stopped(m);
-	else
-		kept_together -= kept;
+		return;
+	}
+	buf_free(&m->content);
+	kept_together -= kept;
 }
 
 /* cleanup_replace_stray_cr_lf: submitters have made line ends of CRLF; a CR that is left
@@ -45,11 +47,17 @@ content_add(struct message *m, struct str bytes)
 {
 	int64_t limit = m->conf->p.message_size_limit;
 
-	if (m->verdict != ACCEPT)
+	if (m->verdict != ACCEPT || bytes.len == 0)
 		return;
 	m->size += bytes.len;
+	m->mid_line = bytes.data[bytes.len - 1] != '\n';
 	if (limit > 0 && m->size > (octets_t)limit) {
 		message_fail(m, PERMFAIL, 552, "5.3.4", "message file too big");
+		return;
+	}
+	if (m->to_spool) {
+		if (commit_stream(m, bytes) < 0)
+			commit_stopped(m);
 		return;
 	}
 	buf_add(&m->content, bytes);
@@ -110,7 +118,7 @@ content_finish(struct message *m)
 		content_field(m, &field);
 	if (in_header)
 		content_header_ended(m, m->fields.line.len > 0);
-	if (m->content.len > 0 && m->content.data[m->content.len - 1] != '\n')
+	if (m->mid_line)
 		content_add(m, STR("\n"));
 }
 

@@ -10,7 +10,7 @@
 #include "route.h"
 
 /* A content that outgrows this is streamed to spool, which gives it a file of its own. */
-#define CONTENT_KEPT ((size_t)1024 * 1024)
+#define CONTENT_KEPT ((size_t)512 * 1024)
 /* All messages in hand together; when they need more, streaming begins earlier. */
 #define CONTENT_KEPT_TOGETHER ((size_t)128 * 1024 * 1024)
 
@@ -25,6 +25,7 @@ struct message {
 	struct buf replaced;         /* a piece of content whose stray CRs are blanks */
 	struct buf content;          /* finished bytes that did not leave yet */
 	octets_t size;               /* of all finished bytes */
+	bool mid_line;               /* the last of them is no line end */
 	struct ipc_stream *to_spool; /* once the content outgrew what we keep */
 	char queue_id[32];
 	/* What the header steps saw. */
@@ -110,7 +111,9 @@ void content_add(struct message *m, struct str bytes);
 SWITCHES void commit(struct message *m);
 SWITCHES void commit_aside(
 	struct message *m); /* into corrupt/: it crashed us too often */
-SWITCHES int commit_stream(struct message *m);   /* sends what content there is ahead */
+/* Sends finished bytes ahead of the end; the first call opens the stream. -1 and errno.
+ */
+SWITCHES int commit_stream(struct message *m, struct str bytes);
 SWITCHES void commit_stopped(struct message *m); /* that failed: spool has said why */
 
 /* Tables, opened before the jail. */

@@ -38,6 +38,12 @@ stored(void *arg, int error, const struct spool_entry *e)
 }
 
 /* ---- large bodies ---- */
+
+/* A write is handed to a helper thread, which costs more than to put a few chunks
+ * together.
+ */
+#define WRITE_LEAST ((size_t)128 * 1024)
+
 struct body_work {
 	struct spool_body *body;
 	struct str bytes;
@@ -52,30 +58,51 @@ write_chunk(void *arg)
 	w->error = spool_body_write(w->body, w->bytes) < 0 ? errno : 0;
 }
 
+/* The last bytes, and all of it onto the disk. */
 static void
 finish_body(void *arg)
 {
 	struct body_work *w = arg;
 
-	w->error = spool_body_finish(w->body) < 0 ? errno : 0;
+	write_chunk(w);
+	if (!w->error)
+		w->error = spool_body_finish(w->body) < 0 ? errno : 0;
+}
+
+/* Chunks until there is enough for a write, or no more: 1, 0 at the end, -1 and errno. */
+SWITCHES static int
+gather(struct ipc_request *rq, struct buf *bytes)
+{
+	struct str chunk;
+	int got = 1;
+
+	while (bytes->len < WRITE_LEAST && got > 0) {
+		got = ipc_request_read(rq, &chunk, deadline_in(STREAM_PATIENCE));
+		if (got > 0)
+			buf_add(bytes, chunk);
+	}
+	return got;
 }
 
 /* The stream into the file. 0, or the errno that ended it. */
 SWITCHES static int
 receive_body(struct ipc_request *rq, struct spool_body *body)
 {
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
 	struct body_work w = { .body = body };
-	int got;
+	int got = 1;
 
-	while ((got = ipc_request_read(rq, &w.bytes, deadline_in(STREAM_PATIENCE))) > 0) {
-		event_offload(write_chunk, &w);
+	while (got > 0) {
+		got = gather(rq, &bytes);
+		if (got < 0)
+			return errno;
+		w.bytes = buf_str(&bytes);
+		event_offload(got > 0 ? write_chunk : finish_body, &w);
 		if (w.error)
 			return w.error;
+		buf_clear(&bytes);
 	}
-	if (got < 0)
-		return errno;
-	event_offload(finish_body, &w);
-	return w.error;
+	return 0;
 }
 
 SWITCHES static void

@@ -37,6 +37,10 @@ NORETURN void ensure_failed(const char *what, const char *file, int line);
 extern void (*ensure_hook)(const char *text);
 
 /* ---- memory that cannot fail: says so and exits when the machine is dying ---- */
+/* To be called once, by a process that lives on: malloc then keeps some MB of free
+ * memory, since pages that are given back and taken again are cleared by the kernel each
+ * time. */
+void mem_keep_pages(void);
 void *mem_alloc(size_t size) MUST_CHECK;           /* zeroed */
 void *mem_resize(void *p, size_t size) MUST_CHECK; /* not zeroed */
 void mem_free(void *p);

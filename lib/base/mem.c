@@ -5,9 +5,12 @@
  */
 #include "base.h"
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+enum { KEPT = 4 << 20 }; /* free memory that a process does not give back */
 
 void (*ensure_hook)(const char *text);
 
@@ -46,6 +49,15 @@ mem_exhausted(size_t size)
 		size);
 	last_words(text);
 	_exit(1);
+}
+
+void
+mem_keep_pages(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT);
+	(void)mallopt(M_MMAP_THRESHOLD, KEPT);
+#endif
 }
 
 void *

@@ -352,6 +352,7 @@ service_main(const struct service *s, int argc, char **argv)
 	log_fatal_pause = true;
 	log_open(s->name, LOG_TO_SYSLOG | LOG_TO_STDERR, -1, LOG_MAIL);
 	read_configuration(argc, argv);
+	mem_keep_pages();
 	umask(077);
 	tzset();
 	buf_add(&queue, worker.conf->p.queue_directory);
