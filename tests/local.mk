@@ -1,4 +1,5 @@
 # tests
+include tests/bench/local.mk
 include tests/powercut/local.mk
 include tests/spool/local.mk
 EXTRA_DIST += tests/bench/run tests/check-layers tests/conf/sets.expected tests/cppcheck.suppressions \
