@@ -168,8 +168,12 @@ def answer(mta, arguments, text):
     def settled():
         log = mta.log_text(at)
         ids = set(re.findall(r"pickup\[\d+\]: (\w+): |notification: (\w+)$", log, re.M))
-        waiting = os.listdir(os.path.join(mta.queue, "maildrop"))
-        return not waiting and all(f"{one or other}: removed" in log for one, other in ids)
+        return all(f"{one or other}: removed" in log for one, other in ids)
+    wait_until(lambda: not os.listdir(os.path.join(mta.queue, "maildrop")),
+               f"pickup of what {arguments} sent")
+    # Behind what pickup said: its line may still be on the way through postlogd.
+    mta.run("postlog", "-t", "marker", "picked up")
+    mta.wait_for_log(r"marker\[\d+\]: picked up", since=at)
     wait_until(settled, f"the end of what {arguments} sent")
     mails = []
     folder = os.path.join(mta.mail, "u", "new")
