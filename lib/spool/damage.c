@@ -278,9 +278,9 @@ expect_end(struct recovery *r, uint32_t generation, uint8_t stream, uint32_t end
 void
 damage_find_missing_ends(struct recovery *r)
 {
-	for (uint8_t i = 0; i < STREAMS; i++)
-		expect_end(
-			r, r->marks[i].durable.generation, i, r->marks[i].durable.offset);
+	for (size_t i = 0; i < STREAMS; i++)
+		expect_end(r, r->marks[i].durable.generation, (uint8_t)i,
+			r->marks[i].durable.offset);
 	for (size_t i = 0; i < r->manifest.n; i++) {
 		const struct manifest_item *m = &r->manifest.items[i];
 

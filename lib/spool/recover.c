@@ -145,11 +145,11 @@ read_directory(struct spool *s)
 static void
 read_marks(struct recovery *r)
 {
-	for (uint8_t i = 0; i < STREAMS; i++) {
+	for (size_t i = 0; i < STREAMS; i++) {
 		struct mark m;
 		const struct segment *g = NULL;
 
-		if (mark_read(r->s, i, &m))
+		if (mark_read(r->s, (uint8_t)i, &m))
 			g = segment_of_generation(r->s, m.durable.generation);
 		if (!g || g->id.salt != m.salt)
 			continue;
