@@ -377,6 +377,7 @@ scatter_run(bool killed)
 	fill_log(&m, n, killed);
 	for (segment_path(&m.r, 0, path); access(path, F_OK) == 0;)
 		segment_path(&m.r, ++slots, path);
+	ensure(slots > 0);
 	for (size_t i = 0; i < places; i++) {
 		test_row(i);
 		damage_once(&m, slots);
