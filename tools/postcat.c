@@ -132,6 +132,7 @@ done_rcpts(struct spool_reader *r, const struct found *f, size_t n)
 			continue;
 		for (size_t j = 0; j < n_states; j++)
 			if (states[j].kind == SPOOL_DONE ||
+				states[j].kind == SPOOL_FAILED ||
 				states[j].kind == SPOOL_NOTIFIED)
 				for (size_t at = 0; at + 4 <= states[j].rcpts.len;
 					at += 4)

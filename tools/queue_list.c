@@ -136,7 +136,8 @@ print_json(struct queue_print *p, const struct listing *l)
 		print_member(p->out, "address", r->address);
 		if (r->reason.len) {
 			fputs(", ", p->out);
-			print_member(p->out, "delay_reason", r->reason);
+			print_member(p->out, r->failed ? "bounce_reason" : "delay_reason",
+				r->reason);
 		}
 		fputc('}', p->out);
 	}

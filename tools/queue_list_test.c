@@ -13,17 +13,18 @@ static const struct listing samples[] = {
 		.rcpts =
 			(struct listing_rcpt[]){
 				{ STR_INIT("r1@example.org"), STR_INIT("r1@example.org"),
-					STR_INIT("short reason") },
+					STR_INIT("short reason"), false },
 				{ STR_INIT("r2@example.org"), STR_INIT("r2@example.org"),
-					STR_INIT("short reason") },
+					STR_INIT("short reason"), false },
 				{ STR_INIT("r3@example.org"), STR_INIT("r3@example.org"),
 					STR_INIT("connect to "
 						 "mail.example.org[192.0.2.1]:25: "
 						 "Connection timed out and so on and on "
 						 "and "
-						 "on") },
+						 "on"),
+					false },
 				{ STR_INIT("r4@example.org"), STR_INIT("r4@example.org"),
-					STR_INIT("") },
+					STR_INIT(""), false },
 			},
 		.n_rcpts = 4 },
 	{ .queue = STR_INIT("hold"),
@@ -37,9 +38,14 @@ static const struct listing samples[] = {
 		.size = 99999999,
 		.expire = true,
 		.sender = STR_INIT("a\"b\\\n@x"),
-		.rcpts = (struct listing_rcpt[]){ { STR_INIT("o@x"), STR_INIT("r@x"),
-			STR_INIT("\x01") } },
-		.n_rcpts = 1 },
+		.rcpts =
+			(struct listing_rcpt[]){
+				{ STR_INIT("o@x"), STR_INIT("r@x"), STR_INIT("\x01"),
+					false },
+				{ STR_INIT(""), STR_INIT("f@x"), STR_INIT("no such user"),
+					true },
+			},
+		.n_rcpts = 2 },
 };
 
 static const char short_form[] =
@@ -60,6 +66,8 @@ static const char short_form[] =
 	"ABCDEF1234# 99999999 Tue Nov 14 22:13:20  a\"b\\?@x\n"
 	"                                                                           (?)\n"
 	"                                         r@x\n"
+	"                                                                (no such user)\n"
+	"                                         f@x\n"
 	"\n"
 	"-- 98862 Kbytes in 3 Requests.\n";
 
@@ -76,7 +84,8 @@ static const char json_form[] =
 	"{\"queue_name\": \"deferred\", \"queue_id\": \"ABCDEF1234\", \"arrival_time\": "
 	"1700000000, \"message_size\": 99999999, \"forced_expire\": true, \"sender\": "
 	"\"a\\\"b\\\\\\n@x\", \"recipients\": [{\"orig_address\": \"o@x\", \"address\": "
-	"\"r@x\", \"delay_reason\": \"\\u0001\"}]}\n";
+	"\"r@x\", \"delay_reason\": \"\\u0001\"}, {\"address\": \"f@x\", "
+	"\"bounce_reason\": \"no such user\"}]}\n";
 
 static void
 check_form(enum queue_form form, bool long_ids, size_t from, size_t to, const char *want)

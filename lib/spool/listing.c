@@ -7,7 +7,7 @@
 /* ---- from the log ---- */
 
 struct pending {
-	bool done;
+	bool done, failed;
 	struct str reason;
 };
 
@@ -20,6 +20,11 @@ apply_to(struct pending *p, const struct spool_state *s)
 		p->done = true;
 		break;
 	case SPOOL_FAILED:
+		/* Delivered, but that is still to be reported: not in the queue. */
+		p->done |= str_starts(s->status, STR("2"));
+		p->failed = true;
+		p->reason = s->reason;
+		break;
 	case SPOOL_DEFERRED:
 		p->reason = s->reason;
 		break;
@@ -83,6 +88,7 @@ listing_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
 								    : e.rcpts[i].address,
 				.address = e.rcpts[i].address,
 				.reason = pending[i].reason,
+				.failed = pending[i].failed,
 			};
 	return 0;
 }
@@ -150,7 +156,8 @@ listing_put(struct buf *b, const struct listing *l)
 	for (size_t i = 0; i < l->n_rcpts; i++) {
 		put_attribute(b, "original_recipient", l->rcpts[i].original);
 		put_attribute(b, "recipient", l->rcpts[i].address);
-		put_attribute(b, "reason", l->rcpts[i].reason);
+		put_attribute(b, l->rcpts[i].failed ? "bounce_reason" : "reason",
+			l->rcpts[i].reason);
 	}
 	buf_addc(b, '\0');
 }
@@ -228,6 +235,13 @@ open_rcpt(struct listing *l, struct arena *arena)
 	return add_rcpt(l, arena);
 }
 
+static void
+set_bounce_reason(struct listing_rcpt *r, struct str reason)
+{
+	r->failed = true;
+	r->reason = reason;
+}
+
 static bool
 number(struct str text, uint64_t *out)
 {
@@ -255,6 +269,8 @@ use_attribute(struct listing *l, struct arena *arena, struct str name, struct st
 		return number(value, &n) && (l->expire = n != 0, true);
 	else if (str_is(name, "reason") && l->n_rcpts)
 		l->rcpts[l->n_rcpts - 1].reason = value;
+	else if (str_is(name, "bounce_reason") && l->n_rcpts)
+		set_bounce_reason(&l->rcpts[l->n_rcpts - 1], value);
 	else if (str_is(name, "original_recipient"))
 		add_rcpt(l, arena)->original = value;
 	else if (str_is(name, "recipient"))

@@ -4,8 +4,9 @@
  * Those bytes are Postfix's, so that what others wrote for public/showq goes on working:
  * NUL-terminated names and values. First "protocol" = "mail_queue_list_protocol" and an
  * empty name; for each message queue_name, queue_id, time, size, forced_expire, sender,
- * then for each recipient original_recipient (newer than 3.7), recipient and reason, and
- * an empty name; at the end one more. */
+ * then for each recipient original_recipient (newer than 3.7), recipient and reason
+ * (bounce_reason for one who failed: 3.7 does not list him), and an empty name; at the
+ * end one more. */
 #ifndef LISTING_H
 #define LISTING_H
 
@@ -17,6 +18,7 @@ struct listing_rcpt {
 	struct str original; /* as the client gave it */
 	struct str address;
 	struct str reason; /* why it waits; empty: nothing happened yet */
+	bool failed;       /* for good: what waits is the notice to the sender */
 };
 struct listing {
 	struct str queue, queue_id;

@@ -11,11 +11,12 @@ static const struct listing full = {
 	.sender = STR_INIT("user@example.com"),
 	.rcpts =
 		(struct listing_rcpt[]){
-			{ STR_INIT("a"), STR_INIT("a@example.org"),
-				STR_INIT("no route") },
+			{ STR_INIT("a"), STR_INIT("a@example.org"), STR_INIT("no route"),
+				false },
 			{ STR_INIT("b@example.org"), STR_INIT("b@example.org"),
-				STR_INIT("") },
-			{ STR_INIT("c"), STR_INIT("c@example.org"), STR_INIT("busy") },
+				STR_INIT(""), false },
+			{ STR_INIT("c"), STR_INIT("c@example.org"),
+				STR_INIT("no such user"), true },
 		},
 	.n_rcpts = 3,
 };
@@ -34,7 +35,10 @@ check_full(const struct listing *l)
 	CHECK_STR(l->rcpts[0].address, "a@example.org");
 	CHECK_STR(l->rcpts[0].reason, "no route");
 	CHECK_STR(l->rcpts[1].reason, "");
+	CHECK(!l->rcpts[1].failed);
 	CHECK_STR(l->rcpts[2].address, "c@example.org");
+	CHECK_STR(l->rcpts[2].reason, "no such user");
+	CHECK(l->rcpts[2].failed);
 }
 
 /* Cut anywhere, the bytes ask for more, and never give a wrong message. */
