@@ -307,7 +307,7 @@ control_plain(struct conn *conn)
 	while (conn_peek(conn, &bytes, patience) == CONN_OK && bytes.len) {
 		char what = bytes.data[0];
 
-		if (what == 'I') {
+		if (what == 'Q') { /* not one of Postfix's, from postkick or a script */
 			if (conn_read_line(conn, &line, patience) != CONN_LINE)
 				return;
 			flush_id(str_from(line, 1));

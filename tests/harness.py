@@ -65,7 +65,7 @@ DAEMONS = """master broker smtpd cleanup spool qmgr smtp dns local virtual error
     postlogd""".split()
 ALSO_KNOWN_AS = {"lmtp": "smtp"}
 COMMANDS = """postern postfix postlog postconf postmap postalias postqueue postsuper postcat
-    postdrop sendmail mailq newaliases""".split()
+    postdrop postkick postlock qshape sendmail mailq newaliases""".split()
 COMMAND_LINKS = {"postfix": "postern", "mailq": "sendmail", "newaliases": "sendmail"}
 
 # What a service line looks like, by name; "smtp-in" is the listener of mta.port(0).

@@ -1,4 +1,5 @@
 /* drop_child.c -- postdrop at the other end of a pipe. */
+#include "command.h"
 #include "log.h"
 #include "sendmail.h"
 #include <errno.h>
@@ -18,9 +19,9 @@ drop_child_start(struct drop_child *c, const struct sendmail *s)
 		STR_ARG(s->conf->p.command_directory));
 	if (pipe(pair) < 0)
 		log_fatal("pipe: %s", strerror(errno));
-	c->pid = fork();
+	c->pid = command_fork(s->conf);
 	if (c->pid < 0)
-		log_fatal("fork: %s", strerror(errno));
+		log_fatal("cannot run postdrop");
 	if (c->pid == 0) {
 		dup2(pair[0], 0);
 		close(pair[0]);

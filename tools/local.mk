@@ -1,9 +1,12 @@
 # tools
+# What all of them begin with
+COMMAND = tools/command.h tools/command.c
+COMMAND_LIBS = lib/service/libservice.a $(BASE_LIBS)
 # sendmail, mailq, newaliases; postdrop
 sbin_PROGRAMS += tools/sendmail tools/postdrop
 tools_sendmail_SOURCES = tools/sendmail.h tools/sendmail.c tools/sendmail_options.c \
 	tools/sendmail_message.c tools/sendmail_smtp.c tools/drop_child.c tools/user.h \
-	tools/user.c
+	tools/user.c $(COMMAND)
 tools_sendmail_LDADD = lib/service/libservice.a lib/agent/libagent.a $(TABLE_LIBS) \
 	lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 tools_postdrop_SOURCES = tools/postdrop.c tools/setgid.h tools/setgid.c tools/user.h \
@@ -25,6 +28,12 @@ tools_sendmail_options_fuzz_LDADD = lib/agent/libagent.a lib/mime/libmime.a $(BA
 tools_sendmail_options_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 EXTRA_DIST += tools/install-users
+# postkick, postlock
+sbin_PROGRAMS += tools/postkick tools/postlock
+tools_postkick_SOURCES = tools/postkick.c $(COMMAND)
+tools_postkick_LDADD = $(COMMAND_LIBS) $(EXTERNAL_LIBS)
+tools_postlock_SOURCES = tools/postlock.c $(COMMAND)
+tools_postlock_LDADD = lib/deliver/libdeliver.a $(COMMAND_LIBS) $(EXTERNAL_LIBS)
 # postconf
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.h tools/postconf.c tools/postconf_names.c \
@@ -35,13 +44,23 @@ tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_L
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
 tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
-	tools/setgid.h tools/setgid.c tools/user.h tools/user.c
+	tools/queue_walk.h tools/queue_walk.c tools/setgid.h tools/setgid.c \
+	tools/user.h tools/user.c
 tools_postqueue_LDADD = lib/service/libservice.a $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c
 tools_postsuper_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 tools_postcat_SOURCES = tools/postcat.c tools/queue_client.h tools/queue_client.c
 tools_postcat_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+# qshape
+sbin_PROGRAMS += tools/qshape
+tools_qshape_SOURCES = tools/qshape.c tools/shape.h tools/shape.c tools/queue_walk.h \
+	tools/queue_walk.c $(COMMAND)
+tools_qshape_LDADD = lib/agent/libagent.a lib/spool/libspool.a $(COMMAND_LIBS) $(EXTERNAL_LIBS)
+check_PROGRAMS += tools/shape_test
+TESTS += tools/shape_test
+tools_shape_test_SOURCES = tools/shape_test.c tools/shape.h tools/shape.c
+tools_shape_test_LDADD = $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
 # postern (postfix is a link to it), postlog
 sbin_PROGRAMS += tools/postern tools/postlog
 tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
@@ -61,7 +80,8 @@ tools_postalias_SOURCES = tools/postalias.c $(TABLE_TOOL)
 tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 check_PROGRAMS += tools/queue_list_test
 TESTS += tools/queue_list_test
-tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/json.h tools/json.c tools/queue_list.h tools/queue_list.c
+tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/json.h tools/json.c tools/queue_list.h tools/queue_list.c \
+	tools/queue_walk.h tools/queue_walk.c
 tools_queue_list_test_LDADD = $(TEST_LIBS) $(TABLE_LIBS) lib/agent/libagent.a \
 	lib/spool/libspool.a $(BASE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)

@@ -73,7 +73,7 @@ flush_one(const struct conf *c, const char *id)
 	for (size_t i = 0; i < len; i++)
 		if (!ascii_is_alnum(id[i]))
 			log_fatal("Cannot flush queue ID - invalid name: \"%.100s\"", id);
-	snprintf(line, sizeof(line), "I%s\n", id);
+	snprintf(line, sizeof(line), "Q%s\n", id);
 	tell_qmgr(c, str_c(line));
 }
 

@@ -2,17 +2,10 @@
 #include "queue_list.h"
 #include "json.h"
 #include "log.h"
-#include "maildrop.h"
-#include "net.h"
+#include "queue_walk.h"
 #include <errno.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
-/* Longest message of a listing: one with very many recipients. */
-#define LISTING_LIMIT ((size_t)256 << 20)
 /* "(reason)" ends here when it fits. */
 #define REASON_COLUMN 76
 
@@ -170,124 +163,10 @@ queue_print_end(struct queue_print *p)
 			(unsigned long long)p->messages, p->messages == 1 ? "" : "s");
 }
 
-/* ---- from showq ---- */
-
-NORETURN static void
-malformed(void)
-{
-	log_fatal("malformed showq server response");
-}
-
-/* Reads more behind what is there. */
 static void
-read_more(int fd, struct buf *b)
-{
-	ssize_t got;
-
-	if (b->len > LISTING_LIMIT)
-		malformed();
-	buf_need(b, 64 * 1024);
-	do
-		got = read(fd, b->data + b->len, 64 * 1024);
-	while (got < 0 && errno == EINTR);
-	if (got <= 0)
-		malformed();
-	b->len += (size_t)got;
-}
-
-static void
-print_from_showq(int fd, struct queue_print *p)
-{
-	struct arena *arena CLEANUP(arena_free_at) = arena_new();
-	struct buf b CLEANUP(buf_free) = BUF_INIT;
-	enum listing_result result = LISTING_MORE;
-	bool greeted = false;
-
-	while (result != LISTING_END) {
-		struct str rest = buf_str(&b);
-		struct listing l;
-
-		arena_reset(arena);
-		result = greeted ? listing_get(&rest, arena, &l)
-				 : listing_get_greeting(&rest);
-		if (result == LISTING_MALFORMED)
-			malformed();
-		if (result == LISTING_MESSAGE && greeted)
-			queue_print(p, &l);
-		if (result == LISTING_MESSAGE) {
-			greeted = true;
-			buf_drop(&b, b.len - rest.len);
-		} else if (result == LISTING_MORE) {
-			read_more(fd, &b);
-		}
-	}
-}
-
-/* ---- from the log, with the system down ---- */
-
-struct scan {
-	struct spool_reader *reader;
-	struct queue_print *print;
-	struct str null_sender;
-};
-
-static const char *
-queue_of(const struct spool_entry *e)
-{
-	if (e->hold)
-		return "hold";
-	return e->wake_us || e->n_states ? "deferred" : "incoming";
-}
-
-static bool
-print_entry(const struct spool_entry *e, void *arg)
-{
-	struct scan *s = arg;
-	struct arena *arena CLEANUP(arena_free_at) = arena_new();
-	struct listing l = { .queue = str_c(queue_of(e)),
-		.queue_id = str_c(e->queue_id),
-		.time = (int64_t)(e->arrival_us / 1000000),
-		.size = e->size,
-		.expire = e->expire };
-
-	if (listing_read(s->reader, e->mid, e->where, e->states, e->n_states, arena, &l) <
-		0) {
-		log_warn("%s: cannot be read: %s", e->queue_id, strerror(errno));
-		return true;
-	}
-	if (l.sender.len == 0)
-		l.sender = s->null_sender;
-	queue_print(s->print, &l);
-	return true;
-}
-
-static void
-print_dropped(const struct listing *l, void *arg)
+print_message(const struct listing *l, void *arg)
 {
 	queue_print(arg, l);
-}
-
-static void
-print_from_log(const struct conf *c, const char *directory, struct queue_print *p)
-{
-	struct scan scan = { .print = p, .null_sender = c->p.empty_address_recipient };
-	struct why why = { 0 };
-
-	if (maildrop_each(c->p.queue_directory, print_dropped, p) < 0)
-		log_warn("cannot read maildrop: %s", strerror(errno));
-	scan.reader = spool_reader_open(directory, &why);
-	if (!scan.reader || spool_scan(directory, print_entry, &scan, &why) < 0)
-		log_fatal("cannot read the queue: %s", why.text);
-	spool_reader_close(scan.reader);
-}
-
-/* Root, or whoever owns the queue (an instance of one's own). */
-static bool
-may_read_log(const char *directory)
-{
-	struct stat st;
-
-	return geteuid() == 0 || (stat(directory, &st) == 0 && st.st_uid == getuid());
 }
 
 void
@@ -296,30 +175,8 @@ queue_list(const struct conf *c, enum queue_form form, FILE *out)
 	struct queue_print p = {
 		.out = out, .form = form, .long_ids = c->p.enable_long_queue_ids
 	};
-	struct arena *arena CLEANUP(arena_free_at) = arena_new();
-	struct str queue = c->p.queue_directory;
-	struct str path = arena_printf(arena, STR_FMT "/public/" STR_FMT, STR_ARG(queue),
-		STR_ARG(c->p.showq_service_name));
-	const char *directory = arena_printf(arena, STR_FMT "/log", STR_ARG(queue)).data;
-	struct why why = { 0 };
-	int fd CLEANUP(fd_close) = net_connect_unix(path.data, &why);
-	bool down = errno == ENOENT || errno == ECONNREFUSED;
-	const char *error = strerror(errno);
 
-	if (fd >= 0)
-		print_from_showq(fd, &p);
-	else if (down && may_read_log(directory)) {
-		log_warn("Mail system is down -- accessing queue directly (Connect to "
-			 "the " STR_FMT " showq service: %s)",
-			STR_ARG(c->p.mail_name), error);
-		print_from_log(c, directory, &p);
-	} else if (down)
-		log_fatal("Queue report unavailable - mail system is down (Connect to "
-			  "the " STR_FMT " showq service: %s)",
-			STR_ARG(c->p.mail_name), error);
-	else
-		log_fatal("Connect to the " STR_FMT " showq service: %s",
-			STR_ARG(c->p.mail_name), error);
+	queue_walk(c, print_message, &p);
 	queue_print_end(&p);
 	if (fflush(out) || ferror(out))
 		log_fatal("output write error: %s", strerror(errno));

@@ -1,5 +1,4 @@
-/* queue_list.h -- the queue as mailq and postqueue -j print it, from showq or, with the
- * mail system down and for those who may, from the log itself. */
+/* queue_list.h -- the queue as mailq and postqueue -j print it. */
 #ifndef QUEUE_LIST_H
 #define QUEUE_LIST_H
 

@@ -59,6 +59,15 @@ BLOCKS enum verdict maildir_deliver(const struct mailbox_order *o, struct why *w
  * cannot write all. Refuses what is not a plain file with one link. Lines that begin with
  * "From " get a > in front. why: as above, "cannot update mailbox ...". */
 BLOCKS enum verdict mbox_deliver(const struct mailbox_order *o, struct why *why);
+/* The first half of that: the file open, made when it is missing, under its locks. No
+ * lock is left where it fails. */
+struct mailbox_lock {
+	int fd;
+	char dotlock[4096 + 8]; /* empty: none */
+};
+BLOCKS enum verdict mailbox_lock(const struct mailbox_order *o, struct mailbox_lock *l,
+	struct why *why) MUST_CHECK;
+void mailbox_unlock(struct mailbox_lock *l);
 /* Which locks a list like "fcntl, dotlock" asks for. -1: an unknown word. */
 int mailbox_locks(struct str list, struct mailbox_order *o) MUST_CHECK;
 /* What errno means for a mailbox: 5.2.2 (full), 4.3.0 (disk full) or 4.2.0. */

@@ -165,31 +165,58 @@ mbox_update(const struct mailbox_order *o, int fd, struct why *why)
 		why, mailbox_code(errno), "error writing message: %s", strerror(errno));
 }
 
+/* Not to be had by a user where he may not write: then without (o->named). */
+static enum verdict
+take_dotlock(const struct mailbox_order *o, struct mailbox_lock *l, struct why *why)
+{
+	snprintf(l->dotlock, sizeof(l->dotlock), "%s.lock", o->path);
+	if (dotlock_take(l->dotlock, o) == 0)
+		return ACCEPT;
+	if (!o->named || (errno != EACCES && errno != ENAMETOOLONG))
+		return why_set(why, mailbox_code(errno),
+			"unable to create lock file %s: %s", l->dotlock, strerror(errno));
+	l->dotlock[0] = '\0';
+	return ACCEPT;
+}
+
+enum verdict
+mailbox_lock(const struct mailbox_order *o, struct mailbox_lock *l, struct why *why)
+{
+	enum verdict verdict = ACCEPT;
+
+	*l = (struct mailbox_lock){ .fd = -1 };
+	if (o->lock_dotlock)
+		verdict = take_dotlock(o, l, why);
+	if (verdict != ACCEPT)
+		return verdict;
+	l->fd = mbox_open(o, why);
+	if (l->fd < 0)
+		verdict = why->code[0] == '5' ? PERMFAIL : TEMPFAIL;
+	else if (file_lock(l->fd, o) < 0)
+		verdict = why_set(why, "4.2.0", "unable to lock for exclusive access: %s",
+			strerror(errno));
+	if (verdict != ACCEPT)
+		mailbox_unlock(l);
+	return verdict;
+}
+
+void
+mailbox_unlock(struct mailbox_lock *l)
+{
+	fd_close(&l->fd);
+	if (l->dotlock[0])
+		unlink(l->dotlock);
+}
+
 enum verdict
 mbox_deliver(const struct mailbox_order *o, struct why *why)
 {
-	char lock[4096 + 8];
-	int fd CLEANUP(fd_close) = -1;
-	bool dotlock = o->lock_dotlock;
-	enum verdict verdict = TEMPFAIL;
+	struct mailbox_lock lock;
+	enum verdict verdict = mailbox_lock(o, &lock, why);
 
-	snprintf(lock, sizeof(lock), "%s.lock", o->path);
-	if (dotlock && dotlock_take(lock, o) < 0) {
-		if (!o->named || (errno != EACCES && errno != ENAMETOOLONG))
-			return why_set(why, mailbox_code(errno),
-				"unable to create lock file %s: %s", lock,
-				strerror(errno));
-		dotlock = false;
+	if (verdict == ACCEPT) {
+		verdict = mbox_update(o, lock.fd, why);
+		mailbox_unlock(&lock);
 	}
-	fd = mbox_open(o, why);
-	if (fd < 0)
-		verdict = why->code[0] == '5' ? PERMFAIL : TEMPFAIL;
-	else if (file_lock(fd, o) < 0)
-		why_set(why, "4.2.0", "unable to lock for exclusive access: %s",
-			strerror(errno));
-	else
-		verdict = mbox_update(o, fd, why);
-	if (dotlock)
-		unlink(lock);
 	return verdict;
 }

@@ -1,0 +1,71 @@
+/* command.c -- see command.h. */
+#include "command.h"
+#include "log.h"
+#include "maillog.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+void
+command_help(int argc, char **argv, const struct command_help *help)
+{
+	if (argc < 2 || strcmp(argv[1], "--help") != 0)
+		return;
+	printf("usage: %s\n%s", help->usage, help->text);
+	exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+void
+command_usage(const struct command_help *help)
+{
+	log_fatal("usage: %s", help->usage);
+}
+
+struct conf *
+command_conf(const char *directory)
+{
+	struct conf_issues issues;
+	struct conf *c;
+
+	directory = conf_directory(directory);
+	conf_issues_init(&issues);
+	c = conf_load(directory, STR_NONE, NULL, &issues);
+	for (size_t i = 0; i < issues.list.n; i++) {
+		const struct conf_issue *issue = &issues.list.items[i];
+
+		if (issue->fatal)
+			log_fatal(STR_FMT, STR_ARG(issue->text));
+		log_warn(STR_FMT, STR_ARG(issue->text));
+	}
+	if (!c)
+		log_fatal("cannot read %s/main.cf", directory);
+	conf_issues_free(&issues);
+	return c;
+}
+
+void
+command_open_log(const struct conf *c, const char *name)
+{
+	struct buf tag CLEANUP(buf_free) = BUF_INIT;
+
+	buf_printf(&tag, STR_FMT "/%s", STR_ARG(c->p.syslog_name), name);
+	(void)maillog_open(c, buf_cstr(&tag), LOG_TO_STDERR);
+}
+
+pid_t
+command_fork(const struct conf *c)
+{
+	struct timespec pause = { .tv_sec = c->p.fork_delay / 1000,
+		.tv_nsec = (long)(c->p.fork_delay % 1000) * 1000000 };
+	pid_t pid = fork();
+
+	for (int64_t n = 1; pid < 0; n++) {
+		log_warn("fork: %m");
+		if (n >= c->p.fork_attempts)
+			break;
+		nanosleep(&pause, NULL);
+		pid = fork();
+	}
+	return pid;
+}
