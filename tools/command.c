@@ -22,24 +22,19 @@ command_usage(const struct command_help *help)
 	log_fatal("usage: %s", help->usage);
 }
 
+/* In Postfix's words only: a remedy is for `postern check`. */
 struct conf *
 command_conf(const char *directory)
 {
 	struct conf_issues issues;
 	struct conf *c;
 
-	directory = conf_directory(directory);
 	conf_issues_init(&issues);
-	c = conf_load(directory, STR_NONE, NULL, &issues);
-	for (size_t i = 0; i < issues.list.n; i++) {
-		const struct conf_issue *issue = &issues.list.items[i];
-
-		if (issue->fatal)
-			log_fatal(STR_FMT, STR_ARG(issue->text));
-		log_warn(STR_FMT, STR_ARG(issue->text));
-	}
+	c = conf_load(conf_directory(directory), STR_NONE, NULL, &issues);
 	if (!c)
-		log_fatal("cannot read %s/main.cf", directory);
+		conf_issues_die(&issues);
+	for (size_t i = 0; i < issues.list.n; i++)
+		log_warn(STR_FMT, STR_ARG(issues.list.items[i].text));
 	conf_issues_free(&issues);
 	return c;
 }

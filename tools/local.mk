@@ -10,7 +10,7 @@ tools_sendmail_SOURCES = tools/sendmail.h tools/sendmail.c tools/sendmail_option
 tools_sendmail_LDADD = lib/service/libservice.a lib/agent/libagent.a $(TABLE_LIBS) \
 	lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 tools_postdrop_SOURCES = tools/postdrop.c tools/setgid.h tools/setgid.c tools/user.h \
-	tools/user.c
+	tools/user.c $(COMMAND)
 tools_postdrop_LDADD = lib/service/libservice.a lib/agent/libagent.a $(TABLE_LIBS) \
 	$(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 check_PROGRAMS += tools/sendmail_options_test
@@ -45,13 +45,13 @@ tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_L
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
 tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
 	tools/queue_walk.h tools/queue_walk.c tools/setgid.h tools/setgid.c \
-	tools/user.h tools/user.c
+	tools/user.h tools/user.c $(COMMAND)
 tools_postqueue_LDADD = lib/service/libservice.a $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
-tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c
+tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c $(COMMAND)
 tools_postsuper_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
-tools_postcat_SOURCES = tools/postcat.c tools/queue_client.h tools/queue_client.c
-tools_postcat_LDADD = lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+tools_postcat_SOURCES = tools/postcat.c tools/queue_client.h tools/queue_client.c $(COMMAND)
+tools_postcat_LDADD = lib/spool/libspool.a $(COMMAND_LIBS) $(EXTERNAL_LIBS)
 # qshape
 sbin_PROGRAMS += tools/qshape
 tools_qshape_SOURCES = tools/qshape.c tools/shape.h tools/shape.c tools/queue_walk.h \
@@ -66,18 +66,18 @@ sbin_PROGRAMS += tools/postern tools/postlog
 tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
 	tools/postern_jail.c tools/postern_log.c tools/postern_run.c \
 	tools/postern_upgrade.c tools/postern_spool.c \
-	tools/queue_client.h tools/queue_client.c
+	tools/queue_client.h tools/queue_client.c $(COMMAND)
 tools_postern_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
-tools_postlog_SOURCES = tools/postlog.c
+tools_postlog_SOURCES = tools/postlog.c $(COMMAND)
 tools_postlog_LDADD = lib/service/libservice.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 # postmap, postalias
 sbin_PROGRAMS += tools/postmap tools/postalias
 TABLE_TOOL = tools/table_tool.h tools/table_tool.c tools/table_build.c tools/table_message.c \
-	tools/table_query.c tools/json.h tools/json.c
+	tools/table_query.c tools/json.h tools/json.c $(COMMAND)
 tools_postmap_SOURCES = tools/postmap.c $(TABLE_TOOL)
-tools_postmap_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+tools_postmap_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(COMMAND_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 tools_postalias_SOURCES = tools/postalias.c $(TABLE_TOOL)
-tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(COMMAND_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 check_PROGRAMS += tools/queue_list_test
 TESTS += tools/queue_list_test
 tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/json.h tools/json.c tools/queue_list.h tools/queue_list.c \

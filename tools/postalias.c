@@ -5,9 +5,9 @@ static const struct table_tool postalias = {
 	.name = "postalias",
 	.separator = ":\t",
 	.options = "NUfijnoprsuvwc:d:q:",
-	.usage = "postalias [-fijnNoprsuUvw] [-c config_dir] [-d key] [-q key] "
-		 "[map_type:]file...",
-	.help = "makes alias databases from files of \"name: value, value\" lines\n"
+	.help = { "postalias [-fijnNoprsuUvw] [-c config_dir] [-d key] [-q key] "
+		  "[map_type:]file...",
+		"makes alias databases from files of \"name: value, value\" lines\n"
 		"  -q key   look up a name (-: names from standard input)\n"
 		"  -d key   delete a name (-: names from standard input)\n"
 		"  -s       list the database\n"
@@ -20,7 +20,7 @@ static const struct table_tool postalias = {
 		"  -p       mode 0644 instead of the source file's\n"
 		"  -u, -U   UTF-8 support off, on\n"
 		"  -c dir   the directory of main.cf\n"
-		"  -v       say what is done\n",
+		"  -v       say what is done\n" },
 	.entry = source_alias_entry,
 };
 

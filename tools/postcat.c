@@ -1,4 +1,5 @@
 /* postcat -- shows a message of the queue: envelope, headers, body (postcat(1)). */
+#include "command.h"
 #include "event.h"
 #include "log.h"
 #include "queue_client.h"
@@ -24,14 +25,18 @@ static struct arena *arena;
 static unsigned show;
 static bool envelope_labels; /* markers and record names are wanted */
 
-NORETURN static void
-usage(void)
-{
-	log_fatal("usage: postcat [-b (body text)] [-c config_dir] [-d (decimal record "
-		  "type)] [-e "
-		  "(envelope records)] [-h (header text)] [-q (access queue)] [-v] "
-		  "[file(s)...]");
-}
+static const struct command_help help = {
+	"postcat [-b (body text)] [-c config_dir] [-d (decimal record type)] "
+	"[-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] "
+	"[file(s)...]",
+	"shows messages of the queue\n"
+	"  -q       the arguments are queue ids: there are no other files\n"
+	"  -e       the envelope\n"
+	"  -h       the header\n"
+	"  -b       the body\n"
+	"  -c dir   the directory of main.cf\n"
+	"  -d -f -n -o -r -s offset -v are accepted\n",
+};
 
 /* ---- finding it ---- */
 
@@ -79,7 +84,8 @@ find(struct ipc_link *link, struct found *f)
 
 	if (link)
 		find_by_qmgr(link, f);
-	else if (spool_scan(queue_client_log(conf), is_it, f, &why) < 0)
+	else if (access(queue_client_log(conf), F_OK) == 0 &&
+		 spool_scan(queue_client_log(conf), is_it, f, &why) < 0)
 		log_fatal("cannot read the queue: %s", why.text);
 	if (!f->is_there)
 		log_fatal("open queue file " STR_FMT ": %s", STR_ARG(f->id),
@@ -300,6 +306,7 @@ main(int argc, char **argv)
 	int opt;
 
 	log_open("postcat", LOG_TO_STDERR, -1, -1);
+	command_help(argc, argv, &help);
 	while ((opt = getopt(argc, argv, "bc:defhnoqrs:v")) > 0) {
 		switch (opt) {
 		case 'b':
@@ -318,7 +325,7 @@ main(int argc, char **argv)
 			queue = true;
 			break;
 		case '?':
-			usage();
+			command_usage(&help);
 		default: /* -d -f -n -o -r -s -v: about records, which we have none of */
 			break;
 		}
@@ -326,7 +333,7 @@ main(int argc, char **argv)
 	if (show == 0)
 		show = SHOW_ENVELOPE | SHOW_HEADER | SHOW_BODY;
 	envelope_labels = show & SHOW_ENVELOPE;
-	conf = queue_client_conf(directory);
+	conf = command_conf(directory);
 	arena = arena_new();
 	/* There is no file that holds a message and nothing else. */
 	if (!queue && optind < argc)

@@ -4,7 +4,7 @@
  * there. Everything that comes from the caller is suspect: arguments, environment,
  * descriptors, limits, and the message. It checks the framing and nothing else; pickup
  * reads the rest. */
-#include "conf.h"
+#include "command.h"
 #include "drop.h"
 #include "log.h"
 #include "net.h"
@@ -18,6 +18,13 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+static const struct command_help help = {
+	"postdrop [-c config_dir] [-rv] < message",
+	"puts a message into maildrop/; sendmail calls this, people do not\n"
+	"  -c dir  the directory of main.cf\n"
+	"  -r -v   accepted\n",
+};
 
 static const char *unfinished; /* removed by whatever ends us early */
 
@@ -142,21 +149,19 @@ main(int argc, char **argv)
 	setgid_scrub();
 	catch_signals();
 	log_open("postdrop", LOG_TO_STDERR, -1, -1);
-	while ((option = getopt(argc, argv, "c:rvh")) > 0) {
+	command_help(argc, argv, &help);
+	while ((option = getopt(argc, argv, "c:rv")) > 0) {
 		if (option == 'c')
 			directory = optarg;
-		else if (option == 'h') {
-			puts("usage: postdrop [-c config_dir] [-rv] < message\n"
-			     "sendmail(1) calls this; people do not.");
-			return 0;
-		} else if (option == '?') {
-			return EX_USAGE;
+		else if (option == '?') {
+			log_fatal_exit = EX_USAGE;
+			command_usage(&help);
 		}
 	}
 	directory = conf_directory(directory);
 	setgid_check_directory(directory);
-	c = conf_must_load(directory, STR_NONE, NULL);
-	setgid_open_log(c, "postdrop");
+	c = command_conf(directory);
+	command_open_log(c, "postdrop");
 	if (!user_is_in("authorized_submit_users", c->p.authorized_submit_users, c)) {
 		log_error("User %s(%d) is not allowed to submit mail", user_name(),
 			(int)getuid());

@@ -16,33 +16,46 @@ struct postern postern;
 static const struct {
 	const char *name;
 	int (*run)(void);
+	const char *help;
 } commands[] = {
-	{ "start", postern_start },
-	{ "quick-start", postern_start },
-	{ "start-fg", postern_start_fg },
-	{ "stop", postern_stop },
-	{ "quick-stop", postern_stop },
-	{ "abort", postern_abort },
-	{ "drain", postern_drain },
-	{ "reload", postern_reload },
-	{ "upgrade", postern_upgrade },
-	{ "flush", postern_flush },
-	{ "logrotate", postern_logrotate },
-	{ "status", postern_status },
-	{ "check", postern_check },
-	{ "set-permissions", postern_set_permissions },
-	{ "upgrade-configuration", postern_upgrade_configuration },
-	{ "spool", postern_spool },
+	{ "start", postern_start, "check the configuration and start" },
+	{ "quick-start", postern_start, "the same" },
+	{ "start-fg", postern_start_fg, "the same, in the foreground" },
+	{ "stop", postern_stop, "end, and wait for it" },
+	{ "quick-stop", postern_stop, "the same" },
+	{ "abort", postern_abort, "end without waiting" },
+	{ "drain", postern_drain, "end master only; daemons finish what they do" },
+	{ "reload", postern_reload, "read the configuration again" },
+	{ "upgrade", postern_upgrade, "go on as the program that is installed now" },
+	{ "flush", postern_flush, "try all mail now" },
+	{ "logrotate", postern_logrotate, "rename and compress maillog_file" },
+	{ "status", postern_status, "does it run? --jail: with which walls?" },
+	{ "check", postern_check, "tell all mistakes of the configuration" },
+	{ "set-permissions", postern_set_permissions, "owners and modes of directories" },
+	{ "upgrade-configuration", postern_upgrade_configuration,
+		"add what an older master.cf lacks" },
+	{ "spool", postern_spool, "check, export, backup or import the queue" },
 };
+
+static const char usage_line[] = "usage: postern [-c config_dir] [-Dv] command";
 
 NORETURN static void
 usage(void)
 {
-	fprintf(stderr, "usage: postern [-c config_dir] [-Dv] command\ncommands:");
+	fprintf(stderr, "%s\ncommands:", usage_line);
 	for (size_t i = 0; i < COUNT(commands); i++)
 		fprintf(stderr, " %s", commands[i].name);
 	fprintf(stderr, "\n");
 	exit(1);
+}
+
+NORETURN static void
+show_help(void)
+{
+	printf("%s\nstarts, stops and looks after the mail system\n", usage_line);
+	for (size_t i = 0; i < COUNT(commands); i++)
+		printf("  %-21s  %s\n", commands[i].name, commands[i].help);
+	exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
 void
@@ -96,6 +109,8 @@ read_options(int argc, char **argv)
 	const char *directory = NULL;
 	int letter;
 
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		show_help();
 	while ((letter = getopt(argc, argv, "+c:Dv")) > 0) {
 		if (letter == 'c')
 			directory = optarg;

@@ -1,6 +1,6 @@
 /* postlog.c -- postlog(1): a line, or each line of stdin, into the mail log, for scripts.
  */
-#include "conf.h"
+#include "command.h"
 #include "log.h"
 #include "maillog.h"
 #include <stdio.h>
@@ -11,6 +11,15 @@
 struct options {
 	const char *directory, *tag;
 	enum log_level level;
+};
+
+static const struct command_help help = {
+	"postlog [-i (include pid)] [-c config_dir] [-p priority] [-t tag] [-v] [text]",
+	"writes text, or each line of standard input, to the mail log\n"
+	"  -p priority  info, warn, error, fatal or panic\n"
+	"  -t tag       instead of postfix/postlog\n"
+	"  -c dir       the directory of main.cf\n"
+	"  -i -v        accepted\n",
 };
 
 static enum log_level
@@ -55,10 +64,7 @@ read_options(int argc, char **argv)
 		case 'v':
 			break;
 		default:
-			fprintf(stderr,
-				"usage: postlog [-iv] [-c config_dir] [-p priority] "
-				"[-t tag] [text...]\n");
-			exit(1);
+			command_usage(&help);
 		}
 	}
 	return o;
@@ -106,8 +112,9 @@ main(int argc, char **argv)
 	struct conf *c;
 
 	log_open("postlog", LOG_TO_STDERR, -1, LOG_MAIL);
+	command_help(argc, argv, &help);
 	o = read_options(argc, argv);
-	c = conf_must_load(conf_directory(o.directory), STR_NONE, NULL);
+	c = command_conf(o.directory);
 	open_log(&o, c);
 	if (optind < argc)
 		log_words(o.level, argc - optind, argv + optind);

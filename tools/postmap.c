@@ -12,9 +12,9 @@ static const struct table_tool postmap = {
 	.name = "postmap",
 	.separator = "\t",
 	.options = "NbUfFhijmnoprsuvwc:d:q:",
-	.usage = "postmap [-bfFhijmnNoprsuUvw] [-c config_dir] [-d key] [-q key] "
-		 "[map_type:]file...",
-	.help = "makes lookup tables from files of \"key value\" lines\n"
+	.help = { "postmap [-bfFhijmnNoprsuUvw] [-c config_dir] [-d key] [-q key] "
+		  "[map_type:]file...",
+		"makes lookup tables from files of \"key value\" lines\n"
 		"  -q key   look up a key (-: keys from standard input)\n"
 		"  -d key   delete a key (-: keys from standard input)\n"
 		"  -s       list the table\n"
@@ -30,7 +30,7 @@ static const struct table_tool postmap = {
 		"  -p       mode 0644 instead of the source file's\n"
 		"  -u, -U   UTF-8 support off, on\n"
 		"  -c dir   the directory of main.cf\n"
-		"  -v       say what is done\n",
+		"  -v       say what is done\n" },
 	.entry = map_entry,
 };
 

@@ -2,7 +2,7 @@
  *
  * Set-gid postdrop: the group may connect below public/. It reads what showq says, and
  * writes a few bytes to qmgr. */
-#include "conf.h"
+#include "command.h"
 #include "log.h"
 #include "net.h"
 #include "queue_client.h"
@@ -15,12 +15,19 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-NORETURN static void
-usage(void)
-{
-	log_fatal("usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue "
-		  "-p | postqueue -s site | postqueue --spool");
-}
+static const struct command_help help = {
+	"postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | "
+	"postqueue -s site | postqueue --spool",
+	"lists the queue, and has mail tried now\n"
+	"  -p       list the queue\n"
+	"  -j       list it as JSON, a message on each line\n"
+	"  -f       try all mail now\n"
+	"  -i id    try this message now\n"
+	"  -s site  try the mail for this site now\n"
+	"  --spool  how much room the queue takes\n"
+	"  -c dir   the directory of main.cf\n"
+	"  -v       accepted\n",
+};
 
 static void
 list(const struct conf *c, enum queue_form form)
@@ -144,22 +151,23 @@ main(int argc, char **argv)
 	setgid_scrub();
 	log_open("postqueue", LOG_TO_STDERR, -1, -1);
 	log_fatal_exit = EX_UNAVAILABLE;
+	command_help(argc, argv, &help);
 	while ((opt = getopt_long(argc, argv, "c:fi:jps:v", long_options, NULL)) > 0) {
 		if (opt == 'c')
 			directory = optarg;
 		else if (opt == '?' || (opt != 'v' && mode))
-			usage();
+			command_usage(&help);
 		else if (opt != 'v') {
 			mode = opt;
 			argument = optarg;
 		}
 	}
 	if (!mode || optind < argc)
-		usage();
+		command_usage(&help);
 	directory = conf_directory(directory);
 	setgid_check_directory(directory);
-	c = conf_must_load(directory, STR_NONE, NULL);
-	setgid_open_log(c, "postqueue");
+	c = command_conf(directory);
+	command_open_log(c, "postqueue");
 	switch (mode) {
 	case 'p':
 		list(c, QUEUE_FOR_PEOPLE);

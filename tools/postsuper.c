@@ -1,7 +1,7 @@
 /* postsuper -- deletes, holds, releases, requeues and expires messages (postsuper(1)). */
+#include "command.h"
 #include "event.h"
 #include "log.h"
-#include "maillog.h"
 #include "queue_client.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -79,17 +79,25 @@ static const struct conf *conf;
 static struct arena *arena;
 static unsigned named; /* queues of the command line; 0: none */
 
-NORETURN static void
-usage(void)
-{
-	log_fatal("usage: postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id "
-		  "(expire)] [-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] "
-		  "[-H "
-		  "queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id "
-		  "(requeue)] [-s "
-		  "(structure fix)] [-S (redundant structure fix)][-v (verbose)] "
-		  "[queue...]");
-}
+static const struct command_help help = {
+	"postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id (expire)] "
+	"[-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] "
+	"[-H queue_id (un-hold)] [-p (purge temporary files)] "
+	"[-r queue_id (requeue)] [-s (structure fix)] [-S (redundant structure fix)]"
+	"[-v (verbose)] [queue...]",
+	"changes messages of the queue; a queue_id of - reads ids from standard input,\n"
+	"ALL means all messages\n"
+	"  -d id    delete\n"
+	"  -e id    return to the sender at the next failure\n"
+	"  -f id    the same, and release what is on hold\n"
+	"  -h id    put on hold\n"
+	"  -H id    release\n"
+	"  -r id    try again now, with routes found anew\n"
+	"  -p -s -S no work is needed for these\n"
+	"  -c dir   the directory of main.cf\n"
+	"  -v       accepted\n"
+	"  queue    only in these: maildrop, incoming, active, deferred, hold\n",
+};
 
 /* ---- what is asked for ---- */
 
@@ -383,16 +391,6 @@ summarize(void)
 	}
 }
 
-/* The same lines on standard error and in the log. */
-static void
-open_logs(void)
-{
-	char tag[256];
-
-	snprintf(tag, sizeof(tag), STR_FMT "/postsuper", STR_ARG(conf->p.syslog_name));
-	(void)maillog_open(conf, tag, LOG_TO_STDERR);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -400,22 +398,23 @@ main(int argc, char **argv)
 	int opt;
 
 	log_open("postsuper", LOG_TO_STDERR, -1, -1);
+	command_help(argc, argv, &help);
 	arena = arena_new();
 	while ((opt = getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) > 0) {
 		if (opt == '?')
-			usage();
+			command_usage(&help);
 		if (opt == 'c')
 			directory = optarg;
 		else if (!strchr("psSv", opt))
 			add_order((char)opt, optarg);
 	}
-	conf = queue_client_conf(directory);
+	conf = command_conf(directory);
 	for (; optind < argc; optind++)
 		named |= queue_bit(argv[optind]) |
 			 1u << 31; /* named, though it may be empty */
 	if (!queue_client_may(conf))
 		log_fatal("use of this command is reserved for the superuser");
-	open_logs();
+	command_open_log(conf, "postsuper");
 	/* -p, -s, -S: the log has no temporary files and no structure to repair. */
 	queue_client_run(run, NULL);
 	summarize();

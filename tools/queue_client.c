@@ -10,12 +10,6 @@
 
 #define PATIENCE ((msec_t)300000)
 
-const struct conf *
-queue_client_conf(const char *directory)
-{
-	return conf_must_load(conf_directory(directory), STR_NONE, NULL);
-}
-
 const char *
 queue_client_log(const struct conf *c)
 {

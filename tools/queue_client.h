@@ -7,8 +7,6 @@
 #include "messages.h"
 #include "spool.h"
 
-/* Reads main.cf of a directory (NULL: the default); fatal when it cannot. */
-const struct conf *queue_client_conf(const char *directory);
 /* Root, or the owner of a queue of one's own. */
 bool queue_client_may(const struct conf *c);
 /* "$queue_directory/log" */

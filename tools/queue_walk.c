@@ -110,8 +110,10 @@ walk_log(const struct conf *c, const char *directory, queue_walk_fn *fn, void *a
 	};
 	struct why why = { 0 };
 
-	if (maildrop_each(c->p.queue_directory, fn, arg) < 0)
+	if (maildrop_each(c->p.queue_directory, fn, arg) < 0 && errno != ENOENT)
 		log_warn("cannot read maildrop: %s", strerror(errno));
+	if (access(directory, F_OK) < 0 && errno == ENOENT)
+		return; /* never started: nothing in it */
 	scan.reader = spool_reader_open(directory, &why);
 	if (!scan.reader || spool_scan(directory, walk_entry, &scan, &why) < 0)
 		log_fatal("cannot read the queue: %s", why.text);

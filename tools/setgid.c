@@ -1,7 +1,6 @@
 /* setgid.c -- see setgid.h. */
 #include "setgid.h"
 #include "log.h"
-#include "maillog.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -70,13 +69,4 @@ setgid_check_directory(const char *directory)
 		log_fatal("unauthorized configuration directory: %s: list it in "
 			  "alternate_config_directories of %s/main.cf",
 			directory, conf_default_directory);
-}
-
-void
-setgid_open_log(const struct conf *c, const char *name)
-{
-	struct buf tag CLEANUP(buf_free) = BUF_INIT;
-
-	buf_printf(&tag, STR_FMT "/%s", STR_ARG(c->p.syslog_name), name);
-	(void)maillog_open(c, buf_cstr(&tag), LOG_TO_STDERR);
 }

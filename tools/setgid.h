@@ -11,8 +11,5 @@ void setgid_scrub(void);
 /* Another configuration than the default one may be named by root, by those whose rights
  * we have anyway, and where the default main.cf lists it; otherwise fatal. */
 void setgid_check_directory(const char *directory);
-/* Warnings and what is fatal go to the mail log, too: through postlogd where that is a
- * file. */
-void setgid_open_log(const struct conf *c, const char *name);
 
 #endif

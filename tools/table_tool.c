@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-NORETURN static void
-usage(const struct table_tool *tool)
-{
-	log_fatal("usage: %s", tool->usage);
-}
-
 static void
 take_option(struct request *rq, int option)
 {
@@ -75,17 +69,8 @@ take_option(struct request *rq, int option)
 		rq->no_warning = true;
 		break;
 	default:
-		usage(rq->tool);
+		command_usage(&rq->tool->help);
 	}
-}
-
-static bool
-wants_help(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--help") == 0)
-			return true;
-	return false;
 }
 
 /* One of -s, -q and -d, and once: what the second one would mean nobody can say. */
@@ -104,23 +89,7 @@ parse_options(struct request *rq, int argc, char **argv)
 		(!rq->query || strcmp(rq->query, "-") != 0))
 		log_fatal("specify -b -h or -m only with \"-q -\"");
 	if (optind == argc)
-		usage(rq->tool);
-}
-
-/* Duplicates and warnings about main.cf go to stderr, as from every command. */
-static struct conf *
-load_conf(const char *option)
-{
-	struct conf_issues issues;
-	struct conf *c;
-
-	conf_issues_init(&issues);
-	c = conf_load(conf_directory(option), STR_NONE, NULL, &issues);
-	if (!c)
-		conf_issues_die(&issues);
-	conf_issues_log(&issues);
-	conf_issues_free(&issues);
-	return c;
+		command_usage(&rq->tool->help);
 }
 
 struct str
@@ -167,13 +136,10 @@ table_tool_main(const struct table_tool *tool, int argc, char **argv)
 	int status;
 
 	log_open(tool->name, LOG_TO_STDERR, -1, 0);
-	if (wants_help(argc, argv)) {
-		printf("usage: %s\n%s", tool->usage, tool->help);
-		return 0;
-	}
+	command_help(argc, argv, &tool->help);
 	argv[0] = (char *)(uintptr_t)tool->name; /* for getopt()'s messages */
 	parse_options(&rq, argc, argv);
-	c = load_conf(rq.directory);
+	c = command_conf(rq.directory);
 	rq.conf = c;
 	tables.items = arena_alloc(a, (size_t)argc * sizeof *tables.items);
 	for (int i = optind; i < argc; i++)

@@ -3,6 +3,7 @@
 #ifndef TABLE_TOOL_H
 #define TABLE_TOOL_H
 
+#include "command.h"
 #include "conf.h"
 #include "dict.h"
 #include "source.h"
@@ -10,8 +11,7 @@
 struct table_tool {
 	const char *name;
 	const char *options; /* for getopt() */
-	const char *usage;
-	const char *help;
+	struct command_help help;
 	const char *separator; /* between key and value, where both are printed */
 	enum source_entry (*entry)(struct str line, struct arena *arena, struct str *key,
 		struct str *value, struct why *why);

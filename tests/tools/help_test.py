@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""Each command says what it is for when asked --help, whatever main.cf says; and says how it
+is called, on standard error, when it was called in another way."""
+import os
+import sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import COMMANDS, Instance, check, check_equal, check_match, finish
+
+# Not for these: any words may follow.
+ANY_WORDS = ("postlog", "sendmail", "mailq", "newaliases")
+
+with Instance(services=[]) as mta:
+    for name in COMMANDS:
+        with open(os.path.join(mta.etc, "main.cf"), "a", encoding="utf-8") as main_cf:
+            main_cf.write("this is no setting\n")
+        done = mta.run(name, "--help", input="")
+        check_equal((done.returncode, done.stderr), (0, ""), f"{name} --help")
+        check_match(r"(?i)^(usage: |Settings of main.cf)", done.stdout, f"{name} --help")
+        check(len(done.stdout.splitlines()) > 3, f"{name} --help: {done.stdout}")
+        mta.write_configuration()
+        if name not in ANY_WORDS:
+            done = mta.run(name, "-?", input="")
+            check(done.returncode != 0 and not done.stdout and
+                  ("usage: " in done.stderr or "--help" in done.stderr),
+                  f"{name} -?: {done}")
+finish()
