@@ -176,7 +176,8 @@ change(const struct queue_change_request *ask, struct arena *arena,
 		schedule_revive(); /* else they would wait for their destination */
 	/* Changing a message moves it among lists and the heap, not in the table. */
 	while (index_next(&queue_index, &at, &m)) {
-		if (!(queues & IN(m->queue)) || !in_set(ids, m))
+		if (!(queues & IN(m->queue)) || !in_set(ids, m) ||
+			(ask->action == QUEUE_EXPIRE && m->expire))
 			continue;
 		actions[ask->action].apply(m);
 		if (changed.n < AT_MOST)

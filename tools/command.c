@@ -2,6 +2,7 @@
 #include "command.h"
 #include "log.h"
 #include "maillog.h"
+#include "net.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -46,6 +47,25 @@ command_open_log(const struct conf *c, const char *name)
 
 	buf_printf(&tag, STR_FMT "/%s", STR_ARG(c->p.syslog_name), name);
 	(void)maillog_open(c, buf_cstr(&tag), LOG_TO_STDERR);
+}
+
+int
+command_connect(const struct conf *c, struct str class, struct str service)
+{
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+	struct why why = { 0 };
+	int fd, error;
+
+	buf_printf(&path, STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(c->p.queue_directory),
+		STR_ARG(class), STR_ARG(service));
+	fd = net_connect_unix(buf_cstr(&path), &why);
+	error = errno;
+	if (fd < 0)
+		log_warn("%s " STR_FMT "/" STR_FMT ": %s",
+			error == ENOENT ? "unable to look up" : "connect to",
+			STR_ARG(class), STR_ARG(service), strerror(error));
+	errno = error;
+	return fd;
 }
 
 pid_t

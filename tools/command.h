@@ -19,6 +19,8 @@ NORETURN void command_usage(const struct command_help *help);
 struct conf *command_conf(const char *directory);
 /* Warnings and what is fatal go to the mail log, too, as from "$syslog_name/name". */
 void command_open_log(const struct conf *c, const char *name);
+/* The socket class/service below the queue directory; -1, errno and a warning. */
+int command_connect(const struct conf *c, struct str class, struct str service);
 /* fork_attempts and fork_delay; -1 when all attempts failed, which it said. */
 BLOCKS pid_t command_fork(const struct conf *c);
 

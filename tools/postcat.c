@@ -149,14 +149,28 @@ done_rcpts(struct spool_reader *r, const struct found *f, size_t n)
 	return done;
 }
 
+/* Who sent it, once for log lines and once for table look-ups, as Postfix has it; here
+ * the two are the same. */
 static void
 print_client(const struct envelope *e)
 {
+	bool ipv6 = str_chr(e->client_address, ':') >= 0;
+
 	attribute("log_client_name", e->client_name);
 	attribute("log_client_address", e->client_address);
 	attribute("log_client_port", e->client_port);
+	if (e->client_name.len)
+		printf("named_attribute: log_message_origin=" STR_FMT "[" STR_FMT "]\n",
+			STR_ARG(e->client_name), STR_ARG(e->client_address));
 	attribute("log_helo_name", e->helo);
 	attribute("log_protocol_name", e->protocol);
+	attribute("client_name", e->client_name);
+	attribute("client_address", e->client_address);
+	attribute("client_port", e->client_port);
+	attribute("helo_name", e->helo);
+	attribute("protocol_name", e->protocol);
+	if (e->client_address.len)
+		attribute("client_address_type", ipv6 ? STR("10") : STR("2"));
 	attribute("sasl_method", e->sasl_method);
 	attribute("sasl_username", e->sasl_username);
 	attribute("sasl_sender", e->sasl_sender);
@@ -167,11 +181,16 @@ print_client(const struct envelope *e)
 static void
 print_rcpt(const struct rcpt *r, bool done)
 {
+	struct str original = r->original.len ? r->original : r->address;
+
 	if (r->notify)
 		printf("named_attribute: notify_flags=%u\n", r->notify);
-	attribute("dsn_orig_rcpt", r->orcpt);
-	if (r->original.data)
-		record("original_recipient", r->original);
+	if (r->orcpt.len)
+		attribute("dsn_orig_rcpt", r->orcpt);
+	else
+		printf("named_attribute: dsn_orig_rcpt=rfc822;" STR_FMT "\n",
+			STR_ARG(original));
+	record("original_recipient", original);
 	record(done ? "done_recipient" : "recipient", r->address);
 }
 
@@ -336,6 +355,9 @@ main(int argc, char **argv)
 	conf = command_conf(directory);
 	arena = arena_new();
 	/* There is no file that holds a message and nothing else. */
+	for (int i = optind; !queue && i < argc; i++)
+		if (access(argv[i], F_OK) < 0)
+			log_fatal("open %s: %m", argv[i]);
 	if (!queue && optind < argc)
 		log_fatal("open %s: messages are in the log: use postcat -q queue_id",
 			argv[optind]);

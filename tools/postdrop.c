@@ -20,8 +20,9 @@
 #include <unistd.h>
 
 static const struct command_help help = {
-	"postdrop [-c config_dir] [-rv] < message",
-	"puts a message into maildrop/; sendmail calls this, people do not\n"
+	"postdrop [-c config_dir] [-v]",
+	"puts a message from standard input into maildrop/; sendmail calls this, people "
+	"do not\n"
 	"  -c dir  the directory of main.cf\n"
 	"  -r -v   accepted\n",
 };
@@ -153,10 +154,8 @@ main(int argc, char **argv)
 	while ((option = getopt(argc, argv, "c:rv")) > 0) {
 		if (option == 'c')
 			directory = optarg;
-		else if (option == '?') {
-			log_fatal_exit = EX_USAGE;
+		else if (option == '?')
 			command_usage(&help);
-		}
 	}
 	directory = conf_directory(directory);
 	setgid_check_directory(directory);

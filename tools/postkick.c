@@ -2,7 +2,6 @@
  * (postkick(1)). */
 #include "command.h"
 #include "log.h"
-#include "net.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -38,17 +37,8 @@ wait_for_close(int fd, msec_t patience)
 static int
 kick(const struct conf *c, const char *class, const char *service, const char *request)
 {
-	struct buf path CLEANUP(buf_free) = BUF_INIT;
-	struct why why = { 0 };
-	int fd CLEANUP(fd_close) = -1;
+	int fd CLEANUP(fd_close) = command_connect(c, str_c(class), str_c(service));
 
-	buf_printf(
-		&path, STR_FMT "/%s/%s", STR_ARG(c->p.queue_directory), class, service);
-	fd = net_connect_unix(buf_cstr(&path), &why);
-	if (fd < 0 && errno == ENOENT)
-		log_warn("unable to look up %s/%s: %m", class, service);
-	else if (fd < 0)
-		log_warn("connect to %s/%s: %m", class, service);
 	if (fd < 0 || write_all(fd, str_c(request)) < 0) {
 		log_warn("Cannot contact class %s service %s - perhaps the mail system "
 			 "is down",

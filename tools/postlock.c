@@ -63,7 +63,7 @@ main(int argc, char **argv)
 	const char *directory = NULL;
 	struct mailbox_order order = { .rest_fd = -1 };
 	struct mailbox_lock lock;
-	struct str style = STR_NONE;
+	struct str style = STR_NONE, unknown;
 	const struct conf *c;
 	struct why why = { 0 };
 	int letter;
@@ -84,9 +84,11 @@ main(int argc, char **argv)
 	c = command_conf(directory);
 	if (!style.data)
 		style = c->p.mailbox_delivery_lock;
-	if (mailbox_locks(style, &order) < 0)
-		log_fatal("unknown mailbox_delivery_lock value in \"" STR_FMT "\"",
-			STR_ARG(style));
+	unknown = mailbox_locks(style, &order);
+	if (unknown.data)
+		log_fatal("unknown mailbox_delivery_lock value \"" STR_FMT
+			  "\" in \"" STR_FMT "\"",
+			STR_ARG(unknown), STR_ARG(style));
 	order.path = argv[optind];
 	order.lock_attempts = (int)c->p.deliver_lock_attempts;
 	order.lock_delay = c->p.deliver_lock_delay;

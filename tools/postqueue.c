@@ -4,7 +4,6 @@
  * writes a few bytes to qmgr. */
 #include "command.h"
 #include "log.h"
-#include "net.h"
 #include "queue_client.h"
 #include "queue_list.h"
 #include "setgid.h"
@@ -43,21 +42,14 @@ list(const struct conf *c, enum queue_form form)
 static int
 tell(const struct conf *c, struct str service, struct str what)
 {
-	char path[4096];
-	struct why why = { 0 };
 	int fd;
 
 	if (!user_is_in("authorized_flush_users", c->p.authorized_flush_users, c))
 		log_fatal("User %s(%ld) is not allowed to flush the mail queue",
 			user_name(), (long)getuid());
-	snprintf(path, sizeof(path), STR_FMT "/public/" STR_FMT,
-		STR_ARG(c->p.queue_directory), STR_ARG(service));
-	fd = net_connect_unix(path, &why);
-	if (fd < 0 || write_all(fd, what) < 0) {
-		log_warn("connect to public/" STR_FMT ": %s", STR_ARG(service),
-			strerror(errno));
+	fd = command_connect(c, STR("public"), service);
+	if (fd < 0 || write_all(fd, what) < 0)
 		log_fatal("Cannot flush mail queue - mail system is down");
-	}
 	return fd;
 }
 
@@ -84,13 +76,26 @@ flush_one(const struct conf *c, const char *id)
 	tell_qmgr(c, str_c(line));
 }
 
+/* A host name, or an address in brackets. */
+static bool
+is_site(struct str site)
+{
+	if (site.len == 0 || site.len > 255 || str_find(site, STR("..")) >= 0)
+		return false;
+	for (size_t i = 0; i < site.len; i++)
+		if (!ascii_is_alnum(site.data[i]) && (unsigned char)site.data[i] < 0x80 &&
+			!strchr("-._[]:", site.data[i]))
+			return false;
+	return true;
+}
+
 static void
 flush_site(const struct conf *c, const char *site)
 {
 	char line[300], letter = 'F';
 	int fd CLEANUP(fd_close) = -1;
 
-	if (*site == '\0' || strlen(site) > 255 || strpbrk(site, "\r\n"))
+	if (!is_site(str_c(site)))
 		log_fatal("Cannot flush mail queue - invalid destination: \"%.100s\"",
 			site);
 	snprintf(line, sizeof(line), "%s\n", site);

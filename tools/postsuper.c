@@ -33,46 +33,34 @@ static const struct {
 	{ "saved", 0 },
 };
 
-/* In the order of their summaries. */
+/* What is done, in the order in which its sum is told. */
+static struct tally {
+	enum queue_action action;
+	const char *done, *summary;
+	bool asked;
+	unsigned long count;
+} tallies[] = {
+	{ QUEUE_REQUEUE, "requeued", "Requeued", false, 0 },
+	{ QUEUE_DELETE, "removed", "Deleted", false, 0 },
+	{ QUEUE_EXPIRE, "expired", "Force-expired", false, 0 },
+	{ QUEUE_HOLD, "placed on hold", "Placed on hold", false, 0 },
+	{ QUEUE_RELEASE, "released from hold", "Released from hold", false, 0 },
+};
+
+enum { ANYWHERE = Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD };
 static struct order {
 	char option;
 	enum queue_action action;
-	const char *done, *summary;
 	unsigned queues; /* unless others are named */
 	bool asked, all;
 	VEC(struct str) ids;
-	unsigned long count;
 } orders[] = {
-	{ .option = 'r',
-		QUEUE_REQUEUE,
-		"requeued",
-		"Requeued",
-		Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
-	{ .option = 'd',
-		QUEUE_DELETE,
-		"removed",
-		"Deleted",
-		Q_MAILDROP | Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
-	{ .option = 'e',
-		QUEUE_EXPIRE,
-		"expired",
-		"Force-expired",
-		Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
-	{ .option = 'f',
-		QUEUE_EXPIRE,
-		"expired",
-		"Force-expired",
-		Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD },
-	{ .option = 'h',
-		QUEUE_HOLD,
-		"placed on hold",
-		"Placed on hold",
-		Q_INCOMING | Q_ACTIVE | Q_DEFERRED },
-	{ .option = 'H',
-		QUEUE_RELEASE,
-		"released from hold",
-		"Released from hold",
-		Q_HOLD },
+	{ .option = 'r', QUEUE_REQUEUE, ANYWHERE },
+	{ .option = 'd', QUEUE_DELETE, Q_MAILDROP | ANYWHERE },
+	{ .option = 'e', QUEUE_EXPIRE, ANYWHERE },
+	{ .option = 'f', QUEUE_EXPIRE, ANYWHERE }, /* and release it */
+	{ .option = 'h', QUEUE_HOLD, Q_INCOMING | Q_ACTIVE | Q_DEFERRED },
+	{ .option = 'H', QUEUE_RELEASE, Q_HOLD },
 };
 
 static const struct conf *conf;
@@ -110,19 +98,14 @@ add_id(struct order *o, struct str id)
 		log_warn("invalid mail queue id: " STR_FMT, STR_ARG(id));
 }
 
-/* -: one id on each line of standard input; what follows it (mailq's flag, say) is not
- * part of it. */
+/* -: one id on each line of standard input. */
 static void
 add_ids_from_stdin(struct order *o)
 {
 	char line[1000];
 
-	while (fgets(line, sizeof(line), stdin)) {
-		struct str rest = str_c(line), id;
-
-		if (str_token(&rest, " \t\r\n", &id))
-			add_id(o, id);
-	}
+	while (fgets(line, sizeof(line), stdin))
+		add_id(o, str_trim(str_c(line)));
 }
 
 static void
@@ -159,10 +142,13 @@ bit_of(struct str queue)
 	return 0;
 }
 
+/* What is on hold cannot be put there, even when the command line names that queue. */
 static unsigned
 queues_of(const struct order *o)
 {
-	return named ? named : o->queues;
+	unsigned bits = named ? named : o->queues;
+
+	return o->action == QUEUE_HOLD ? bits & ~(unsigned)Q_HOLD : bits;
 }
 
 static struct strs
@@ -177,11 +163,25 @@ names_of(unsigned bits)
 	return list;
 }
 
-static void
-changed(struct order *o, struct str id)
+static struct tally *
+tally_of(enum queue_action action)
 {
-	log_line(POSTSUPER_CHANGED, id, str_c(o->done));
-	o->count++;
+	for (size_t i = 0; i < COUNT(tallies); i++)
+		if (tallies[i].action == action)
+			return &tallies[i];
+	ensure(!"an action without a tally");
+	return NULL;
+}
+
+/* One by one they are told only when they were named one by one. */
+static void
+changed(const struct order *o, enum queue_action action, struct str id)
+{
+	struct tally *t = tally_of(action);
+
+	if (!o->all)
+		log_line(POSTSUPER_CHANGED, id, str_c(t->done));
+	t->count++;
 }
 
 /* ---- maildrop: files that pickup has not seen yet ---- */
@@ -210,7 +210,7 @@ delete_in_maildrop(struct order *o)
 
 		if (queue_client_is_id(id) && order_names(o, id) &&
 			unlinkat(dirfd(dir), e->d_name, 0) == 0)
-			changed(o, id);
+			changed(o, o->action, id);
 	}
 	closedir(dir);
 }
@@ -230,13 +230,14 @@ ask_qmgr(struct ipc_link *link, struct order *o, struct strs ids)
 		return;
 	queue_client_change(link, &ask, a, &said);
 	for (size_t i = 0; i < said.changed.n; i++)
-		changed(o, said.changed.items[i]);
+		changed(o, o->action, said.changed.items[i]);
 	/* -f: expire, and let go what is on hold. */
-	if (o->option == 'f') {
+	if (o->option == 'f' && (queues_of(o) & Q_HOLD)) {
 		ask.action = QUEUE_RELEASE;
-		ask.queues = names_of(queues_of(o) & Q_HOLD);
-		if (ask.queues.n)
-			queue_client_change(link, &ask, a, &said);
+		ask.queues = names_of(Q_HOLD);
+		queue_client_change(link, &ask, a, &said);
+		for (size_t i = 0; i < said.changed.n; i++)
+			changed(o, QUEUE_RELEASE, said.changed.items[i]);
 	}
 }
 
@@ -309,14 +310,18 @@ consider(const struct spool_entry *e, void *arg)
 
 	if (!(bit_of_entry(e) & queues_of(o)) || !order_names(o, str_c(e->queue_id)))
 		return true;
-	*vec_push(&off->states) = (struct spool_state){
-		.mid = e->mid, .kind = (uint8_t)kinds[o->action], .when_us = now
-	};
+	if (o->action != QUEUE_EXPIRE || !e->expire) {
+		*vec_push(&off->states) = (struct spool_state){
+			.mid = e->mid, .kind = (uint8_t)kinds[o->action], .when_us = now
+		};
+		changed(o, o->action, str_c(e->queue_id));
+	}
 	if (e->hold && (o->option == 'r' || o->option == 'f'))
 		*vec_push(&off->states) = (struct spool_state){
 			.mid = e->mid, .kind = SPOOL_RELEASE, .when_us = now
 		};
-	changed(o, str_c(e->queue_id));
+	if (e->hold && o->option == 'f')
+		changed(o, QUEUE_RELEASE, str_c(e->queue_id));
 	return true;
 }
 
@@ -376,19 +381,16 @@ static void
 summarize(void)
 {
 	for (size_t i = 0; i < COUNT(orders); i++) {
-		const struct order *o = &orders[i];
-		unsigned long count = o->count;
-
-		if (!o->asked)
-			continue;
-		/* -e and -f share a line. */
-		if (o->option == 'e' && orders[i + 1].asked)
-			continue;
-		if (o->option == 'f')
-			count += orders[i - 1].count;
-		log_line(POSTSUPER_SUMMARY, str_c(o->summary), log_num((int64_t)count),
-			count == 1 ? STR_NONE : STR("s"));
+		if (orders[i].asked)
+			tally_of(orders[i].action)->asked = true;
+		if (orders[i].asked && orders[i].option == 'f')
+			tally_of(QUEUE_RELEASE)->asked = true;
 	}
+	for (size_t i = 0; i < COUNT(tallies); i++)
+		if (tallies[i].asked)
+			log_line(POSTSUPER_SUMMARY, str_c(tallies[i].summary),
+				log_num((int64_t)tallies[i].count),
+				tallies[i].count == 1 ? STR_NONE : STR("s"));
 }
 
 int

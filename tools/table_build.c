@@ -13,22 +13,27 @@ enum { FILE_MOST = 16 * 1024 * 1024 };
 
 /* ---- -F ---- */
 
-/* The content of the files that the value names, a line end between them, in base64. */
-static struct str
-content_of(const struct source *s, struct str names, struct arena *a)
+/* The content of the files that the value names, a line end between them, in base64.
+ * False: one of them cannot be read, which was said. */
+static bool
+take_files(const struct source *s, struct str *value, struct arena *a)
 {
 	struct buf plain CLEANUP(buf_wipe) = BUF_INIT, text CLEANUP(buf_wipe) = BUF_INIT;
-	struct strs files = conf_list(names, a);
+	struct strs files = conf_list(*value, a);
 
 	for (size_t i = 0; i < files.n; i++) {
 		if (i > 0)
 			buf_addc(&plain, '\n');
-		if (read_file(arena_cstr(a, files.items[i]), FILE_MOST, &plain) < 0)
-			log_fatal("%s, line %d: open " STR_FMT ": %s", s->name, s->line,
-				STR_ARG(files.items[i]), strerror(errno));
+		if (read_file(arena_cstr(a, files.items[i]), FILE_MOST, &plain) < 0) {
+			log_warn("%s, line %d: open " STR_FMT ": %s: skipping this entry",
+				s->name, s->line, STR_ARG(files.items[i]),
+				strerror(errno));
+			return false;
+		}
 	}
 	base64_encode(buf_str(&plain), &text);
-	return arena_str(a, buf_str(&text));
+	*value = arena_str(a, buf_str(&text));
+	return true;
 }
 
 /* ---- entries ---- */
@@ -48,9 +53,9 @@ add_line(const struct request *rq, const struct source *s, struct dict_builder *
 		return;
 	if (!rq->keep_case)
 		key = arena_lower(a, key);
-	if (rq->files)
-		value = content_of(s, value, a);
-	result = dict_build_add(b, key, value, rq->replace, &why);
+	if (rq->files && !take_files(s, &value, a))
+		return;
+	result = dict_build_add(b, key, value, rq->replace && !rq->no_warning, &why);
 	if (result < 0) {
 		dict_build_abort(b);
 		log_fatal("%s, line %d: %s", s->name, s->line, why.text);

@@ -49,10 +49,12 @@ decoded(const struct request *rq, struct str spec, struct str key, struct str va
 
 	if (!rq->files)
 		return value;
-	if (base64_decode(value, &plain) < 0)
-		log_fatal("table " STR_FMT ": key " STR_FMT
-			  ": malformed BASE64 value: " STR_FMT,
+	if (base64_decode(value, &plain) < 0) {
+		log_warn("table " STR_FMT ": key " STR_FMT
+			 ": malformed BASE64 value: " STR_FMT,
 			STR_ARG(spec), STR_ARG(key), STR_ARG(value));
+		log_fatal("table " STR_FMT ": query error", STR_ARG(spec));
+	}
 	return arena_str(a, buf_str(&plain));
 }
 

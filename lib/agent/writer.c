@@ -61,7 +61,7 @@ writer_mailbox(struct ipc_request *rq)
 	w.maildir = str_ends(ask.path, STR("/"));
 	if (!w.order.path)
 		why_set(&w.why, "4.2.0", "mailbox name holds a NUL");
-	else if (mailbox_locks(ask.locks, &w.order) < 0)
+	else if (mailbox_locks(ask.locks, &w.order).data)
 		why_set(&w.why, "4.3.5",
 			"mail system configuration error: unknown lock method "
 			"in \"%.*s\"",

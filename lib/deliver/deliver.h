@@ -68,8 +68,9 @@ struct mailbox_lock {
 BLOCKS enum verdict mailbox_lock(const struct mailbox_order *o, struct mailbox_lock *l,
 	struct why *why) MUST_CHECK;
 void mailbox_unlock(struct mailbox_lock *l);
-/* Which locks a list like "fcntl, dotlock" asks for. -1: an unknown word. */
-int mailbox_locks(struct str list, struct mailbox_order *o) MUST_CHECK;
+/* Which locks a list like "fcntl, dotlock" asks for. Gives the first word that it does
+ * not know; STR_NONE: all is well. */
+struct str mailbox_locks(struct str list, struct mailbox_order *o) MUST_CHECK;
 /* What errno means for a mailbox: 5.2.2 (full), 4.3.0 (disk full) or 4.2.0. */
 const char *mailbox_code(int error);
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-int
+struct str
 mailbox_locks(struct str list, struct mailbox_order *o)
 {
 	struct str word;
@@ -21,9 +21,9 @@ mailbox_locks(struct str list, struct mailbox_order *o)
 		else if (str_is(word, "dotlock"))
 			o->lock_dotlock = true;
 		else
-			return -1;
+			return word;
 	}
-	return 0;
+	return STR_NONE;
 }
 
 static void

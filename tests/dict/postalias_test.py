@@ -85,7 +85,7 @@ check_equal(run("-q", "-", "cdb:aliases", stdin="PIPE2\nnone\n"), ("PIPE2:\t|/bi
 out, err, status = run("-x")
 check_equal(status, 1, "an unknown option")
 check_match("^postalias: invalid option -- 'x'\npostalias: fatal: usage: postalias ", err, "usage")
-check_match("^usage: postalias", run("--help")[0], "--help")
+check_match("^usage: postalias", subprocess.run([POSTALIAS, "--help"], capture_output=True, text=True).stdout, "--help")
 put("etc/main.cf", "compatibility_level = 3.6\ndefault_database_type = cdb\n")
 put("more", "root: admin\n")
 check_equal(run("more"), ("", "", 0), "default_database_type")

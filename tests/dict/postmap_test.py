@@ -89,7 +89,7 @@ def building(kind, suffix):
     check_equal((out, status), ("A\tb\nfoo\tBar baz    cont  more\n", 0), "keys from stdin")
     check_equal(run("-q", "-", f"{kind}:source", stdin="nobody\n"), ("", "", 1), "none found")
     check_equal(run("-w", f"{kind}:source")[1].count("duplicate"), 0, "-w")
-    run("-r", "-w", f"{kind}:source")
+    run("-r", f"{kind}:source")
     check_equal(run("-q", "foo", f"{kind}:source")[0], "again\n", "-r")
     run("-p", f"{kind}:source")
     mode = stat.S_IMODE(os.stat(f"{HERE}/source{suffix}").st_mode)

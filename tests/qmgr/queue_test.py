@@ -116,7 +116,7 @@ def changes(mta, qid):
     check_equal(mta.run("postsuper", "-d", "NOSUCH").stderr,
                 "postsuper: Deleted: 0 messages\n", "an unknown id")
     other = deferred(mta, "c@far.example")
-    done = mta.run("postsuper", "-d", "-", input=f"{qid} and more\n{other}\n")
+    done = mta.run("postsuper", "-d", "-", input=f"{qid}\n{other}\n")
     check_equal(sorted(done.stderr.splitlines()),
                 sorted([f"postsuper: {qid}: removed", f"postsuper: {other}: removed",
                         "postsuper: Deleted: 2 messages"]), "-d -")

@@ -2,7 +2,8 @@
 """Commands as Debian's Postfix 3.7 answers them: output, complaints, exit status, and what
 became of the files. *.compared holds what was seen, section by section:
 
-    --- main.cf          a file that each command finds; @ stands for its folder
+    --- main.cf          a file that each command finds; @ stands for its folder, @bin for
+                         where commands are; a folder ends in /
     === COMMAND          in a shell; the answer of both
     === ours: REASON     the same command, when we answer otherwise, and why
     === 3.7: REASON      what Postfix 3.7 said to the command above
@@ -10,21 +11,24 @@ became of the files. *.compared holds what was seen, section by section:
 Lines of an answer: "out", "err", "exit", and for files that changed "FILE -" and "FILE +".
 Complaints are sorted and each counts once, their program is without its path.
 
-With POSTERN_PEER=FOLDER (dpkg -x postfix.deb FOLDER) the unpacked Postfix is asked, too. With
---print WHO FILE the answers of "ours" or "3.7" are printed in the form of the file."""
+Debian's Postfix is asked, too, where ./dev unpacked it. With --print WHO FILE the answers of
+"ours" or "3.7" are printed in the form of the file."""
+import concurrent.futures
 import difflib
 import glob
 import os
+import queue
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import postfix37
 from harness import COMMANDS, check, finish, program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PEER = os.environ.get("POSTERN_PEER")
+PEER = postfix37.HOME
 
 
 class Place:
@@ -50,7 +54,11 @@ class Place:
         shutil.rmtree(self.etc, ignore_errors=True)
         os.mkdir(self.etc)
         for name, text in self.files.items():
-            with open(os.path.join(self.etc, name), "w", encoding="utf-8") as file:
+            path = os.path.join(self.etc, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if name.endswith("/"):
+                continue
+            with open(path, "w", encoding="utf-8") as file:
                 file.write(text.replace("@bin", self.bin).replace("@", self.etc))
 
     def texts(self):
@@ -109,23 +117,40 @@ def parse(path):
         sections
 
 
+def answers(files, commands, who):
+    """Side by side: Postfix's commands sleep for a second when something is wrong."""
+    places = queue.SimpleQueue()
+    at_once = 8
+    for _ in range(at_once):
+        places.put(Place(who, files))
+
+    def answer(command):
+        place = places.get()
+        try:
+            return place.answer(command)
+        finally:
+            places.put(place)
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        found = list(pool.map(answer, commands))
+    while not places.empty():
+        places.get().close()
+    return found
+
+
 def compare(path, who):
     files, sections = parse(path)
-    place = Place(who, files)
-    for command, answers in sections:
-        want = answers.get(who) or answers["both"]
-        got = place.answer(command)
+    commands = [command for command, _ in sections]
+    for (command, wanted), got in zip(sections, answers(files, commands, who)):
+        want = wanted.get(who) or wanted["both"]
         check(got == want, f"{os.path.basename(path)}: {who}: {command}\n" + "\n".join(
             difflib.unified_diff(want, got, "as written", "as answered", lineterm="")))
-    place.close()
 
 
 def show(path, who):
     files, sections = parse(path)
-    place = Place(who, files)
-    for command, _ in sections:
-        print("=== " + command, *place.answer(command), sep="\n")
-    place.close()
+    commands = [command for command, _ in sections]
+    for command, answer in zip(commands, answers(files, commands, who)):
+        print("=== " + command, *answer, sep="\n")
 
 
 if sys.argv[1:2] == ["--print"]:
@@ -133,6 +158,6 @@ if sys.argv[1:2] == ["--print"]:
     sys.exit(0)
 for compared in sorted(glob.glob(os.path.join(HERE, "*.compared"))):
     compare(compared, "ours")
-    if PEER:
+    if postfix37.is_there():
         compare(compared, "3.7")
 finish()
