@@ -65,7 +65,7 @@ tools_shape_test_LDADD = $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
 sbin_PROGRAMS += tools/postern tools/postlog
 tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
 	tools/postern_jail.c tools/postern_log.c tools/postern_run.c \
-	tools/postern_upgrade.c tools/postern_spool.c \
+	tools/postern_upgrade.c tools/postern_spool.c tools/postern_tls.c \
 	tools/queue_client.h tools/queue_client.c $(COMMAND)
 tools_postern_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 tools_postlog_SOURCES = tools/postlog.c $(COMMAND)

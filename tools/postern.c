@@ -34,6 +34,7 @@ static const struct {
 	{ "set-permissions", postern_set_permissions, "owners and modes of directories" },
 	{ "upgrade-configuration", postern_upgrade_configuration,
 		"add what an older master.cf lacks" },
+	{ "tls", postern_tls, "keys and certificates; switches TLS on" },
 	{ "spool", postern_spool, "check, export, backup or import the queue" },
 };
 

@@ -32,6 +32,7 @@ int postern_check(void);
 int postern_set_permissions(void);
 int postern_upgrade_configuration(void);
 int postern_spool(void);
+int postern_tls(void);
 
 /* Directories, owners, main.cf and master.cf; the number of complaints. Ends the program
  * when the configuration cannot be used. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Each command says what it is for when asked --help, whatever main.cf says; and says how it
-is called, on standard error, when it was called in another way."""
+is called, on standard error, when it was called in another way. And maillog_file has what
+commands say."""
 import os
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -23,4 +24,13 @@ with Instance(services=[]) as mta:
             check(done.returncode != 0 and not done.stdout and
                   ("usage: " in done.stderr or "--help" in done.stderr),
                   f"{name} -?: {done}")
+    # What they complain of is in the log, too.
+    for command, line in [(["postqueue", "-f"], "fatal: Cannot flush mail queue - "),
+                          (["postqueue", "-s", "x.example"], "warning: .*public/flush"),
+                          (["postsuper", "-d", "NOSUCH"], "Deleted: 0 messages"),
+                          (["postdrop"], "(fatal|error): "),
+                          (["postlog", "-p", "warn", "some words"], "warning: some words")]:
+        mta.run(*command, input="")
+        check_match(rf"postfix/{command[0]}\[\d+\]: {line}", mta.log_text(),
+                    f"{command} in maillog_file")
 finish()
