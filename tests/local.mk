@@ -3,7 +3,8 @@ include tests/bench/local.mk
 include tests/powercut/local.mk
 include tests/spool/local.mk
 EXTRA_DIST += tests/bench/run tests/check-layers tests/conf/sets.expected tests/cppcheck.suppressions \
-	tests/lint tests/tools/postconf_edit.compared
+	tests/lint tests/tools/postconf_edit.compared tests/tools/small.compared \
+	tests/tools/tables.compared
 
 # The tests in Python, and the notes on changes, go into the tarball without being listed.
 dist-hook:
