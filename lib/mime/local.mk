@@ -48,6 +48,7 @@ lib_mime_addrlist_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_addrlist_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 # 8-bit parts for 7-bit servers
+lib_mime_libmime_a_SOURCES += lib/mime/parts.h lib/mime/parts.c
 lib_mime_libmime_a_SOURCES += lib/mime/downgrade.h lib/mime/downgrade.c
 check_PROGRAMS += lib/mime/downgrade_test
 TESTS += lib/mime/downgrade_test

@@ -26,7 +26,8 @@ KILLS = int(os.environ.get("KILLS") or (1000 if os.environ.get("TEST_MODE") == "
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
 RESULT_LAG = 0.1   # seconds that a result may take from the recipient into the log
 NEVER_HEARD = 5    # seconds that a process may wait for an answer from one that died
-DYING = 0.3 * PATIENCE / 15  # seconds after a kill in which what was under way may still arrive
+DYING = 0.3 * PATIENCE / 15  # seconds after mail flows again in which what was under way when
+                             # something was killed may still arrive
 TRACE = re.compile(r"^Received: by .*\n\tid (\w+); (.*)", re.M)
 
 
@@ -57,7 +58,7 @@ def start_again(mta):
 
 
 def kill_one(mta, rng, only):
-    """Gives (program, pid, when, until when) or None when it was gone already."""
+    """Gives (program, pid, when) or None when it was gone already."""
     there = family(mta)
     name = rng.choice(sorted(set(there) & set(only) if only else there) or [None])
     if not name:
@@ -70,19 +71,27 @@ def kill_one(mta, rng, only):
     at = time.time()
     if pid in there.get("master", ()):
         start_again(mta)
-    return name, pid, at, time.time()
+    return name, pid, at
 
 
-def kill_some(mta, rng, load, count, only):
+def mail_flows(load, sink):
+    """Waits until mail goes in and out again: what the dead process leaves undone is over."""
+    taken, relayed = load.taken(), len(sink.got)
+    wait_until(lambda: load.taken() > taken + 5 and len(sink.got) > relayed + 5,
+               "mail taken and relayed", 60)
+
+
+def kill_some(mta, rng, load, sink, count, only):
     """`count` kills with some mail between them, each at an odd moment."""
     kills = []
     until = time.monotonic() + 60 + 10 * count
+    mail_flows(load, sink)
     while len(kills) < count and time.monotonic() < until:
-        load.goes_on()
         time.sleep(rng.random() * 0.5)
         done = kill_one(mta, rng, only)
         if done:
-            kills.append(done)
+            mail_flows(load, sink)
+            kills.append((*done, time.time()))
     check_equal(len(kills), count, "kills")
     return kills
 
@@ -151,7 +160,7 @@ def run(count, only=None, environment=None):
         load = Load(mta, rng.random())
         notices = Notices(mta.logfile)
         notices.start()
-        kills = kill_some(mta, rng, load, count, only)
+        kills = kill_some(mta, rng, load, sink, count, only)
         load.ends()
         queue_ends(mta)
         notices.over.set()
