@@ -21,8 +21,10 @@ spool_request(struct message *m, struct buf *out, bool large)
 	};
 
 	for (size_t i = 0; i < m->envelope.attributes.n; i++)
-		*vec_push(&m->delivered) = m->envelope.attributes.items[i];
-	m->envelope.attributes = (struct strs){ m->delivered.items, m->delivered.n };
+		if (!m->redirect.data || !str_starts(m->envelope.attributes.items[i],
+						 STR(ATTRIBUTE_FILTER)))
+			*vec_push(&m->attributes) = m->envelope.attributes.items[i];
+	m->envelope.attributes = (struct strs){ m->attributes.items, m->attributes.n };
 	m->envelope.rcpts = m->rcpts.items;
 	m->envelope.n_rcpts = m->rcpts.n;
 	envelope_put(&envelope, &m->envelope);
@@ -56,12 +58,16 @@ commit_finish(struct message *m, struct str *reply)
 	struct buf out CLEANUP(buf_free) = BUF_INIT;
 	struct ipc_stream *stream = m->to_spool;
 
-	if (!stream) {
+	if (!stream && m->content.len <= CONTENT_KEPT) {
 		spool_request(m, &out, false);
 		return ipc_call(service_peer("spool"), spool_put_TYPE, buf_str(&out), -1,
 			m->arena, reply, patience);
 	}
+	if (!stream && commit_stream(m, buf_str(&m->content)) == 0)
+		stream = m->to_spool;
 	m->to_spool = NULL;
+	if (!stream)
+		return -1;
 	return ipc_stream_finish(stream, m->arena, reply, patience);
 }
 
@@ -108,7 +114,7 @@ commit(struct message *m)
 	/* Nobody would hear that it was stored, and who takes it up submits it again. */
 	if (ipc_request_gone(m->rq))
 		message_fail(m, TEMPFAIL, 451, "4.3.0", "its submitter has gone");
-	if (m->verdict != ACCEPT) {
+	if (m->verdict != ACCEPT || m->discarded) {
 		if (m->to_spool)
 			ipc_stream_abort(m->to_spool);
 		m->to_spool = NULL;

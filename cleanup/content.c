@@ -47,7 +47,7 @@ content_add(struct message *m, struct str bytes)
 {
 	int64_t limit = m->conf->p.message_size_limit;
 
-	if (m->verdict != ACCEPT || bytes.len == 0)
+	if (m->verdict != ACCEPT || m->discarded || bytes.len == 0)
 		return;
 	m->size += bytes.len;
 	m->mid_line = bytes.data[bytes.len - 1] != '\n';
@@ -62,7 +62,7 @@ content_add(struct message *m, struct str bytes)
 	}
 	buf_add(&m->content, bytes);
 	kept_together += bytes.len;
-	if (m->content.len >= CONTENT_KEPT ||
+	if ((m->content.len >= CONTENT_KEPT && !checks_want_body(m)) ||
 		(kept_together > CONTENT_KEPT_TOGETHER && m->content.len >= IPC_CHUNK))
 		content_flush(m);
 }
@@ -79,45 +79,73 @@ content_field(struct message *m, struct field *f)
 		content_add(m, f->text);
 }
 
-/* The header section is over: what is missing, the empty line where a body follows, and
- * the first bytes of it that the header parser had already taken in. */
+/* ---- the parts of the message ---- */
+
 static void
-content_header_ended(struct message *m, bool body_follows)
+on_field(void *arg, struct field *f)
 {
-	for (size_t i = 0; i < n_steps && m->verdict == ACCEPT; i++)
+	struct message *m = arg;
+
+	if (m->verdict != ACCEPT)
+		return;
+	if (m->parts.header == HEADER_PRIMARY)
+		content_field(m, f);
+	else if (checks_field(m, m->parts.header, f) == FIELD_KEEP)
+		content_add(m, f->text);
+}
+
+/* The header section is over: what is missing, and the empty line. */
+static void
+on_header_end(void *arg, bool cut_short)
+{
+	struct message *m = arg;
+	bool primary = m->parts.header == HEADER_PRIMARY;
+
+	for (size_t i = 0; primary && i < n_steps && m->verdict == ACCEPT; i++)
 		if (steps[i].fields_end)
 			steps[i].fields_end(m);
-	if (body_follows)
+	if (!cut_short)
 		content_add(m, STR("\n"));
-	content_add(m, buf_str(&m->fields.line));
+	m->body_seen = 0;
 }
 
 static void
-content_take(struct message *m, struct str chunk)
+on_text(void *arg, struct str bytes)
 {
-	struct field field;
-	enum fields_event event;
+	struct message *m = arg;
 
-	if (!m->fields.ended) {
-		while ((event = fields_next(&m->fields, &chunk, &field)) == FIELDS_FIELD)
-			content_field(m, &field);
-		if (event == FIELDS_MORE)
-			return;
-		content_header_ended(m, true);
-	}
-	content_add(m, chunk);
+	if (m->body_line.len > 0 || checks_want_body(m))
+		checks_body(m, bytes);
+	else
+		content_add(m, bytes);
+}
+
+/* Boundary lines are looked at like text. */
+static const struct parts_calls part_calls = { on_field, on_header_end, on_text,
+	on_text };
+
+static void
+parts_begin(struct message *m)
+{
+	const struct params *p = &m->conf->p;
+	const uint32_t unchecked =
+		ENVELOPE_NO_CHECKS | ENVELOPE_BOUNCE | ENVELOPE_FORWARDED;
+
+	m->checked = !(m->envelope.flags & unchecked);
+	m->parts = (struct parts){ .calls = &part_calls,
+		.arg = m,
+		.field_limit = (size_t)p->header_size_limit,
+		.nesting_limit = (size_t)p->mime_nesting_limit,
+		.boundary_limit = (size_t)p->mime_boundary_length_limit,
+		.only_primary =
+			p->disable_mime_input_processing || !checks_want_parts(m) };
 }
 
 static void
 content_finish(struct message *m)
 {
-	struct field field;
-	bool in_header = !m->fields.ended;
-
-	while (in_header && fields_finish(&m->fields, &field) == FIELDS_FIELD)
-		content_field(m, &field);
-	if (in_header)
-		content_header_ended(m, m->fields.line.len > 0);
+	parts_end(&m->parts);
+	checks_body_end(m);
 	if (m->mid_line)
 		content_add(m, STR("\n"));
 }
@@ -128,6 +156,7 @@ content_read(struct message *m)
 	struct str chunk;
 	int got;
 
+	parts_begin(m);
 	for (size_t i = 0; i < m->ask.prepend.n; i++) {
 		content_add(m, m->ask.prepend.items[i]);
 		content_add(m, STR("\n"));
@@ -136,7 +165,7 @@ content_read(struct message *m)
 	m->received = m->ask.received.len > 0; /* ours counts too */
 	while ((got = ipc_request_read(m->rq, &chunk, DEADLINE_NEVER)) > 0)
 		if (m->verdict == ACCEPT)
-			content_take(m, replace_stray_cr(m, chunk));
+			parts_add(&m->parts, replace_stray_cr(m, chunk));
 	if (got < 0) /* nobody waits for an answer any more */
 		message_fail(m, TEMPFAIL, 451, "4.3.0", "the submitter went away");
 	else if (m->verdict == ACCEPT)

@@ -236,3 +236,31 @@ envelope_bcc(struct message *m)
 		bcc_find(m, tables.recipient_bcc, "recipient_bcc_maps",
 			m->rcpts.items[i].address);
 }
+
+/* What header and body checks did to the recipients. */
+void
+envelope_late(struct message *m)
+{
+	struct rcpt *before = m->rcpts.items;
+	size_t n = m->rcpts.n;
+
+	if (m->redirect.data) {
+		m->rcpts.n = 1;
+		m->rcpts.items[0] =
+			(struct rcpt){ .address = route_rewrite(tables.route,
+					       REWRITE_LOCAL, m->redirect, m->arena) };
+		return;
+	}
+	if (m->filter.data)
+		*vec_push(&m->attributes) = arena_printf(
+			m->arena, ATTRIBUTE_FILTER "%.*s", STR_ARG(m->filter));
+	if (m->late_copies.n == 0)
+		return;
+	memset(&m->rcpts, 0, sizeof(m->rcpts));
+	for (size_t i = 0; i < m->late_copies.n; i++)
+		bcc_add(m, m->late_copies.items[i]);
+	envelope_virtual(m);
+	for (size_t i = 0; i < n; i++)
+		*vec_push(&m->rcpts) = before[i];
+	mem_free(before);
+}

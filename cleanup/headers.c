@@ -71,8 +71,8 @@ header_see(struct message *m, struct field *f)
 enum field_fate
 header_delivered(struct message *m, struct field *f)
 {
-	if (field_is(f, "Delivered-To") && m->delivered.n < DELIVERED_MOST)
-		*vec_push(&m->delivered) = arena_printf(m->arena,
+	if (field_is(f, "Delivered-To") && m->delivered++ < DELIVERED_MOST)
+		*vec_push(&m->attributes) = arena_printf(m->arena,
 			ATTRIBUTE_DELIVERED "%.*s", STR_ARG(field_unfold(f, m->arena)));
 	return FIELD_KEEP;
 }

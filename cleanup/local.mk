@@ -1,7 +1,7 @@
 # cleanup
 daemon_PROGRAMS += cleanup/cleanup
 cleanup_cleanup_SOURCES = cleanup/main.c cleanup/message.h cleanup/steps.c cleanup/envelope.c \
-	cleanup/mapping.c cleanup/rewrite.c \
+	cleanup/mapping.c cleanup/rewrite.c cleanup/checks.c \
 	cleanup/headers.c cleanup/content.c cleanup/commit.c
 cleanup_cleanup_LDADD = lib/route/libroute.a lib/mime/libmime.a $(SERVICE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)

@@ -41,7 +41,6 @@ message_open(struct message *m)
 	m->envelope.queue_id = str_c(m->queue_id);
 	for (size_t i = 0; i < m->envelope.n_rcpts; i++)
 		*vec_push(&m->rcpts) = m->envelope.rcpts[i];
-	m->fields.limit = (size_t)m->conf->p.header_size_limit;
 	return true;
 }
 
@@ -54,6 +53,7 @@ message_answer(struct message *m)
 		.text = str_c(m->why.text),
 		.queue_id = str_c(m->queue_id),
 		.smtp_code = m->verdict == ACCEPT ? 250 : m->smtp_code,
+		.verbatim = m->verbatim,
 	};
 
 	submit_answer(m->rq, &say);
@@ -63,8 +63,10 @@ static void
 message_free(struct message *m)
 {
 	vec_free(&m->rcpts);
-	vec_free(&m->delivered);
-	fields_free(&m->fields);
+	vec_free(&m->attributes);
+	vec_free(&m->late_copies);
+	parts_free(&m->parts);
+	buf_free(&m->body_line);
 	buf_free(&m->replaced);
 	buf_free(&m->content);
 }
@@ -115,6 +117,7 @@ cleanup_open_tables(void)
 		maps_open("recipient_bcc_maps", c->p.recipient_bcc_maps, DICT_FOLD, c);
 	tables.route = route_open(c, 0);
 	mapping_open(c, arena);
+	checks_open(c);
 	tables.drop = conf_list(c->p.message_drop_headers, arena);
 }
 

@@ -4,9 +4,9 @@
 
 #include "base.h"
 #include "dict.h"
-#include "fields.h"
 #include "ipc.h"
 #include "messages.h"
+#include "parts.h"
 #include "route.h"
 
 /* A content that outgrows this is streamed to spool, which gives it a file of its own. */
@@ -21,15 +21,24 @@ struct message {
 	struct submit_request ask;
 	struct envelope envelope; /* as submitted, but its recipients are in `rcpts` */
 	VEC(struct rcpt) rcpts;
-	struct fields fields;
+	struct parts parts;
 	struct buf replaced;         /* a piece of content whose stray CRs are blanks */
 	struct buf content;          /* finished bytes that did not leave yet */
 	octets_t size;               /* of all finished bytes */
 	bool mid_line;               /* the last of them is no line end */
 	struct ipc_stream *to_spool; /* once the content outgrew what we keep */
 	char queue_id[32];
+	/* What the checks said. */
+	bool checked;   /* they still look */
+	bool discarded; /* taken, and forgotten */
+	bool verbatim;  /* why.text is the site's own */
+	struct str redirect, filter;
+	VEC(struct str) late_copies;
+	struct buf body_line; /* in pieces */
+	octets_t body_seen;   /* of this part */
 	/* What the header steps saw. */
-	VEC(struct str) delivered; /* attributes of the envelope */
+	VEC(struct str) attributes; /* of the envelope */
+	size_t delivered;           /* how many of them say where it was before */
 	unsigned received;
 	bool has_from, has_date, has_message_id, has_recipient;
 	bool resent, has_resent_from, has_resent_date, has_resent_message_id;
@@ -98,6 +107,17 @@ struct str mapping_target(struct message *m, const char *kind, struct str target
  * say so, or remote_header_rewrite_domain is set. */
 bool header_is_ours(const struct message *m);
 SWITCHES enum field_fate header_rewrite(struct message *m, struct field *f);
+SWITCHES void envelope_late(struct message *m);
+/* checks.c */
+void checks_open(const struct conf *c); /* before the jail */
+bool checks_want_parts(const struct message *m);
+bool checks_want_body(const struct message *m);
+SWITCHES enum field_fate header_check(struct message *m, struct field *f);
+SWITCHES enum field_fate checks_field(
+	struct message *m, enum part_header where, struct field *f);
+/* Passes what it lets through on to content_add(). */
+SWITCHES void checks_body(struct message *m, struct str bytes);
+SWITCHES void checks_body_end(struct message *m); /* of a part */
 /* headers.c */
 enum field_fate header_limits(struct message *m, struct field *f);
 enum field_fate header_drop(struct message *m, struct field *f);

@@ -124,6 +124,7 @@ bring_in(struct drop_file *f, struct drop_reader *r)
 
 	service_queue_id(f->queue_id);
 	make_envelope(f, c, &e);
+	submission_overrides(c, f->arena, &e);
 	envelope_put(&envelope, &e);
 	add_received(f, c, &received);
 	ask.envelope = buf_str(&envelope);

@@ -202,6 +202,11 @@ route_one(struct active *a, uint32_t n)
 	struct why why = { 0 };
 	enum verdict v;
 
+	if (a->filter.len > 0) {
+		route_through(outside.route, a->filter, r->address, &to);
+		queue_at(a, n, to.transport, to.nexthop);
+		return;
+	}
 	v = route_resolve(
 		outside.route, a->envelope.sender, r->address, a->arena, &to, &why);
 	if (a->cancelled)
@@ -244,6 +249,16 @@ envelope_is_damaged(struct message *m, struct arena *arena)
 	arena_free(arena);
 }
 
+static struct str
+find_filter(const struct envelope *e)
+{
+	for (size_t i = 0; i < e->attributes.n; i++)
+		if (str_starts(e->attributes.items[i], STR(ATTRIBUTE_FILTER)))
+			return str_from(
+				e->attributes.items[i], sizeof(ATTRIBUTE_FILTER) - 1);
+	return STR_NONE;
+}
+
 void
 active_start(struct message *m, struct arena *arena, struct str envelope,
 	const struct spool_state *states, size_t n_states)
@@ -258,6 +273,7 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 		envelope_is_damaged(m, arena);
 		return;
 	}
+	a->filter = find_filter(&a->envelope);
 	index_set_queue(&queue_index, m, QUEUE_ACTIVE);
 	m->active = a;
 	m->worked_on = true;

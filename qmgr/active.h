@@ -29,6 +29,7 @@ struct active {
 	struct message *message;
 	struct arena *arena;
 	struct envelope envelope;
+	struct str filter;    /* transport:nexthop for all of them, or none */
 	struct rcpt_now *now; /* one for each envelope.rcpts */
 	uint32_t *chain;      /* links of jobs: next recipient */
 	struct job *jobs;

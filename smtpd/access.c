@@ -101,28 +101,6 @@ is_number(struct str s)
 	return s.len > 0;
 }
 
-/* "5.7.1 text": takes the enhanced code off. */
-static bool
-take_dsn(struct str *text, char dsn[12])
-{
-	struct str rest = *text, word, part;
-	size_t parts = 0;
-
-	if (!str_token(&rest, " \t", &word) || word.len >= 12)
-		return false;
-	memcpy(dsn, word.data, word.len);
-	dsn[word.len] = '\0';
-	while (str_split(&word, '.', &part)) {
-		if (!is_number(part) || part.len > 3)
-			return false;
-		parts++;
-	}
-	if (parts != 3 || dsn[1] != '.' || (dsn[0] != '4' && dsn[0] != '5'))
-		return false;
-	*text = str_trim(rest);
-	return true;
-}
-
 /* "554 5.7.1 text", "450 text" */
 static enum decision
 access_code(const struct answer *a, struct str word)
@@ -132,7 +110,7 @@ access_code(const struct answer *a, struct str word)
 	int code = (word.data[0] - '0') * 100 + (word.data[1] - '0') * 10 + word.data[2] -
 		   '0';
 
-	if (!take_dsn(&text, dsn))
+	if (!why_code_take(&text, dsn))
 		memcpy(dsn, word.data[0] == '4' ? "4.7.1" : "5.7.1", 6);
 	return refuse_subject(
 		a->s, code, dsn, a->check->row->subject, text_or(text, "Access denied"));

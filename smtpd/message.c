@@ -14,7 +14,6 @@ envelope_flags(struct session *s)
 
 	return (given->eight_bit ? ENVELOPE_8BIT : 0) |
 	       (given->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
-	       (s->site->no_mapping ? ENVELOPE_NO_MAPPING : 0) |
 	       (policy_client_is_local(s) ? ENVELOPE_REWRITE : 0);
 }
 
@@ -37,6 +36,7 @@ envelope_encode(struct session *s, struct buf *out)
 		.n_rcpts = s->t.rcpts.n,
 	};
 
+	submission_overrides(s->site->conf, s->command, &e);
 	envelope_put(out, &e);
 }
 
@@ -138,8 +138,8 @@ answer(struct session *s, const struct submit_reply *said)
 		code = said->verdict == PERMFAIL ? 554 : 451;
 	if (code == 452)
 		storage_refused(smtpd_site);
-	return reply(
-		s, code, "%.*s Error: %.*s", STR_ARG(said->code), STR_ARG(said->text));
+	return reply(s, code, "%.*s %s%.*s", STR_ARG(said->code),
+		said->verbatim ? "" : "Error: ", STR_ARG(said->text));
 }
 
 /* What speaks against the content itself. */

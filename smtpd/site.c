@@ -222,7 +222,6 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 	site->check_recipients =
 		!list_has(p->receive_override_options, "no_unknown_recipient_checks");
 	site->access_dot_parents = !match_parents(conf, "smtpd_access_maps");
-	site->no_mapping = list_has(p->receive_override_options, "no_address_mappings");
 	site->prefix_ends = conf_level_at_least(conf, "3.10");
 	for (size_t i = 0; i < COUNT(tables); i++)
 		*table_at(site, i) = maps_open(tables[i].parameter,

@@ -59,7 +59,6 @@ struct site {
 	bool check_recipients;   /* not receive_override_options =
 				    no_unknown_recipient_checks */
 	bool access_dot_parents; /* access tables name subdomains with a dot */
-	bool no_mapping;         /* receive_override_options = no_address_mappings */
 	bool prefix_ends;        /* queue id in front of "lost connection" (3.10) */
 	struct tls_context *tls; /* NULL: none */
 	bool tls_required, tls_wrapper;

@@ -313,29 +313,6 @@ static const struct {
 	[EX_CONFIG - EX__BASE] = { "5.3.5", "local configuration error" },
 };
 
-/* Takes "4.2.0 " or "5.1.1 " off the start of *text (RFC 3463). */
-static bool
-take_code(struct str *text, char code[12])
-{
-	struct str rest = *text, word;
-	int dots = 0;
-
-	if (!str_token(&rest, " \t", &word) || word.len < 5 || word.len > 9 ||
-		(word.data[0] != '4' && word.data[0] != '5') || word.data[1] != '.' ||
-		word.data[word.len - 1] == '.')
-		return false;
-	for (size_t i = 0; i < word.len; i++) {
-		dots += word.data[i] == '.';
-		if (word.data[i] != '.' && !ascii_is_digit(word.data[i]))
-			return false;
-	}
-	if (dots != 2)
-		return false;
-	snprintf(code, 12, STR_FMT, STR_ARG(word));
-	*text = str_trim(rest);
-	return true;
-}
-
 enum verdict
 command_verdict(int status, struct str output, struct str name, struct why *why)
 {
@@ -353,7 +330,7 @@ command_verdict(int status, struct str output, struct str name, struct why *why)
 		return why_set(why, "4.3.0",
 			"Command died with signal %d: \"" STR_FMT "\"%s" STR_FMT,
 			WTERMSIG(status), STR_ARG(name), quote, STR_ARG(output));
-	if (take_code(&output, code))
+	if (why_code_take(&output, code))
 		return why_set(why, code, STR_FMT, STR_ARG(output));
 	if (exit >= EX__BASE && i < COUNT(meanings))
 		return why_set(why, meanings[i].code, "%s%s" STR_FMT, meanings[i].text,

@@ -9,10 +9,16 @@
 #define SUBMIT_H
 
 #include "base.h"
+#include "conf.h"
 #include "ipc.h"
 #include "messages.h"
 
 #define SUBMIT_KEPT (64 * 1024)
+
+/* What receive_override_options and content_filter want for mail that this service takes
+ * in: sets flags and attributes of the envelope. Strings are the configuration's or in
+ * arena. */
+void submission_overrides(const struct conf *c, struct arena *arena, struct envelope *e);
 
 struct submission;
 /* ask is encoded now. Nothing leaves this process before the content outgrew SUBMIT_KEPT

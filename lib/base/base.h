@@ -209,6 +209,8 @@ enum verdict why_set(struct why *why, const char *code, const char *fmt, ...)
 /* class.subject.detail, with 2, 4 or 5 as the class and up to three digits for the rest
  * (RFC 3463 section 2). */
 bool why_code_is_valid(struct str code);
+/* Takes "5.1.1 " or "4.2.0 " off the front of *text; false: there is no such code. */
+bool why_code_take(struct str *text, char code[12]);
 /* code: temporary; the text is "what: strerror(errno)". */
 enum verdict why_errno(struct why *why, const char *code, const char *what);
 

@@ -540,4 +540,31 @@ TEST(enhanced_status_codes)
 	}
 }
 
+TEST(codes_are_taken_off_texts)
+{
+	static const struct {
+		const char *text, *code, *rest;
+	} rows[] = {
+		{ "5.7.1 go away", "5.7.1", "go away" },
+		{ "4.2.0", "4.2.0", "" },
+		{ "2.0.0 fine", NULL, "2.0.0 fine" },
+		{ "5.7 x", NULL, "5.7 x" },
+		{ "5.1234.1 x", NULL, "5.1234.1 x" },
+		{ "", NULL, "" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str text = str_c(rows[i].text);
+		char code[12];
+		bool took;
+
+		test_row(i);
+		took = why_code_take(&text, code);
+		CHECK_INT(took, rows[i].code != NULL);
+		if (took)
+			CHECK_STR(str_c(code), rows[i].code);
+		CHECK_STR(text, rows[i].rest);
+	}
+}
+
 TEST_MAIN()

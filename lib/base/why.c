@@ -35,6 +35,19 @@ why_set(struct why *why, const char *code, const char *fmt, ...)
 	return verdict_of(why->code);
 }
 
+bool
+why_code_take(struct str *text, char code[12])
+{
+	struct str rest = *text, word;
+
+	if (!str_token(&rest, " \t", &word) || !why_code_is_valid(word) ||
+		word.data[0] == '2')
+		return false;
+	snprintf(code, 12, STR_FMT, STR_ARG(word));
+	*text = str_trim(rest);
+	return true;
+}
+
 enum verdict
 why_errno(struct why *why, const char *code, const char *what)
 {

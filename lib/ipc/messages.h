@@ -33,6 +33,7 @@ enum {
 	ENVELOPE_VERIFY = 512,  /* sendmail -bv: nothing is delivered; the sender hears
 				   what would have been */
 	ENVELOPE_REPORT = 1024, /* sendmail -v: he hears what came of the first attempt */
+	ENVELOPE_NO_CHECKS = 2048, /* receive_override_options = no_header_body_checks */
 };
 #define rcpt_FIELDS(FIELD, LIST) \
 	FIELD(STR, address)  /* as rewritten; no <> */ \
@@ -46,6 +47,8 @@ IPC_STRUCT(rcpt)
 #define ATTRIBUTE_DELIVERED "delivered_to="
 /* Two delimiters: each recipient gets a sender of his own (VERP). */
 #define ATTRIBUTE_VERP "verp_delimiters="
+/* The transport:nexthop that all of it goes through, before any routing. */
+#define ATTRIBUTE_FILTER "content_filter="
 
 #define envelope_FIELDS(FIELD, LIST) \
 	FIELD(STR, queue_id) \
@@ -81,7 +84,8 @@ IPC_STRUCT(envelope)
 	FIELD(STR, code) \
 	FIELD(STR, text) \
 	FIELD(STR, queue_id) \
-	FIELD(U16, smtp_code) /* of the reply to the client, or 0 */
+	FIELD(U16, smtp_code) /* of the reply to the client, or 0 */ \
+	FIELD(BOOL, verbatim) /* text is the site's own words */
 IPC_RPC(submit, 1)
 
 /* ---- cleanup -> spool: the finished message. Small content comes in the request; a body

@@ -238,3 +238,21 @@ route_resolve(struct route *r, struct str sender, struct str recipient,
 	}
 	return v;
 }
+
+void
+route_through(const struct route *r, struct str filter, struct str recipient,
+	struct route_result *out)
+{
+	struct channel c = channel_parse(filter);
+	struct str local, domain;
+
+	address_split(recipient, &local, &domain);
+	if (c.nexthop.len == 0)
+		c.nexthop = r->conf->p.default_filter_nexthop;
+	if (c.nexthop.len == 0)
+		c.nexthop = domain.len > 0 ? domain : r->conf->p.myhostname;
+	*out = (struct route_result){ .transport = c.transport,
+		.nexthop = c.nexthop,
+		.recipient = recipient,
+		.class = CLASS_DEFAULT };
+}

@@ -106,6 +106,11 @@ SWITCHES enum verdict route_resolve(struct route *r, struct str sender,
 	struct str recipient, struct arena *arena, struct route_result *out,
 	struct why *why);
 
+/* The same for mail that goes through a filter ("transport:nexthop") before anything
+ * else. Without a nexthop: $default_filter_nexthop, or the recipient's domain. */
+void route_through(const struct route *r, struct str filter, struct str recipient,
+	struct route_result *out);
+
 /* ---- canonical form ---- */
 enum route_context {
 	REWRITE_LOCAL,  /* envelopes, and headers of local clients: myorigin, mydomain */

@@ -1,4 +1,5 @@
 """cleanup_cases.py -- settings and messages for postfix_test.py."""
+import re
 
 BASE = {
     "mydestination": "here.example", "myorigin": "here.example", "mydomain": "dom.test",
@@ -24,6 +25,78 @@ CANONICAL = ("inline:{fred@old.example=fred@new.example, joe@old.example=joe.new
              "self@old.example=self@old.example, @all.example=@new.example,"
              "@catch.example=caught@new.example, u@ext.example=v@new.example, bare=known@x.example,"
              "only=local@x.example, {odd@old.example=\"odd one\"@new.example}}")
+# {rules} and {sink} are filled in by postfix_test.py.
+RULES = r"""/^Subject: reject1/ REJECT
+/^Subject: reject2/ REJECT some words
+/^Subject: reject3/ REJECT 4.7.1 later
+/^Subject: reject4/ reject 521 5.5.5 with code
+/^Subject: warn1/ WARN
+/^Subject: warn/ WARN look at it
+/^Subject: (info)/ INFO look at $1
+/^Subject: hold/ HOLD because
+/^Subject: discard/ DISCARD gone
+/^Subject: ignore/ IGNORE
+/^Subject: dunno/ DUNNO
+/^Subject: okay/ OK
+/^Subject: pass/ PASS
+/^Subject: prepend1/ PREPEND
+/^Subject: prepend2/ PREPEND not a header
+/^Subject: prepend/ PREPEND X-New: yes
+/^Subject: replace1/ REPLACE
+/^Subject: replace2/ REPLACE not a header
+/^Subject: replace/ REPLACE Subject: other
+/^To: replaced/ REPLACE To: bare
+/^Subject: strip/ STRIP removed
+/^Subject: redirect1/ REDIRECT
+/^Subject: redirect2/ REDIRECT nowhere
+/^Subject: redirect/ REDIRECT else@where.example
+/^Subject: filter1/ FILTER
+/^Subject: filter2/ FILTER nothing
+/^Subject: filter/ FILTER smtp:[127.0.0.1]:{sink}
+/^Subject: bcc1/ BCC
+/^Subject: bcc/ BCC copy@where.example
+/^Subject: unknown/ FROBNICATE
+/^Bcc:/ WARN a blind copy
+/^Subject: both/ INFO first
+/^X-Last:/ REDIRECT last@where.example
+/^Content-Type:.*odd/ WARN mime header
+/^X-Long: (.*)$/ WARN $1
+/^\s*deep/ WARN deep
+"""
+WORDS = re.findall(r"Subject: \(?(\w+)", RULES)
+MULTIPART = """Content-Type: multipart/mixed; boundary=b
+From: x@far.example
+
+preamble deep
+Subject: info preamble
+--b
+Subject: info part
+Content-Type: text/odd
+
+Subject: strip me
+deep
+--b
+Content-Type: message/rfc822
+
+Subject: info nested
+Content-Type: text/odd
+X-A: b
+
+Subject: info body
+--b--
+Subject: info epilogue
+"""
+
+
+# Its second part is met when the first would have left for the spool.
+LARGE = ("Content-Type: multipart/mixed; boundary=b\nFrom: x@far.example\n\n--b\n\n" +
+         ("v" * 70 + "\n") * 25000 + "--b\n\nSubject: redirect\n--b--\n")
+
+
+def checked(*texts):
+    return [("s@x.example", ["r1@y.example", "r2@y.example"], text) for text in texts]
+
+
 GROUPS = [
     ("canonical", {"canonical_maps": CANONICAL}, headers(
         'From: fred\nTo: a, "B. C" <b>, c@x.example (Comment), grp: d, e@short;, only\n',
@@ -105,4 +178,27 @@ GROUPS = [
     ("dots and percents", {"append_dot_mydomain": "yes", "allow_percent_hack": "no",
                            "swap_bangpath": "no", "append_at_myorigin": "yes"},
      headers("From: a@host\nTo: b!c, d%e, f@g.h., x@host\n")),
+    ("header checks", {"header_checks": "regexp:{rules}"}, checked(
+        *(f"Subject: {word}\nFrom: s@x.example\nX-A: b\n" + BODY for word in WORDS),
+        "Subject:\n  warn folded\n\tmore\nFrom: s@x.example\nBcc: u@x.example\n" + BODY,
+        "X-Long: " + "abcdefghij" * 40 + "\nContent-Type: text/odd\nX-Last: y\nX-A: b\n" + BODY,
+        "To: replaced@x.example\nSubject: pass\nSubject: reject1\n" + BODY,
+        "Subject: both\nSubject: filter\nX-Last: y\nSubject: bcc\n" + BODY, MULTIPART)),
+    ("body checks", {"body_checks": "regexp:{rules}"}, checked(
+        *(f"X: y\nFrom: s@x.example\n\nline1\nSubject: {word}\nline2\n" for word in WORDS),
+        "From: s@x.example\n\nSubject: info " + "x" * 5000 + " Subject: reject1\n\nSubject: strip\n",
+        "From: s@x.example\n\n" + "y" * 2047 + "\nSubject: info\n" + "z" * 2048 + "deep\n",
+        "From: s@x.example\n\n" + ("w" * 70 + "\n") * 800 + "Subject: reject1\n", MULTIPART,
+        LARGE)),
+    ("kinds of headers", {"header_checks": "regexp:{rules}", "mime_header_checks": "",
+                          "nested_header_checks": "regexp:{rules}"}, checked(MULTIPART)),
+    ("kinds of headers, no MIME", {"header_checks": "regexp:{rules}",
+                                   "body_checks": "regexp:{rules}",
+                                   "disable_mime_input_processing": "yes"}, checked(MULTIPART)),
+    ("checks off", {"header_checks": "regexp:{rules}", "body_checks": "regexp:{rules}",
+                    "receive_override_options": "no_header_body_checks"},
+     checked("Subject: reject1\n\nSubject: reject1\n", MULTIPART)),
+    ("content filter", {"content_filter": "smtp:[127.0.0.1]:{sink}", "transport_maps": "",
+                        "default_transport": "discard", "header_checks": "regexp:{rules}"},
+     checked("Subject: plain\n" + BODY, "Subject: redirect\n" + BODY)),
 ]

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import Instance, check, check_equal, finish, is_root, skip, wait_until
 from postfix37 import Postfix37, is_there
 from sink import Sink
-from cleanup_cases import BASE, GROUPS
+from cleanup_cases import BASE, GROUPS, RULES
 
 OWN = re.compile(r"^(?:Received|Date|Message-Id|Resent-Date|Resent-Message-Id): .*\n(?:[ \t].*\n)*",
                  re.M)
@@ -57,28 +57,40 @@ class System:
     def __init__(self, kind, settings):
         self.sink = Sink()
         nexthop = f"smtp:[127.0.0.1]:{self.sink.port}"
-        self.mta = kind({**BASE, **settings, "transport_maps": f"static:{nexthop}"})
+        self.mta = kind({**BASE, "transport_maps": f"static:{nexthop}"})
+        rules = os.path.join(self.mta.etc, "rules")
+        self.mta.write("rules", RULES.replace("{sink}", str(self.sink.port)))
+        self.mta.write_configuration(**{
+            name: value.replace("{rules}", rules).replace("{sink}", str(self.sink.port))
+            for name, value in settings.items()})
 
     def outcome(self, case):
-        """(reply without the queue id, envelope, header fields, body) of one message; the last
-        three None when nothing was sent on."""
+        """(reply without the queue id, envelope, header fields, body, what cleanup logged) of one
+        message; envelope, fields and body None when nothing was sent on."""
         since, commands = self.mta.log_position(), len(self.sink.commands)
         before = len(self.sink.messages)
         reply = send(self.mta, *case)
         qid = re.search(r"queued as (\w+)", reply)
         if not qid:
-            return reply, None, None, None
+            return reply, None, None, None, self.logged(since)
         self.mta.wait_for_log(rf"{qid[1]}: (removed|hold: |discard: )", since=since)
         said = re.sub(r"queued as \w+", "queued", reply)
         arrived = self.sink.messages[before:]
         if not arrived:
-            return said, None, None, None
-        return (said, envelope(self.sink.commands[commands:]), *plain(arrived[-1][1]))
+            return said, None, None, None, self.logged(since)
+        return (said, envelope(self.sink.commands[commands:]), *plain(arrived[-1][1]),
+                self.logged(since))
+
+    def logged(self, since):
+        """cleanup's lines about actions, and its warnings."""
+        lines = re.findall(r"cleanup\[\d+\]: (?!.*(?:message-id=|rules, line))(.*)",
+                           self.mta.log_text(since))
+        return [re.sub(r"^\w+: (?=\w+: )|:\d+$", "", line) for line in lines]
 
 
 def compare(name, case, theirs, ours):
     what = f"{name}: {case}"
-    for part, want, got in zip(("reply", "envelope", "header", "body"), theirs, ours):
+    for part, want, got in zip(("reply", "envelope", "header", "body", "log"), theirs, ours):
         if part == "reply":
             want, got = want.replace("Postfix", "Postern"), got.replace("Postfix", "Postern")
         check_equal(got, want, f"{part} of {what}")
