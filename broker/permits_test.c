@@ -10,6 +10,8 @@ static const struct {
 	{ "smtpd", "spool", false }, /* the queue is not for who talks to strangers */
 	{ "smtpd", "qmgr", false },
 	{ "smtpd", "broker", false },
+	{ "smtpd", "anvil", true },
+	{ "smtp", "anvil", false },
 	{ "cleanup", "spool", true },
 	{ "qmgr", "spool", true },
 	{ "qmgr", "virtual", true },

@@ -92,6 +92,8 @@ cmd_mail(struct session *s, struct str rest)
 	path = address_path_token(&rest);
 	if (path.len == 0)
 		return reply(s, 501, "5.5.4 Syntax: MAIL FROM:<address>");
+	if (!limits_mail(s))
+		return false;
 	if (address_read(s, path, ADDRESS_SENDER, &address, &why) != ACCEPT)
 		return illegal_address(s, 501, &why, path);
 	session_begin_mail(s);

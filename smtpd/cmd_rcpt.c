@@ -54,10 +54,14 @@ cmd_rcpt(struct session *s, struct str rest)
 	path = address_path_token(&rest);
 	if (path.len == 0)
 		return reply(s, 501, "5.5.4 Syntax: RCPT TO:<address>");
+	if (!limits_rcpt(s))
+		return false;
 	if (address_read(s, path, 0, &address, &why) != ACCEPT)
 		return illegal_address(s, 501, &why, path);
-	if (address.local.len + address.domain.len == 0)
-		return reply(s, 501, "5.1.3 Bad recipient address syntax");
+	if (address.local.len + address.domain.len == 0) {
+		why_set(&why, "5.1.3", "Bad recipient address syntax");
+		return illegal_address(s, 501, &why, path);
+	}
 	if (rcpt_parameters_parse(
 		    rest, s->extensions, s->mail, &parameters, &code, &why) != ACCEPT)
 		return reply_why(s, code, &why);

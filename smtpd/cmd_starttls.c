@@ -46,7 +46,7 @@ starttls_handshake(struct session *s)
 		s->conn, s->site->tls, deadline_in(s->p->smtpd_starttls_timeout));
 	if (got == CONN_OK) {
 		log_handshake(s);
-		return true;
+		return conn_tls_info(s->conn)->reused || limits_new_tls(s);
 	}
 	if (s->conn->tls_error.len)
 		log_line(SMTPD_SSL_ACCEPT, s->client, s->conn->tls_error);
@@ -68,6 +68,9 @@ cmd_starttls(struct session *s, struct str rest)
 			       : reply(s, 502, "5.5.1 Error: command not implemented");
 	if (s->t.open)
 		return reply(s, 503, "5.5.1 Error: MAIL transaction in progress");
+	if (!limits_may_start_tls(s, "STARTTLS"))
+		return reply(s, 454, "4.7.0 Error: too many new TLS sessions from %.*s",
+			STR_ARG(s->client));
 	reply(s, 220, "2.0.0 Ready to start TLS");
 	if (conn_flush(s->conn, session_patience(s)) != CONN_OK) {
 		session_lost(s, CONN_CLOSED, STR_NONE);

@@ -11,7 +11,7 @@ smtpd_open(void)
 }
 
 static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",
-	"flush", NULL };
+	"flush", "anvil", NULL };
 
 static const struct service smtpd = {
 	.name = "smtpd",

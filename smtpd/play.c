@@ -30,6 +30,12 @@ service_conf(void)
 	return conf;
 }
 
+const char *
+service_name(void)
+{
+	return "smtp";
+}
+
 uint32_t
 service_next_session(void)
 {

@@ -316,6 +316,19 @@ session_turn(struct session *s)
 		session_lost(s, CONN_CANCELED, STR_NONE);
 }
 
+/* TLS from the first byte comes before the count, as with Postfix: a refusal can be read.
+ */
+static void
+session_begin(struct session *s)
+{
+	limits_begin(s);
+	if (s->site->tls_wrapper &&
+		(!limits_may_start_tls(s, "TLS service") || !starttls_handshake(s)))
+		s->closing = true;
+	else if (limits_connect(s))
+		session_greet(s);
+}
+
 void
 smtpd_session(struct conn *conn)
 {
@@ -327,14 +340,14 @@ smtpd_session(struct conn *conn)
 	s = session_open(conn);
 	peer_identify(s);
 	log_line(SMTPD_CONNECT, s->client);
-	if (!s->site->tls_wrapper || starttls_handshake(s))
-		session_greet(s);
+	session_begin(s);
 	while (!s->closing)
 		session_turn(s);
 	/* The goodbye is worth a short wait, not smtpd_timeout. */
 	if (conn->error == 0)
 		(void)conn_flush(conn, deadline_in(MIN(s->p->smtpd_timeout, 10000)));
 	log_line(SMTPD_DISCONNECT, s->client, verbs_counts(s, s->command));
+	limits_disconnect(s);
 	session_reset_mail(s);
 	session_close(s);
 }

@@ -9,6 +9,7 @@
 #include "base.h"
 #include "data.h"
 #include "esmtp.h"
+#include "limits.h"
 #include "log.h"
 #include "messages.h"
 #include "net.h"
@@ -45,7 +46,9 @@ struct session {
 	struct str reverse_name; /* what its address claims, or "unknown" */
 	struct str address;      /* "192.0.2.1", "2001:db8::1" */
 	struct str port;
-	struct str client; /* "name[address]" as in log lines */
+	struct str client;     /* "name[address]" as in log lines */
+	struct str counted_as; /* as whom anvil knows it; empty: it is not limited */
+	uint32_t counted_over; /* limits.c: the link that counted its connection; 0 */
 	enum { NETWORK_UNASKED, NETWORK_OURS, NETWORK_STRANGE } network; /* $mynetworks */
 
 	/* The dialogue. */

@@ -167,6 +167,9 @@ open_lists(struct site *site)
 	site->bare_newline_exclusions =
 		match_list_open("smtpd_forbid_bare_newline_exclusions",
 			p->smtpd_forbid_bare_newline_exclusions, false, c);
+	site->limit_exceptions = match_list_open("smtpd_client_event_limit_exceptions",
+		p->smtpd_client_event_limit_exceptions,
+		match_parents(c, "smtpd_client_event_limit_exceptions"), c);
 	if (p->smtpd_noop_commands.len)
 		site->noop_commands = match_list_open(
 			"smtpd_noop_commands", p->smtpd_noop_commands, false, c);
@@ -243,6 +246,7 @@ site_close(struct site *site)
 	match_list_close(site->mynetworks);
 	match_list_close(site->xclient_hosts);
 	match_list_close(site->bare_newline_exclusions);
+	match_list_close(site->limit_exceptions);
 	if (site->noop_commands)
 		match_list_close(site->noop_commands);
 	if (site->forbidden_commands)

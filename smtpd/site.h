@@ -49,6 +49,7 @@ struct site {
 	struct route *route;
 	struct policy *policy;
 	struct match_list *mynetworks, *xclient_hosts, *bare_newline_exclusions;
+	struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
 	struct match_list *noop_commands, *forbidden_commands; /* NULL: none */
 	/* Whose addresses are listed: contract 5.2. */
 	struct maps *canonical, *sender_canonical, *recipient_canonical, *virtual_alias;

@@ -87,6 +87,7 @@ LINES = {
     "postlog": "postlog unix-dgram n - n - 1 postlogd",
     "pipe": "pipe unix - n n - - pipe user=nobody argv=/bin/cat",
     "lmtp": "lmtp unix - - n - - lmtp",
+    "anvil": "anvil unix - - n - 1 anvil",
 }
 ALL_SERVICES = list(LINES)
 

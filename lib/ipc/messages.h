@@ -411,4 +411,24 @@ enum flush_status {
 #define flush_REPLY(FIELD, LIST)   FIELD(U8, status)
 IPC_RPC(flush, 42)
 
+/* ---- smtpd -> anvil: a client did something. How often by now? ---- */
+enum anvil_event {
+	ANVIL_CONNECT, /* counts as connected until anvil_gone, or the link's end */
+	ANVIL_MAIL,
+	ANVIL_RCPT,
+	ANVIL_NEWTLS,
+	ANVIL_AUTH,
+	ANVIL_EVENTS,
+};
+#define anvil_REQUEST(FIELD, LIST) \
+	FIELD(U8, event) \
+	FIELD(BOOL, look)  /* it has not happened yet: count nothing */ \
+	FIELD(STR, client) /* "smtp:192.0.2.1": service, and address or network */
+#define anvil_REPLY(FIELD, LIST) \
+	FIELD(U32, rate)  /* events of this kind in this time unit */ \
+	FIELD(U32, count) /* its connections at this moment */
+IPC_RPC(anvil, 50)
+#define anvil_gone_NOTE(FIELD, LIST) FIELD(STR, client)
+IPC_NOTE(anvil_gone, 51)
+
 #endif

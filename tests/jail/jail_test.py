@@ -17,11 +17,11 @@ from harness import (ALL_SERVICES, LINES, PATIENCE, TOP, Instance, check, finish
 
 REFUSED = {"EPERM", "EACCES"}
 MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "flush", "local",
-               "virtual", "pipe"}       # run as mail_owner
+               "virtual", "pipe", "anvil"}       # run as mail_owner
 LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
-           "dns", "local", "virtual", "pipe"}   # may open files at all
+           "dns", "local", "virtual", "pipe", "anvil"}   # may open files at all
 WRITERS = {"spool", "pickup"}
 INTERNET = {"smtp", "dns"}
 COMPILERS = {"smtpd", "cleanup", "qmgr", "local", "virtual"}  # PCRE2's JIT

@@ -1,0 +1,28 @@
+/* limits.h -- what one client, or its network, may do at a time and in a time unit:
+ * smtpd_client_*_limit. anvil counts, for all workers together; a session waits for its
+ * answer, no other does. Without an answer in time the client is served.
+ *
+ * Clients in smtpd_client_event_limit_exceptions are not counted, nor are those who may
+ * say XCLIENT: they speak for others. */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+#include "messages.h"
+
+struct session;
+
+/* Is the client to be counted, and as whom? */
+void limits_begin(struct session *s);
+/* It has connected. False: too many connections; the client was told. */
+SWITCHES bool limits_connect(struct session *s);
+void limits_disconnect(struct session *s);
+/* One more MAIL or RCPT. False: too many in this time unit; the client was told. */
+SWITCHES bool limits_mail(struct session *s);
+SWITCHES bool limits_rcpt(struct session *s);
+/* May it begin another TLS session? False: it has had too many already; logged, with what
+ * it wanted: "STARTTLS", or "TLS service". */
+SWITCHES bool limits_may_start_tls(struct session *s, const char *what);
+/* It did begin one. False: that was too much; the client was told. */
+SWITCHES bool limits_new_tls(struct session *s);
+
+#endif

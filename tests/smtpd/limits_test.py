@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""What one client may do at a time and in a minute (smtpd_client_*_limit, anvil): replies and
+log lines as Postfix 3.7's; workers that are killed, an anvil that does not answer."""
+import os
+import re
+import select
+import signal
+import ssl
+import sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import Instance, Smtp, check, check_equal, finish, is_root, kill, wait_until
+from postfix37 import Postfix37, is_there
+
+BASE = {
+    "mydestination": "here.example", "local_recipient_maps": "", "local_transport": "discard",
+    "smtpd_client_event_limit_exceptions": "127.0.0.3", "smtpd_error_sleep_time": "0",
+    "smtpd_peername_lookup": "no", "mail_name": "Postfix",
+}
+ALL_LIMITS = {
+    "smtpd_client_connection_count_limit": "3", "smtpd_client_connection_rate_limit": "8",
+    "smtpd_client_message_rate_limit": "2", "smtpd_client_recipient_rate_limit": "3",
+    "smtpd_client_new_tls_session_rate_limit": "1", "smtpd_tls_security_level": "may",
+    "anvil_rate_time_unit": "1h", "anvil_status_update_time": "2s",
+}
+SERVICES = ["smtpd", "cleanup", "qmgr", "discard", "anvil"]
+
+
+# ---- the same to Postfix and to us ----
+
+class Client(Smtp):
+    """Notes what it was told."""
+
+    def __init__(self, mta, told, source="127.0.0.2"):
+        super().__init__(mta.port(), greeting=None, source=(source, 0))
+        self.told = told
+        self.hear("")
+
+    def hear(self, to):
+        reply = re.sub(r"250-.*", "250-", self.reply().replace("\r\n", "\n"), flags=re.S)
+        self.told.append((to, reply))
+        return reply
+
+    def ask(self, *commands):
+        for command in commands:
+            self.send(command + "\r\n")
+            reply = self.hear(command)
+        return reply
+
+    def tls(self):
+        if not self.ask("EHLO x", "STARTTLS").startswith("220"):
+            return
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.file.close()
+        self.socket = context.wrap_socket(self.socket)
+        self.file = self.socket.makefile("rb")
+        self.ask("EHLO x")
+
+
+def dialogues(mta):
+    """Everything that is said to clients of one server."""
+    told = []
+    clients = [Client(mta, told) for _ in range(4)]  # one too many
+    clients[3].hear("again")
+    mta.wait_for_log(r"disconnect from .* commands=0/0")
+    for client in clients[:3]:
+        client.ask("QUIT")
+    mta.wait_for_log("disconnect from", 4)
+    client = Client(mta, told)
+    client.ask("MAIL FROM:<a b@c>", "MAIL FROM:<a@b>", "RCPT TO:<>", "RCPT TO:<a@here.example> X",
+               "RCPT TO:<a@here.example>", "RCPT TO:<b@here.example>", "RCPT", "RSET",
+               "RCPT TO:<a@here.example>", "MAIL", "MAIL FROM:<a@b> FOO", "MAIL FROM:<a@b>", "QUIT")
+    for _ in range(3):  # the third handshake is too much before it begins
+        client = Client(mta, told)
+        client.tls()
+        client.close()
+    mta.wait_for_log("disconnect from", 8)
+    for _ in range(2):  # the ninth connection of its time unit
+        Client(mta, told).ask("QUIT")
+    for _ in range(9):  # not limited
+        Client(mta, told, "127.0.0.3").ask("MAIL FROM:<a@b>", "QUIT")
+    mta.wait_for_log("disconnect from", 19)
+    return told
+
+
+def lines(mta):
+    """Log lines of anvil and smtpd that others read, without what differs anyway."""
+    found = re.findall(r"smtpd\[\d+\]: ((?:warning|disconnect|lost).*)", mta.log_text())
+    return sorted(re.sub(r"(127.0.0.1:)?" + str(mta.port()), "PORT", line) for line in found)
+
+
+def statistics(mta):
+    """The greatest number of each kind in all reports of anvil."""
+    greatest = {}
+    for what, number, rest in re.findall(
+            r"anvil\[\d+\]: statistics: (max .*?) (\d+)(.*) at \w+ .\d \d\d:\d\d:\d\d$",
+            mta.log_text(), re.M):
+        rest = re.sub(r"(127.0.0.1:)?" + str(mta.port()), "PORT", rest)
+        greatest[what, rest] = max(int(number), greatest.get((what, rest), 0))
+    return greatest
+
+
+def compared():
+    settings = {**BASE, **ALL_LIMITS}
+    with Postfix37(settings) as peer, Instance(settings, services=SERVICES) as mta:
+        got = []
+        for server in (peer, mta):
+            server.write_configuration(smtpd_tls_chain_files=server.certificate())
+            server.start()
+            told = dialogues(server)
+            server.wait_for_log("statistics: max connection rate 10/3600s")
+            got.append((told, lines(server), statistics(server)))
+        for theirs, ours in zip(got[0][0], got[1][0]):
+            check_equal(ours, theirs, "a reply")
+        check_equal(got[1][1], got[0][1], "log lines")
+        check(len(got[1][1]) > 20, "log lines were found")
+        check_equal(got[1][2], got[0][2], "statistics")
+        check_equal(len(got[1][2]), 6, "kinds of statistics")
+
+
+# ---- ours ----
+
+def connections(mta, source="127.0.0.2"):
+    """How many more a client may have now; they are closed again."""
+    clients = []
+    while True:
+        client = Smtp(mta.port(), greeting=None, source=(source, 0))
+        clients.append(client)
+        if not client.reply().startswith("220 "):
+            break
+    at = mta.log_position()
+    for client in clients:
+        client.close()
+    mta.wait_for_log("disconnect from", max(len(clients) - 1, 1), since=at)
+    return len(clients) - 1
+
+
+def killed_workers():
+    """Connections of a worker that is killed are none any more; those of others still are."""
+    with Instance({**BASE, "smtpd_client_connection_count_limit": "4",
+                   "smtpd_sessions_per_process": "1"}, services=SERVICES) as mta:
+        mta.expect_trouble("killed by signal 9")
+        mta.start()
+        kept = [Smtp(mta.port(), source=("127.0.0.2", 0)) for _ in range(4)]
+        check(len(mta.processes("smtpd")) >= 4, "a process for each")
+        refused = Smtp(mta.port(), source=("127.0.0.2", 0), greeting="421 ")
+        victims, lost = list(mta.processes("smtpd")), []
+        while not lost and victims:
+            at = mta.log_position()
+            kill(victims.pop())
+            mta.wait_for_log("killed by signal 9", since=at)
+            lost = [smtp for smtp in kept if select.select([smtp.socket], [], [], 0)[0]]
+        check(0 < len(lost) < 4, f"{len(lost)} connections were lost")
+        wait_until(lambda: connections(mta) == len(lost), "room for as many again")
+        check_equal(connections(mta, "127.0.0.4"), 4, "another client")
+        refused.close()
+
+
+def anvil_in_trouble():
+    """Mail goes on without anvil, whether it hangs or is dead; then it counts again."""
+    with Instance({**BASE, "smtpd_client_message_rate_limit": "1"}, services=SERVICES) as mta:
+        mta.expect_trouble("killed by signal 9")
+        mta.start()
+        smtp = Smtp(mta.port(), source=("127.0.0.2", 0))
+        smtp.say("EHLO x", "250-")
+        smtp.message("a@b", "joe@here.example", "x\n")
+        smtp.say("MAIL FROM:<a@b>", "450 4.7.1 Error: too much mail from 127.0.0.2")
+        pid = mta.process("anvil")
+        kill(pid, signal.SIGSTOP)
+        other = Smtp(mta.port(), source=("127.0.0.3", 0), greeting=None)
+        smtp.send("MAIL FROM:<a@b>\r\n")
+        other.expect("220 ")
+        other.message("a@b", "joe@here.example", "x\n")  # waits for nobody
+        smtp.expect("250 2.1.0 Ok")
+        mta.wait_for_log(r"smtpd\[\d+\]: warning: anvil: .*: limits on clients have no effect")
+        kill(pid)
+        mta.wait_for_log("anvil pid .* killed by signal 9")
+        smtp.say("RSET", "250 ")
+        smtp.message("a@b", "joe@here.example", "x\n")
+        smtp.close()
+
+        def is_limited():
+            client = Smtp(mta.port(), source=("127.0.0.2", 0))
+            client.send("MAIL FROM:<a@b>\r\n")
+            return client.reply().startswith("450 ")
+        wait_until(is_limited, "a limit that has its effect again")
+
+
+def networks():
+    """smtpd_client_ipv4_prefix_length: a network is one client; after the time unit it may
+    go on."""
+    with Instance({**BASE, "smtpd_client_message_rate_limit": "2", "anvil_rate_time_unit": "2s",
+                   "smtpd_client_ipv4_prefix_length": "24"}, services=SERVICES) as mta:
+        mta.start()
+
+        def mail(source):
+            client = Smtp(mta.port(), source=(source, 0))
+            client.send("MAIL FROM:<a@b>\r\n")
+            return client.reply()[:3]
+        check_equal([mail(f"127.0.7.{n}") for n in (1, 2)], ["250", "250"], "two")
+        wait_until(lambda: mail("127.0.7.3") == "450", "a network at its limit")
+        check_equal(mail("127.0.8.3"), "250", "another network")
+        wait_until(lambda: mail("127.0.7.3") == "250", "the next time unit")
+        mta.stop()
+        mta.wait_for_log(r"statistics: max message rate \d+/2s for \(127\.0\.0\.1:\d+:127\.0\.7\.0/24\)")
+
+
+def over_the_wrapper():
+    line = "127.0.0.1:{port1} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes"
+    with Instance({**BASE, "smtpd_client_new_tls_session_rate_limit": "1",
+                   "smtpd_tls_security_level": "may"},
+                  services=SERVICES, extra_services=[line]) as mta:
+        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
+        mta.start()
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        for want in ("220 ", "421 4.7.0 mail.test.example Error: too many new TLS sessions from "):
+            client = Smtp(mta.port(1), greeting=None, source=("127.0.0.2", 0))
+            client.file.close()
+            client.socket = context.wrap_socket(client.socket)
+            client.file = client.socket.makefile("rb")
+            client.expect(want)
+        client = Smtp(mta.port(1), greeting=None, source=("127.0.0.2", 0))
+        check_equal(client.reply(), "", "closed before the handshake")
+        mta.wait_for_log(r"warning: Refusing TLS service request from unknown\[127\.0\.0\.2\]")
+
+
+check(is_there(), "Postfix 3.7 in build/debian: ./dev test puts it there")
+if is_root():  # Postfix runs as root only
+    compared()
+killed_workers()
+anvil_in_trouble()
+networks()
+over_the_wrapper()
+finish()
