@@ -10,6 +10,7 @@
 #include "instance.h"
 #include "saved.h"
 #include "spawn.h"
+#include "suspect.h"
 
 struct line;
 
@@ -21,6 +22,7 @@ struct worker {
 	uint32_t limit;  /* its share of the line's */
 	uint32_t load;   /* of that in hand, as last told */
 	struct io control;
+	struct suspect_page *suspects; /* shared with it; NULL: none */
 	msec_t started;
 	bool ready;            /* said so: the start was good */
 	bool waits;            /* accepts nothing until it hears of another one */
@@ -123,6 +125,8 @@ struct worker *worker_adopt(struct line *l, const struct saved_worker *was);
 int workers_identities(void);
 void workers_set_identities(int fd);
 void worker_log(struct worker *w); /* passes master.log on */
+/* It has died of a signal: was that in a client's session, and the third time? */
+void worker_blame(const struct worker *w, int signo);
 unsigned workers_accepting(const struct line *l);
 uint32_t workers_share(const struct line *l); /* what is left of the line's bound */
 struct worker *workers_broker(void);          /* NULL when it does not run */

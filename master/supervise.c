@@ -274,6 +274,7 @@ forget(struct worker *w)
 	timer_cancel(&w->impatience);
 	timer_cancel(&w->watchdog);
 	io_close(&w->control);
+	suspect_page_free(w->suspects);
 	mem_free(w);
 }
 
@@ -298,6 +299,8 @@ supervise_worker_ended(struct worker *w, int status)
 
 	if (bad && !(master.stopping && WIFSIGNALED(status)))
 		tell_end(w, status);
+	if (WIFSIGNALED(status))
+		worker_blame(w, WTERMSIG(status));
 	forget(w);
 	consider_stress(l);
 	if (master.stopping) {

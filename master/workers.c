@@ -1,6 +1,7 @@
 /* workers.c -- making processes, and the sockets between them, us and broker. */
 #include "master.h"
 #include "log.h"
+#include "suspects.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,10 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FIRST_FD 3 /* of those that a worker inherits besides the standard ones */
+#define FIRST_FD       3 /* of those that a worker inherits besides the standard ones */
+#define INHERITED_MOST (SPAWN_LISTENERS + 5)
 /* Where descriptors are kept while they change places: above all their places, and below
  * the usual soft limit of 1024. */
-#define ASIDE_FD (FIRST_FD + SPAWN_LISTENERS + 4)
+#define ASIDE_FD (FIRST_FD + INHERITED_MOST)
 
 struct worker *
 workers_broker(void)
@@ -149,7 +151,7 @@ introduce_all(const struct worker *broker)
 struct birth {
 	struct line *line;
 	struct spawn spawn;
-	int *fds[SPAWN_LISTENERS + 4];
+	int *fds[INHERITED_MOST];
 	size_t n;
 };
 
@@ -214,6 +216,82 @@ become(struct birth *b)
 	if (place_descriptors(b) == 0)
 		execve(b->line->path, argv, environment_for(&b->spawn, arena));
 	_exit(127);
+}
+
+/* ---- crashes in sessions ---- */
+
+static void
+show_suspects(void)
+{
+	msec_t now = time_monotonic();
+
+	for (size_t i = 0; i < master.lines.n; i++)
+		for (size_t j = 0; j < master.lines.items[i]->workers.n; j++) {
+			struct worker *w = master.lines.items[i]->workers.items[j];
+
+			if (w->suspects)
+				suspects_show(w->suspects, now);
+		}
+}
+
+static void
+refusals_change(void *arg)
+{
+	static struct timer again;
+	deadline_t next = suspects_change(time_monotonic());
+
+	show_suspects();
+	if (next != DEADLINE_NEVER)
+		timer_set(&again, next, refusals_change, arg);
+}
+
+/* By our own hand, or an administrator's: KILL, TERM and their like say nothing about the
+ * session. */
+static bool
+is_crash(int signo)
+{
+	static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP,
+		SIGSYS };
+
+	for (size_t i = 0; i < COUNT(crashes); i++)
+		if (signo == crashes[i])
+			return true;
+	return false;
+}
+
+void
+worker_blame(const struct worker *w, int signo)
+{
+	uint64_t network = w->suspects ? w->suspects->running : 0;
+	char text[SUSPECT_TEXT];
+
+	if (!is_crash(signo) || network == 0)
+		return;
+	log_warn("process %d was in a session with a client in %s", (int)w->pid,
+		suspect_text(network, text));
+	if (!suspects_crash(network, time_monotonic()))
+		return;
+	log_warn("clients in %s have ended %d processes within an hour: they are refused "
+		 "for an hour",
+		suspect_text(network, text), SUSPECTS_CRASHES);
+	refusals_change(NULL);
+}
+
+/* What serves clients of the network. */
+static struct suspect_page *
+page_for(const struct line *l, int *fd)
+{
+	struct suspect_page *page;
+
+	*fd = -1;
+	if (l->conf.type != SERVICE_INET && l->conf.type != SERVICE_PASS)
+		return NULL;
+	page = suspect_page_new(fd);
+	if (page)
+		suspects_show(page, time_monotonic());
+	else
+		log_warn("%s: a page to share: %m", l->key);
+	return page;
 }
 
 /* ---- ours ---- */
@@ -290,6 +368,7 @@ worker_start(struct line *l)
 	bool is_broker = str_is(l->conf.command, "broker");
 	int control[2] = { -1, -1 }, link[2] = { -1, -1 };
 	struct birth b = { .line = l };
+	struct suspect_page *page;
 	struct worker *w;
 	pid_t pid;
 
@@ -300,7 +379,9 @@ worker_start(struct line *l)
 		close_pair(control);
 		return NULL;
 	}
-	b.spawn = (struct spawn){ .worker = free_number(),
+	page = page_for(l, &b.spawn.suspects);
+	b.spawn = (struct spawn){ .suspects = b.spawn.suspects,
+		.worker = free_number(),
 		.generation = master.generation,
 		.limit = workers_share(l),
 		.control = control[0],
@@ -313,6 +394,7 @@ worker_start(struct line *l)
 	inherits(&b, &b.spawn.broker);
 	inherits(&b, &b.spawn.identities);
 	inherits(&b, &b.spawn.log);
+	inherits(&b, &b.spawn.suspects);
 	for (size_t i = 0; i < l->listeners.n && i < SPAWN_LISTENERS; i++) {
 		b.spawn.listeners[b.spawn.n_listeners] = l->listeners.items[i]->fd;
 		inherits(&b, &b.spawn.listeners[b.spawn.n_listeners++]);
@@ -321,14 +403,17 @@ worker_start(struct line *l)
 	pid = fork();
 	if (pid == 0)
 		become(&b);
+	fd_close(&b.spawn.suspects);
 	if (pid < 0) {
 		log_warn("%s: fork: %m", l->key);
+		suspect_page_free(page);
 		close_pair(control);
 		close_pair(link);
 		return NULL;
 	}
 	fd_close(&control[0]);
 	w = enlist(l, pid, &b.spawn, control[1]);
+	w->suspects = page;
 	if (is_broker) {
 		fd_close(&identities);
 		identities = link[1];

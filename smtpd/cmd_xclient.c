@@ -1,6 +1,7 @@
 /* cmd_xclient.c -- XCLIENT: a trusted front (proxy, content filter, test) says who the
  * real client is. The session starts over as if that client had just connected. */
 #include "address.h"
+#include "service.h"
 #include "session.h"
 
 /* What the command said; STR_NONE: not mentioned. Unavailable values are "". */
@@ -106,6 +107,7 @@ believe(struct session *s, const struct claims *c, const struct net_addr *addr)
 
 		s->peer = *addr;
 		net_addr_unmap(&s->peer);
+		s->suspect = !service_client(&s->peer);
 		s->address = arena_str(s->arena, str_c(net_addr_text(&s->peer, text)));
 		if (!c->name.data)
 			peer_find_name(s);

@@ -130,7 +130,7 @@ peer_find_name(struct session *s)
 	struct str reason;
 
 	s->name = s->reverse_name = STR("unknown");
-	if (!s->p->smtpd_peername_lookup || recall(s))
+	if (!s->p->smtpd_peername_lookup || s->suspect || recall(s))
 		return;
 	if (ask(s, reverse_query(&s->peer, s->arena), ns_t_ptr, &said) < 0 ||
 		said.status != DNS_OK || said.n_records == 0 ||
@@ -162,6 +162,7 @@ peer_identify(struct session *s)
 		net_addr_unmap(&s->peer);
 		s->address = arena_str(s->arena, str_c(net_addr_text(&s->peer, text)));
 		s->port = arena_printf(s->arena, "%u", net_addr_port(&s->peer));
+		s->suspect = !service_client(&s->peer);
 		peer_find_name(s);
 	}
 	session_name_client(s);

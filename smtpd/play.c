@@ -11,7 +11,7 @@
 
 struct play_mail play_mail;
 struct submit_reply play_verdict;
-bool play_cleanup_dies, play_draining;
+bool play_cleanup_dies, play_draining, play_suspect;
 const struct play_record *play_zone;
 size_t play_zone_n;
 struct buf play_said;
@@ -40,6 +40,13 @@ uint32_t
 service_next_session(void)
 {
 	return ++sessions;
+}
+
+bool
+service_client(const struct net_addr *client)
+{
+	(void)client;
+	return !play_suspect;
 }
 
 bool
@@ -257,7 +264,7 @@ play_conf(const char *text)
 	buf_clear(&logged);
 	log_capture(keep_line, NULL);
 	play_mail.count = 0;
-	play_cleanup_dies = play_draining = false;
+	play_cleanup_dies = play_draining = play_suspect = false;
 	play_zone_n = 0;
 	play_verdict = (struct submit_reply){ .verdict = ACCEPT, .code = STR("2.0.0") };
 	smtpd_site = site_open(conf, conf);

@@ -35,6 +35,7 @@ extern struct play_mail {
 extern struct submit_reply play_verdict;
 extern bool play_cleanup_dies; /* hangs up instead of an answer */
 extern bool play_draining;     /* this process is to end */
+extern bool play_suspect;      /* clients of the network have ended processes */
 /* What dns knows; a name or address that is not here does not exist. */
 struct play_record {
 	const char *name, *data;

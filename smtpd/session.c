@@ -250,11 +250,29 @@ session_early_talker(struct session *s, struct str bytes)
 	s->closing = true;
 }
 
+/* What they send is not even looked at. */
+static void
+refuse_suspect(struct session *s)
+{
+	struct str text = arena_printf(s->command,
+		"421 4.7.0 %.*s Error: clients of your network have ended too many "
+		"of our processes; try again later",
+		STR_ARG(s->p->myhostname));
+
+	policy_log(s, "reject", text);
+	reply_text(s, text);
+}
+
 void
 session_greet(struct session *s)
 {
-	struct str early = session_early_bytes(s);
+	struct str early;
 
+	if (s->suspect) {
+		refuse_suspect(s);
+		return;
+	}
+	early = session_early_bytes(s);
 	if (early.len)
 		session_early_talker(s, early);
 	if (s->closing)
@@ -322,8 +340,10 @@ static void
 session_begin(struct session *s)
 {
 	limits_begin(s);
-	if (s->site->tls_wrapper &&
-		(!limits_may_start_tls(s, "TLS service") || !starttls_handshake(s)))
+	if (s->suspect)
+		session_greet(s);
+	else if (s->site->tls_wrapper &&
+		 (!limits_may_start_tls(s, "TLS service") || !starttls_handshake(s)))
 		s->closing = true;
 	else if (limits_connect(s))
 		session_greet(s);

@@ -47,6 +47,7 @@ struct session {
 	struct str address;      /* "192.0.2.1", "2001:db8::1" */
 	struct str port;
 	struct str client;     /* "name[address]" as in log lines */
+	bool suspect;          /* of a network that brings our processes down */
 	struct str counted_as; /* as whom anvil knows it; empty: it is not limited */
 	uint32_t counted_over; /* limits.c: the link that counted its connection; 0 */
 	enum { NETWORK_UNASKED, NETWORK_OURS, NETWORK_STRANGE } network; /* $mynetworks */

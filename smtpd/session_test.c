@@ -771,6 +771,23 @@ TEST(a_process_that_is_to_end_says_421)
 	PLAY(rows);
 }
 
+TEST(a_suspect_is_refused)
+{
+	static const struct exchange rows[] = {
+		GREETING,
+		{ "XCLIENT ADDR=192.0.2.1\r\n",
+			"421 4.7.0 mx.test Error: clients of your network" },
+		CLOSED,
+	};
+
+	play_conf("");
+	play_suspect = true;
+	PLAY(rows);
+	CHECK(play_logged("NOQUEUE: reject: CONNECT from unknown[192.0.2.1]: 421 4.7.0 "
+			  "mx.test Error: clients of your network have ended too many of "
+			  "our processes; try again later; proto=SMTP\n"));
+}
+
 TEST(a_full_spool_is_told_at_mail)
 {
 	static const struct exchange rows[] = {

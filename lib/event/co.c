@@ -2,8 +2,8 @@
  *
  * A coroutine that waits switches straight to the next one that is ready, and to the loop
  * only when there is none or the turn's budget is used up. What belongs to a coroutine
- * besides its stack, errno and the log's session number, is kept on that stack across
- * the switch. */
+ * besides its stack, errno, the log's session number and for whom it works, is kept on
+ * that stack across the switch. */
 #include "config.h"
 #include "event_impl.h"
 #include "log.h"
@@ -30,6 +30,8 @@ static struct context loop_context;
 static struct co_link all = { &all, &all, NULL };
 static size_t alive;
 static int budget;
+static volatile uint64_t seen_by_nobody;
+volatile uint64_t *co_works_for = &seen_by_nobody;
 
 static void
 list_add(struct ready_list *list, struct co *co)
@@ -88,6 +90,7 @@ switch_to(struct co *to)
 	struct co *from = current;
 	int error = errno;
 	uint32_t session = session_current();
+	uint64_t works_for = *co_works_for;
 
 	current = to;
 	if (to)
@@ -96,6 +99,7 @@ switch_to(struct co *to)
 		to ? &to->context : &loop_context, from && from->state == CO_ENDED);
 	bury();
 	session_is(session);
+	*co_works_for = works_for;
 	errno = error;
 }
 
@@ -113,6 +117,7 @@ co_main(void)
 	context_arrived();
 	bury();
 	session_is(self->session);
+	*co_works_for = self->works_for;
 	errno = 0;
 	self->fn(self->arg);
 	self->all.prev->next = self->all.next;
@@ -134,6 +139,7 @@ co_spawn(void (*fn)(void *), void *arg, enum co_stack stack)
 	co->fn = fn;
 	co->arg = arg;
 	co->session = session_current();
+	co->works_for = *co_works_for;
 	context_make(&co->context, low, (size_t)((char *)co - low), co_main);
 	link_add(&all, &co->all, co);
 	alive++;

@@ -17,12 +17,15 @@ keeps_its_own(void *arg)
 	uint32_t number = (uint32_t)(uintptr_t)arg;
 
 	CHECK_INT(errno, 0);
-	CHECK_INT(log_session_current(), 99); /* inherited */
+	CHECK_INT(log_session_current(), 99);   /* inherited */
+	CHECK_INT((long long)*co_works_for, 7); /* likewise */
 	log_session(number);
+	*co_works_for = number;
 	errno = (int)number;
 	for (int i = 0; i < 10; i++) {
 		co_yield ();
 		CHECK_INT(errno, number);
+		CHECK_INT((long long)*co_works_for, number);
 		CHECK_INT(log_session_current(), number);
 	}
 }
@@ -33,6 +36,7 @@ errno_and_session(void)
 	struct co_scope scope;
 
 	log_session(99);
+	*co_works_for = 7;
 	errno = 77;
 	co_scope_init(&scope);
 	for (uintptr_t i = 1; i < 4; i++)
@@ -41,6 +45,32 @@ errno_and_session(void)
 	CHECK_INT(errno, 77);
 	co_scope_end(&scope, false);
 	CHECK_INT(log_session_current(), 99);
+	CHECK_INT((long long)*co_works_for, 7);
+}
+
+static void
+note_for_whom(void *arg)
+{
+	*(uint64_t *)arg = *co_works_for;
+}
+
+static void
+loop_in_between(void)
+{
+	uint64_t seen = 99;
+	struct timer t = { 0 };
+
+	*co_works_for = 7;
+	timer_set(&t, event_now() + 1, note_for_whom, &seen);
+	while (seen == 99)
+		CHECK_INT(co_sleep(deadline_in(2)), 0);
+	CHECK_INT((long long)seen, 0);
+	CHECK_INT((long long)*co_works_for, 7);
+}
+
+TEST(the_loop_works_for_nobody)
+{
+	in_loop(loop_in_between);
 }
 
 TEST(errno_and_the_log_session_belong_to_each)

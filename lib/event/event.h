@@ -37,7 +37,11 @@ enum co_stack {
 /* Starts fn(arg) at the end of the ready list; it runs when the caller next waits or
  * returns to the loop. Guard pages below each stack; stacks are pooled. */
 struct co *co_spawn(void (*fn)(void *), void *arg, enum co_stack stack);
-struct co *co_self(void);       /* NULL outside coroutines */
+struct co *co_self(void); /* NULL outside coroutines */
+/* For whom the one that runs works: a number of the program's, 0 for nobody, which the
+ * loop always is. It belongs to the coroutine as errno does, and a new one inherits its
+ * maker's. The program may point this to where others read it after a crash. */
+extern volatile uint64_t *co_works_for;
 void co_name(const char *name); /* static text, for panics and the stack census */
 const char *co_name_of(const struct co *co); /* NULL: has none */
 /* Makes the pending wait of co, and each later one, fail with ECANCELED. */

@@ -48,7 +48,8 @@ struct co {
 	enum co_stack stack;
 	int outcome; /* of the wait: 0 or an errno */
 	int shield;
-	uint32_t session; /* the log's number; inherited at birth */
+	uint32_t session;   /* the log's number; inherited at birth, as works_for is */
+	uint64_t works_for; /* *co_works_for */
 	bool cancelled;
 };
 

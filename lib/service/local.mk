@@ -7,6 +7,7 @@ lib_service_libservice_a_SOURCES = lib/service/service.h lib/service/service_imp
 	lib/service/maillog.c lib/service/maillog.h lib/service/instance.h lib/service/instance.c lib/service/landlock.c lib/service/options.c \
 	lib/service/peers.c lib/service/queue_id.c lib/service/sandbox.c \
 	lib/service/seccomp.c lib/service/service.c lib/service/spawn.c \
+	lib/service/suspect.h lib/service/suspect.c \
 	lib/service/syscalls.c lib/service/users.c
 SERVICE_TEST_LIBS = lib/service/libservice.a $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
 check_PROGRAMS += lib/service/service_test lib/service/sandbox_test

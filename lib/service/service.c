@@ -94,6 +94,18 @@ service_next_session(void)
 }
 
 bool
+service_client(const struct net_addr *client)
+{
+	uint64_t network = suspect_network(client);
+
+	*co_works_for = network;
+	for (size_t i = 0; worker.suspects && i < SUSPECTS_REFUSED; i++)
+		if (worker.suspects->refused[i] == network)
+			return false;
+	return true;
+}
+
+bool
 service_draining(void)
 {
 	return worker.draining || worker.stopping;
@@ -199,6 +211,20 @@ service_retire(const char *why)
 }
 
 /* ---- the beginning ---- */
+
+/* Without the page a crash is nobody's. */
+static void
+share_page(void)
+{
+	if (worker.spawn.suspects < 0)
+		return;
+	worker.suspects = suspect_page_map(worker.spawn.suspects);
+	if (worker.suspects)
+		co_works_for = &worker.suspects->running;
+	else
+		log_warn("the page shared with master: %m");
+	fd_close(&worker.spawn.suspects);
+}
 
 void
 worker_log_open(const struct conf *c)
@@ -353,6 +379,7 @@ service_main(const struct service *s, int argc, char **argv)
 	log_open(s->name, LOG_TO_SYSLOG | LOG_TO_STDERR, -1, LOG_MAIL);
 	read_configuration(argc, argv);
 	mem_keep_pages();
+	share_page();
 	umask(077);
 	tzset();
 	buf_add(&queue, worker.conf->p.queue_directory);

@@ -92,9 +92,13 @@ SWITCHES int service_connect(const char *endpoint, deadline_t patience);
 uint32_t service_limit(void);
 uint32_t service_worker(void);       /* number given by master; unique among the living */
 uint32_t service_next_session(void); /* for log_session() */
-bool service_draining(void);         /* accepts no more; what was begun is finished */
-bool service_stopping(void);         /* the end is now: sessions are being cancelled */
-void service_leave(void);            /* ends the loop and the process, exit 0 */
+/* The session that runs works for this client from now on: should the process crash in
+ * it, master knows whose bytes it was reading. False: clients of its network did that
+ * lately, and are to be refused. */
+bool service_client(const struct net_addr *client) MUST_CHECK;
+bool service_draining(void);   /* accepts no more; what was begun is finished */
+bool service_stopping(void);   /* the end is now: sessions are being cancelled */
+void service_leave(void);      /* ends the loop and the process, exit 0 */
 void service_busy(int change); /* +1/-1: sessions in hand (handlers count themselves) */
 /* Something that only a fresh process can do is due (a table outside the jail changed):
  * stop accepting, finish, leave; master starts another. */

@@ -4,6 +4,7 @@
 
 #include "service.h"
 #include "spawn.h"
+#include "suspect.h"
 
 /* ---- options.c: argv as master gives it ---- */
 struct options {
@@ -37,6 +38,7 @@ struct worker {
 	VEC(struct ipc_link *) links; /* that were accepted */
 	int busy;                     /* service_busy() */
 	uint64_t served;
+	struct suspect_page *suspects; /* NULL: none */
 	bool draining, stopping, leaving;
 };
 extern struct worker worker;

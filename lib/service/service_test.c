@@ -47,6 +47,7 @@ TEST(what_master_shows_the_worker_reads)
 		.broker = 4,
 		.identities = -1,
 		.log = 5,
+		.suspects = 10,
 		.stays = true,
 		.listeners = { 6, 9 },
 		.n_listeners = 2 };
@@ -59,6 +60,7 @@ TEST(what_master_shows_the_worker_reads)
 	CHECK_INT(out.limit, 50);
 	CHECK_INT(out.identities, -1);
 	CHECK_INT(out.log, 5);
+	CHECK_INT(out.suspects, 10);
 	CHECK(out.stays);
 	CHECK_INT(out.n_listeners, 2);
 	CHECK_INT(out.listeners[1], 9);

@@ -21,6 +21,7 @@ struct spawn {
 	int broker;          /* a link on which broker answers `connect` */
 	int identities; /* broker's own: new workers, one struct spawn_identity each */
 	int log;        /* maillog_file, opened by master */
+	int suspects;   /* the page of suspect.h, for those who serve clients */
 	bool stays;     /* never leaves for being idle */
 	bool stress;    /* its line is near its bound (CONTROL_STRESS) */
 	int listeners[SPAWN_LISTENERS];
