@@ -12,6 +12,7 @@ dist_man_MANS += man/pickup.8
 dist_man_MANS += man/error.8
 dist_man_MANS += man/flush.8
 dist_man_MANS += man/anvil.8
+dist_man_MANS += man/tlsmgr.8
 dist_man_MANS += man/discard.8
 dist_man_MANS += man/pipe.8
 dist_man_MANS += man/dns.8

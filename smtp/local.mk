@@ -1,7 +1,8 @@
 # smtp
 noinst_LIBRARIES += smtp/libsmtp.a
 smtp_libsmtp_a_SOURCES = smtp/smtp.h smtp/nexthop.c smtp/hosts.c smtp/attempt.c smtp/reply.c \
-	smtp/session.c smtp/starttls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/pool.c
+	smtp/session.c smtp/starttls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/pool.c \
+	smtp/tls_cache.c
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c
 smtp_smtp_LDADD = smtp/libsmtp.a lib/mime/libmime.a lib/route/libroute.a $(SERVICE_LIBS) $(TABLE_EXTERNAL) \

@@ -254,6 +254,7 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 	} else if (session_greet(s, a->conf, use_tls, &why) == ACCEPT) {
 		s->opened = event_now();
 		s->nexthop = NULL;
+		tls_cache_keep(s, a->conf);
 		return s;
 	} else {
 		session_refusal(s, &why, a->d->arena, r);

@@ -116,7 +116,8 @@ struct session {
 	struct session *next; /* in the pool */
 	bool dead;            /* lost, or told 421: not to be used again */
 	bool tls_failed;
-	bool says_esmtp; /* in its greeting */
+	struct str tls_key; /* of tls_cache.c */
+	bool says_esmtp;    /* in its greeting */
 };
 /* Connects, greets, and turns TLS on as configured. NULL: *r tells why, ready for
  * attempt_refuse_all(); r->relay is "none" when there was no connection. */
@@ -153,6 +154,16 @@ SWITCHES enum verdict starttls(struct session *s, const struct conf *c, struct w
 /* TLS from the first byte (smtp_tls_wrappermode). */
 SWITCHES enum verdict starttls_wrapped(
 	struct session *s, const struct conf *c, struct why *why);
+
+/* ---- tls_cache.c: TLS sessions with servers, for the next connection ---- */
+bool tls_cache_is_on(const struct conf *c); /* smtp_tls_session_cache_database */
+/* The server, and what else must be the same; in the session's arena. */
+struct str tls_cache_key(
+	const struct session *s, struct str server_name, const struct conf *c);
+/* Of s->tls_key, like the others; none. */
+SWITCHES struct str tls_cache_find(struct session *s, const struct conf *c);
+void tls_cache_keep(struct session *s, const struct conf *c); /* what the server gave */
+void tls_cache_forget(struct session *s, const struct conf *c);
 
 /* ---- transfer.c: one message over a session ---- */
 /* Decides on recipients, or leaves a refusal for them. */

@@ -71,6 +71,7 @@ starttls_prepare(const struct conf *c)
 		.ciphers = ciphers,
 		.cipherlist = grade_list(c, ciphers),
 		.exclude_ciphers = c->p.smtp_tls_exclude_ciphers,
+		.keep_sessions = tls_cache_is_on(c),
 	};
 
 	if (smtp_tls_level(c) == TLS_NONE)
@@ -124,11 +125,15 @@ server_name(const struct session *s, const struct conf *c)
 static enum verdict
 handshake(struct session *s, const struct conf *c, struct why *why)
 {
-	if (conn_connect_tls(s->conn, smtp_tls, server_name(s, c),
+	struct str name = server_name(s, c);
+
+	s->tls_key = tls_cache_key(s, name, c);
+	if (conn_connect_tls(s->conn, smtp_tls, name, tls_cache_find(s, c),
 		    deadline_in(c->p.smtp_starttls_timeout)) == CONN_OK) {
 		tls_log(s, c);
 		return ACCEPT;
 	}
+	tls_cache_forget(s, c); /* perhaps it was that */
 	log_line(SMTP_SSL_CONNECT, s->namaddrport,
 		s->conn->tls_error.len > 0 ? s->conn->tls_error : STR("lost connection"));
 	s->tls_failed = s->dead = true;

@@ -1,5 +1,6 @@
 /* cmd_starttls.c -- STARTTLS (RFC 3207), and TLS from the first byte (RFC 8314). */
 #include "session.h"
+#include "tickets.h"
 
 /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519
  * server-signature RSA-PSS (2048 bits) server-digest SHA256" */
@@ -42,6 +43,7 @@ starttls_handshake(struct session *s)
 
 	if (s->site->tls_loglevel >= 2)
 		log_line(SMTPD_TLS_SETUP, s->client);
+	tickets_refresh(smtpd_site);
 	got = conn_accept_tls(
 		s->conn, s->site->tls, deadline_in(s->p->smtpd_starttls_timeout));
 	if (got == CONN_OK) {

@@ -5,7 +5,8 @@ smtpd_libsmtpd_a_SOURCES = smtpd/session.h smtpd/verbs.h smtpd/site.h smtpd/poli
 	smtpd/verbs.c smtpd/cmd_ehlo.c smtpd/cmd_mail.c smtpd/cmd_rcpt.c smtpd/cmd_data.c \
 	smtpd/cmd_bdat.c smtpd/cmd_starttls.c smtpd/cmd_xclient.c smtpd/cmd_misc.c smtpd/cmd_etrn.c \
 	smtpd/message.c smtpd/storage.c smtpd/received.c smtpd/data.c smtpd/site.c \
-	smtpd/lists.c smtpd/policy.c smtpd/checks.c smtpd/access.c smtpd/listed.c smtpd/limits.h smtpd/limits.c
+	smtpd/lists.c smtpd/policy.c smtpd/checks.c smtpd/access.c smtpd/listed.c smtpd/limits.h smtpd/limits.c \
+	smtpd/tickets.h smtpd/tickets.c
 daemon_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = smtpd/main.c
 smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(ROUTE_LIBS) lib/mime/libmime.a $(SERVICE_LIBS) \

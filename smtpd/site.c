@@ -2,6 +2,7 @@
 #include "site.h"
 #include "event.h"
 #include "log.h"
+#include "service.h"
 
 #define LOOK_AGAIN 1000 /* ms between looks at the files of tables */
 
@@ -122,6 +123,9 @@ open_tls(struct site *site, struct arena *scratch)
 		.protocols = p->smtpd_tls_protocols,
 		.ciphers = p->smtpd_tls_ciphers,
 		.exclude_ciphers = p->smtpd_tls_exclude_ciphers,
+		.session_lifetime = p->smtpd_tls_session_cache_timeout / 1000,
+		.ticket_cipher = p->tls_session_ticket_cipher,
+		.session_scope = str_c(service_name()),
 		.ask_certificate = p->smtpd_tls_ask_ccert,
 		.require_certificate = p->smtpd_tls_req_ccert,
 	};

@@ -88,6 +88,7 @@ LINES = {
     "pipe": "pipe unix - n n - - pipe user=nobody argv=/bin/cat",
     "lmtp": "lmtp unix - - n - - lmtp",
     "anvil": "anvil unix - - n - 1 anvil",
+    "tlsmgr": "tlsmgr unix - - n 1000? 1 tlsmgr",
 }
 ALL_SERVICES = list(LINES)
 

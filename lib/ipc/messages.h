@@ -431,4 +431,24 @@ IPC_RPC(anvil, 50)
 #define anvil_gone_NOTE(FIELD, LIST) FIELD(STR, client)
 IPC_NOTE(anvil_gone, 51)
 
+/* ---- smtpd -> tlsmgr: the keys of session tickets. The first is for new tickets, the
+ * others are of tickets that are still good. ---- */
+#define ticket_key_FIELDS(FIELD, LIST) FIELD(STR, bytes)
+IPC_STRUCT(ticket_key)
+#define ticket_keys_REQUEST(FIELD, LIST) FIELD(U32, unused)
+#define ticket_keys_REPLY(FIELD, LIST) \
+	LIST(ticket_key, keys) \
+	FIELD(U64, good_for) /* milliseconds: then there are others */
+IPC_RPC(ticket_keys, 60)
+/* ---- smtp -> tlsmgr: the TLS session of a server, for whoever connects there next. key:
+ * the server, and all that must be the same. ---- */
+#define tls_session_REQUEST(FIELD, LIST) FIELD(STR, key)
+#define tls_session_REPLY(FIELD, LIST)   FIELD(STR, session) /* none: there is none */
+IPC_RPC(tls_session, 61)
+#define tls_session_keep_NOTE(FIELD, LIST) \
+	FIELD(STR, key) \
+	FIELD(STR, session)  /* replaces the one before */ \
+	FIELD(U64, good_for) /* milliseconds */
+IPC_NOTE(tls_session_keep, 62)
+
 #endif

@@ -119,18 +119,37 @@ struct tls_config {
 	struct str protocols, ciphers, exclude_ciphers, cipherlist; /* Postfix syntax */
 	bool ask_certificate, require_certificate;
 	struct str fingerprint_digest; /* none: sha256 */
+	/* Servers: sessions are resumed for so many seconds, by tickets; 0: not at all.
+	 */
+	int64_t session_lifetime;
+	struct str ticket_cipher; /* of OpenSSL's names; in CBC mode */
+	/* Only where that is the same, and what is asked of certificates. */
+	struct str session_scope;
+	bool keep_sessions; /* clients: for conn_tls_session() */
 };
 struct tls_context *tls_server_context(const struct tls_config *conf, struct why *why);
 struct tls_context *tls_client_context(const struct tls_config *conf, struct why *why);
 void tls_context_free(struct tls_context *ctx);
+/* Session tickets (RFC 5077, RFC 8446 section 4.6.1): a client resumes its session
+ * without a full handshake, with whichever process has the key. Until it is given some a
+ * context has a key of its own. The first is for new tickets; others are accepted. */
+#define TLS_TICKET_KEY  80 /* bytes: a name of 16, 32 for cipher and MAC each */
+#define TLS_TICKET_KEYS 2
+bool tls_context_has_tickets(const struct tls_context *ctx);
+void tls_context_ticket_keys(struct tls_context *ctx, const struct str *keys, size_t n);
 /* Handshakes over a conn whose unread plain bytes are dropped first (RFC 3207
  * section 4.2, CVE-2011-0411); needs a large stack. Afterwards conn_ calls go through
  * TLS. */
 SWITCHES enum conn_result conn_accept_tls(
 	struct conn *c, struct tls_context *ctx, deadline_t patience);
-/* server_name: for SNI, may be empty. */
+/* server_name: for SNI, may be empty. session: to be resumed, if the server will; of
+ * conn_tls_session(), or none. */
 SWITCHES enum conn_result conn_connect_tls(struct conn *c, struct tls_context *ctx,
-	struct str server_name, deadline_t patience);
+	struct str server_name, struct str session, deadline_t patience);
+/* What to resume this session with on another connection; the server may send that with
+ * the first bytes after the handshake only. Secret. False: nothing came since the last
+ * call. */
+bool conn_tls_session(struct conn *c, struct buf *out);
 const struct tls_info *conn_tls_info(const struct conn *c); /* NULL in clear */
 /* Appends what the log says of a TLS connection: "TLSv1.3 with cipher ... (256/256 bits)
  * key-exchange X25519 server-signature ...". Nothing in clear. */

@@ -91,6 +91,7 @@ tls_close(struct conn *c)
 		(void)SSL_shutdown(tls->ssl); /* what does not go now, does not go */
 	ERR_clear_error();
 	SSL_free(tls->ssl);
+	buf_wipe(&tls->session);
 	arena_free(tls->arena);
 	mem_wipe(tls, sizeof(*tls));
 	mem_free(tls);
@@ -120,6 +121,7 @@ tls_start(struct conn *c, struct tls_context *ctx)
 	tls->arena = arena_new();
 	tls->ssl = SSL_new(ctx->ssl);
 	ensure(tls->ssl);
+	SSL_set_app_data(tls->ssl, tls);
 	c->tls = tls;
 	if (SSL_set_fd(tls->ssl, c->io.fd) == 1)
 		return CONN_OK;
@@ -184,7 +186,7 @@ is_host_name(struct str name)
 
 SWITCHES enum conn_result
 conn_connect_tls(struct conn *c, struct tls_context *ctx, struct str server_name,
-	deadline_t patience)
+	struct str session, deadline_t patience)
 {
 	enum conn_result result = conn_flush(c, patience);
 	char name[256];
@@ -198,6 +200,7 @@ conn_connect_tls(struct conn *c, struct tls_context *ctx, struct str server_name
 		snprintf(name, sizeof(name), STR_FMT, STR_ARG(server_name));
 		SSL_set_tlsext_host_name(c->tls->ssl, name);
 	}
+	tls_session_resume(c->tls, session);
 	SSL_set_connect_state(c->tls->ssl);
 	return handshake(c, patience);
 }

@@ -353,7 +353,6 @@ context_new(const SSL_METHOD *method, const struct tls_config *conf, struct why 
 struct tls_context *
 tls_server_context(const struct tls_config *conf, struct why *why)
 {
-	static const unsigned char id[] = "postern";
 	struct tls_context *ctx = context_new(TLS_server_method(), conf, why);
 
 	if (!ctx)
@@ -366,10 +365,7 @@ tls_server_context(const struct tls_config *conf, struct why *why)
 		tls_context_free(ctx);
 		return NULL;
 	}
-	/* Sessions are resumed by tickets, which cost us no memory. */
-	SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_session_id_context(ctx->ssl, id, sizeof(id) - 1);
-	SSL_CTX_set_num_tickets(ctx->ssl, 1);
+	tls_tickets_use(ctx, conf);
 	SSL_CTX_set_dh_auto(ctx->ssl, 1);
 	if (conf->ask_certificate || conf->require_certificate)
 		SSL_CTX_set_verify(ctx->ssl,
@@ -386,8 +382,11 @@ tls_client_context(const struct tls_config *conf, struct why *why)
 {
 	struct tls_context *ctx = context_new(TLS_client_method(), conf, why);
 
-	if (ctx)
-		SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_NONE, NULL);
+	if (!ctx)
+		return NULL;
+	SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_NONE, NULL);
+	if (conf->keep_sessions)
+		tls_sessions_use(ctx);
 	return ctx;
 }
 
@@ -397,5 +396,6 @@ tls_context_free(struct tls_context *ctx)
 	if (!ctx)
 		return;
 	SSL_CTX_free(ctx->ssl);
+	tls_tickets_free(ctx->tickets);
 	mem_free(ctx);
 }

@@ -343,8 +343,8 @@ handshake_rows(void *arg)
 		open_pair();
 		co_spawn(serve, NULL, CO_STACK_LARGE);
 		CHECK(conn_tls_info(client) == NULL);
-		CHECK(conn_connect_tls(client, client_ctx, STR("mx.example"), soon()) ==
-			CONN_OK);
+		CHECK(conn_connect_tls(client, client_ctx, STR("mx.example"), STR_NONE,
+			      soon()) == CONN_OK);
 		talk();
 		CHECK(server_result == CONN_OK);
 		check_text(client, handshakes[i].text);
@@ -380,7 +380,7 @@ trust(void *arg)
 	server_ctx = context(true, server_conf, rsa_file);
 	open_pair();
 	co_spawn(serve, NULL, CO_STACK_LARGE);
-	CHECK(conn_connect_tls(client, client_ctx, STR(""), soon()) == CONN_OK);
+	CHECK(conn_connect_tls(client, client_ctx, STR(""), STR_NONE, soon()) == CONN_OK);
 	talk();
 	CHECK(conn_tls_info(client)->trusted);
 	CHECK_STR(conn_tls_info(client)->peer_cn, "rsa.example");
@@ -411,7 +411,8 @@ bulk(void *arg)
 	open_pair();
 	server->line_limit = client->line_limit = 2000000;
 	co_spawn(serve, NULL, CO_STACK_LARGE);
-	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, soon()) == CONN_OK);
+	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, STR_NONE, soon()) ==
+		CONN_OK);
 	for (size_t i = 0; i < 1000000; i++)
 		buf_addc(&big, (char)('a' + i % 26));
 	conn_write(client, buf_str(&big));
@@ -446,7 +447,8 @@ injection(void *arg)
 	CHECK(conn_read_line(server, &line, soon()) == CONN_LINE);
 	CHECK_STR(line, "STARTTLS");
 	co_spawn(serve, NULL, CO_STACK_LARGE);
-	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, soon()) == CONN_OK);
+	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, STR_NONE, soon()) ==
+		CONN_OK);
 	talk();
 	CHECK(!early_secret);
 	close_pair();
@@ -471,7 +473,8 @@ failures(void *arg)
 		true, (struct tls_config){ .protocols = STR("TLSv1.3") }, rsa_file);
 	open_pair();
 	co_spawn(serve, NULL, CO_STACK_LARGE);
-	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, soon()) == CONN_ERROR);
+	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, STR_NONE, soon()) ==
+		CONN_ERROR);
 	CHECK_STR(client->tls_error, "tlsv1 alert protocol version");
 	CHECK_INT(client->error, EPROTO);
 	while (!server_done)
@@ -490,17 +493,19 @@ failures(void *arg)
 	CHECK(conn_accept_tls(server, server_ctx, soon()) == CONN_ERROR);
 	CHECK(server->tls_error.len > 0);
 	conn_close(server);
-	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, soon()) != CONN_OK);
+	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, STR_NONE, soon()) !=
+		CONN_OK);
 	conn_close(client);
 
 	open_pair();
 	conn_close(server);
-	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, soon()) == CONN_CLOSED);
+	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, STR_NONE, soon()) ==
+		CONN_CLOSED);
 	CHECK(client->tls_error.len > 0);
 	conn_close(client);
 
 	open_pair();
-	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, event_now()) ==
+	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, STR_NONE, event_now()) ==
 		CONN_TIMEOUT);
 	server_done = true;
 	close_pair();
@@ -532,7 +537,72 @@ listen_port(int fd)
 	return net_addr_port(&a);
 }
 
-/* openssl s_client says QUIT twice over, the second time with the ticket of the first. */
+/* openssl s_client connects twice, the second time with the ticket of the first. */
+static const struct resumption {
+	const char *first_key, *keys[2]; /* of the first server, and of the second */
+	const char *protocol;            /* of the client */
+	struct tls_config conf;          /* of the second; the first asks for nothing */
+	bool reused;
+} resumptions[] = {
+	{ "a", { "a" }, "-tls1_2", { .session_lifetime = 3600 }, true },
+	{ "a", { "a" }, "-tls1_3", { .session_lifetime = 3600 }, true },
+	{ "a", { "b", "a" }, "-tls1_2", { .session_lifetime = 3600 }, true },
+	{ "a", { "b", "a" }, "-tls1_3", { .session_lifetime = 3600 }, true },
+	{ "a", { "b" }, "-tls1_2", { .session_lifetime = 3600 }, false },
+	{ "a", { "b" }, "-tls1_3", { .session_lifetime = 3600 }, false },
+	/* Keys of their own. */
+	{ NULL, { NULL }, "-tls1_2", { .session_lifetime = 3600 }, false },
+	/* Where something is asked of certificates, or somebody else serves. */
+	{ "a", { "a" }, "-tls1_2", { .session_lifetime = 3600, .ask_certificate = true },
+		false },
+	{ "a", { "a" }, "-tls1_3", { .session_lifetime = 3600, .ask_certificate = true },
+		false },
+	{ "a", { "a" }, "-tls1_2",
+		{ .session_lifetime = 3600, .session_scope = STR_INIT("other") }, false },
+	{ "a", { NULL }, "-tls1_2", { .session_lifetime = 0 }, false },
+	{ "a", { NULL }, "-tls1_3", { .session_lifetime = 0 }, false },
+};
+static const struct resumption *resumption;
+
+static struct tls_context *
+ticket_context(struct tls_config conf, const char *const *names, size_t n)
+{
+	char bytes[TLS_TICKET_KEYS][TLS_TICKET_KEY];
+	struct str keys[TLS_TICKET_KEYS];
+	size_t found = 0;
+	struct tls_context *ctx;
+
+	conf.protocols = STR("");
+	conf.ticket_cipher = STR("aes-256-cbc");
+	ctx = context(true, conf, rsa_file);
+	for (size_t i = 0; i < n && names[i]; i++, found++) {
+		memset(bytes[i], names[i][0], sizeof(bytes[i]));
+		keys[i] = str_of(bytes[i], sizeof(bytes[i]));
+	}
+	CHECK(tls_context_has_tickets(ctx) == (conf.session_lifetime > 0));
+	if (found > 0)
+		tls_context_ticket_keys(ctx, keys, found);
+	return ctx;
+}
+
+static void
+serve_ping(struct tls_context *ctx, bool reused)
+{
+	struct str line;
+
+	while (accepted < 0)
+		co_yield ();
+	server = conn_open(accepted);
+	accepted = -1;
+	CHECK(conn_accept_tls(server, ctx, soon()) == CONN_OK);
+	CHECK(conn_tls_info(server)->reused == reused);
+	CHECK(conn_read_line(server, &line, soon()) == CONN_LINE);
+	CHECK_STR(line, "ping");
+	conn_write(server, STR("ping\r\n"));
+	CHECK(conn_flush(server, soon()) == CONN_OK);
+	conn_close(server);
+}
+
 static void
 against_s_client(void *arg)
 {
@@ -543,14 +613,13 @@ against_s_client(void *arg)
 	pid_t pid;
 
 	(void)arg;
-	server_ctx = context(true, (struct tls_config){ .protocols = STR("") }, rsa_file);
 	CHECK(net_listen_inet(STR("127.0.0.1:0"), NULL, true, false, 5, &fds, &why) == 0);
 	snprintf(command, sizeof(command),
-		"c=\"openssl s_client -quiet -ign_eof -no_tls1_3 -connect 127.0.0.1:%u\" "
-		"s=%s/ticket; "
+		"c=\"openssl s_client -quiet -ign_eof %s -connect 127.0.0.1:%u\" "
+		"s=%s/ticket; rm -f $s; "
 		"exec 2>/dev/null; echo ping | $c -sess_out $s | grep -q ping && "
 		"echo ping | $c -sess_in $s | grep -q ping",
-		listen_port(fds.fd[0]), test_dir());
+		resumption->protocol, listen_port(fds.fd[0]), test_dir());
 	listener = io_listen(fds.fd[0], on_accept, NULL);
 	pid = fork();
 	if (pid == 0) {
@@ -558,32 +627,96 @@ against_s_client(void *arg)
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 		_exit(127);
 	}
-	for (int round = 0; round < 2; round++) {
-		struct str line;
-
-		while (accepted < 0)
-			co_yield ();
-		server = conn_open(accepted);
-		accepted = -1;
-		CHECK(conn_accept_tls(server, server_ctx, soon()) == CONN_OK);
-		CHECK(conn_tls_info(server)->reused == (round == 1));
-		CHECK(conn_read_line(server, &line, soon()) == CONN_LINE);
-		CHECK_STR(line, "ping");
-		conn_write(server, STR("ping\r\n"));
-		CHECK(conn_flush(server, soon()) == CONN_OK);
-		conn_close(server);
-	}
+	client_ctx = ticket_context((struct tls_config){ .session_lifetime = 3600 },
+		&resumption->first_key, 1);
+	serve_ping(client_ctx, false);
+	server_ctx = ticket_context(resumption->conf, resumption->keys, 2);
+	serve_ping(server_ctx, resumption->reused);
 	CHECK(co_wait_child(pid, &status, soon()) == 0);
 	CHECK_INT(status, 0);
 	io_listener_close(listener);
 	tls_context_free(server_ctx);
+	tls_context_free(client_ctx);
 	event_stop();
 }
 
 TEST(openssl_s_client_and_tickets)
 {
-	if (system("command -v openssl >/dev/null") == 0)
+	if (system("command -v openssl >/dev/null") != 0)
+		return;
+	make_certificates();
+	for (size_t i = 0; i < COUNT(resumptions); i++) {
+		test_row(i);
+		resumption = &resumptions[i];
 		in_loop(against_s_client);
+	}
+}
+
+/* With the session of one connection the next one needs no certificate. */
+static void
+resumed(void *arg)
+{
+	struct buf session CLEANUP(buf_free) = BUF_INIT;
+	struct tls_config protocol = { .protocols = str_c(arg), .keep_sessions = true };
+	const char *key[] = { "a" };
+
+	client_ctx = context(false, protocol, NULL);
+	server_ctx =
+		ticket_context((struct tls_config){ .session_lifetime = 3600 }, key, 1);
+	for (int round = 0; round < 3; round++) {
+		/* In the last one with something that is no session. */
+		struct str with = round == 2 ? STR("nonsense") : buf_str(&session);
+
+		open_pair();
+		co_spawn(serve, NULL, CO_STACK_LARGE);
+		CHECK(conn_connect_tls(client, client_ctx, STR_NONE, with, soon()) ==
+			CONN_OK);
+		talk();
+		CHECK(conn_tls_info(client)->reused == (round == 1));
+		CHECK(conn_tls_info(server)->reused == (round == 1));
+		CHECK(conn_tls_session(client, &session) ==
+			(round != 1)); /* still good */
+		CHECK(!conn_tls_session(client, &session));
+		conn_close(client);
+		conn_close(server);
+	}
+	tls_context_free(client_ctx);
+	tls_context_free(server_ctx);
+	event_stop();
+}
+
+static void
+resumed_1_2(void *arg)
+{
+	(void)arg;
+	resumed((void *)(uintptr_t) "TLSv1.2");
+}
+
+static void
+resumed_1_3(void *arg)
+{
+	(void)arg;
+	resumed((void *)(uintptr_t) "TLSv1.3");
+}
+
+TEST(clients_resume_sessions)
+{
+	make_certificates();
+	in_loop(resumed_1_2);
+	in_loop(resumed_1_3);
+}
+
+TEST(a_cipher_of_tickets_that_is_none)
+{
+	struct tls_context *ctx;
+
+	make_certificates();
+	ctx = context(true,
+		(struct tls_config){
+			.session_lifetime = 3600, .ticket_cipher = STR("aes-256-gcm") },
+		rsa_file);
+	CHECK(!tls_context_has_tickets(ctx));
+	tls_context_free(ctx);
 }
 
 TEST_MAIN()

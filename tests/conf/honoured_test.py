@@ -27,6 +27,10 @@ WITHOUT_READER = {
 WITHOUT_READER.update({name: "for people and scripts" for name in (
     "html_directory", "mailq_path", "manpage_directory", "meta_directory", "newaliases_path",
     "readme_directory", "sample_directory", "sendmail_path", "shlib_directory")})
+WITHOUT_READER.update({name: "random numbers are the kernel's, which needs no seed of ours"
+                       for name in ("tls_daemon_random_bytes", "tls_random_bytes",
+                                    "tls_random_exchange_name", "tls_random_prng_update_period",
+                                    "tls_random_reseed_period", "tls_random_source")})
 # Named by a program for another reason than to honour it: name -> reason.
 NOT_HONOURED = {
     "default_verp_delimiters": "for sendmail -XV; smtpd does not take XVERP",

@@ -21,7 +21,7 @@ MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "flush", 
 LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
-           "dns", "local", "virtual", "pipe", "anvil"}   # may open files at all
+           "dns", "local", "virtual", "pipe", "anvil", "tlsmgr"}   # may open files at all
 WRITERS = {"spool", "pickup"}
 INTERNET = {"smtp", "dns"}
 COMPILERS = {"smtpd", "cleanup", "qmgr", "local", "virtual"}  # PCRE2's JIT

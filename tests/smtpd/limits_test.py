@@ -22,7 +22,7 @@ ALL_LIMITS = {
     "smtpd_client_new_tls_session_rate_limit": "1", "smtpd_tls_security_level": "may",
     "anvil_rate_time_unit": "1h", "anvil_status_update_time": "2s",
 }
-SERVICES = ["smtpd", "cleanup", "qmgr", "discard", "anvil"]
+SERVICES = ["smtpd", "cleanup", "qmgr", "discard", "anvil", "tlsmgr"]
 
 
 # ---- the same to Postfix and to us ----
