@@ -90,6 +90,7 @@ cleanup_submit(struct ipc_request *rq)
 {
 	struct message m = { .rq = rq, .conf = service_conf(), .arena = rq->arena };
 
+	log_session(service_next_session());
 	service_busy(+1);
 	if (message_open(&m)) {
 		if (m.ask.crashes > 2)

@@ -20,6 +20,7 @@ refusal_final(struct attempt *a, size_t rcpt, enum verdict v, const struct refus
 {
 	if (r->mta.len > 0)
 		delivery_remote(a->d, rcpt, r->mta, r->reply);
+	a->d->tls = r->tls;
 	delivery_done(a->d, rcpt, v, r->code, r->relay, r->text);
 }
 

@@ -39,6 +39,12 @@ service_name(void)
 	return "smtp";
 }
 
+uint32_t
+service_next_session(void)
+{
+	return 0;
+}
+
 bool
 service_draining(void)
 {

@@ -142,6 +142,7 @@ session_refusal(const struct session *s, const struct why *why, struct arena *ar
 		.text = arena_str(arena, str_c(why->text)),
 		.relay = arena_str(arena, s->namaddrport),
 		.mta = arena_str(arena, s->host),
+		.tls = s->tls,
 	};
 	snprintf(out->code, sizeof(out->code), "%s", why->code);
 	if (s->reply.code != 0)

@@ -219,6 +219,8 @@ session_greet(struct session *s, const struct conf *c, bool use_tls, struct why 
 	s->says_esmtp = greeting_has_word(s, "ESMTP");
 	if (!session_ehlo(s, c, &doing))
 		return session_why(s, doing, NULL, why);
+	if (!s->conn->tls)
+		starttls_note(s, c, TLS_IN_CLEAR);
 	if (greets_as_us(s, c)) {
 		log_warn("host %.*s greeted me with my own hostname %.*s",
 			STR_ARG(s->namaddrport), STR_ARG(c->p.myhostname));
@@ -234,7 +236,9 @@ connect_failed(struct session *s, const struct attempt *a, struct refusal *r)
 	struct str reason = str_c(strerror(errno));
 	struct arena *arena = a->d->arena;
 
-	*r = (struct refusal){ .code = "4.4.1", .relay = STR("none"), .logged = true };
+	*r = (struct refusal){
+		.code = "4.4.1", .relay = STR("none"), .tls = s->tls, .logged = true
+	};
 	r->text = arena_printf(
 		arena, "connect to %.*s: %.*s", STR_ARG(s->namaddrport), STR_ARG(reason));
 	log_line(SMTP_CONNECT, s->namaddrport, reason);
@@ -248,6 +252,7 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 	struct why why;
 
 	*tls_failed = false;
+	starttls_note(s, a->conf, use_tls ? TLS_UNDECIDED : TLS_IN_CLEAR);
 	if ((a->nexthop.path.len > 0 ? connect_path(s, a->conf)
 				     : session_connect(s, host, a->conf)) < 0) {
 		connect_failed(s, a, r);

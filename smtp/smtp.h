@@ -55,6 +55,7 @@ struct refusal {
 	struct str text;  /* as in the log */
 	struct str relay; /* "host[address]:port", or "none" where no host talked to us */
 	struct str mta, reply; /* the remote side, for the notice; may be none */
+	struct str tls;        /* of the session, or none */
 	bool logged;
 };
 struct attempt {
@@ -117,6 +118,7 @@ struct session {
 	bool dead;            /* lost, or told 421: not to be used again */
 	bool tls_failed;
 	struct str tls_key; /* of tls_cache.c */
+	struct str tls;     /* tls= of the log, or none */
 	bool says_esmtp;    /* in its greeting */
 };
 /* Connects, greets, and turns TLS on as configured. NULL: *r tells why, ready for
@@ -147,6 +149,9 @@ enum tls_level {
 };
 enum tls_level smtp_tls_level(const struct conf *c);
 extern struct tls_context *smtp_tls; /* NULL: no TLS */
+/* How far it has come, for smtp_log_tls_feature_status: s->tls. */
+enum tls_reached { TLS_UNDECIDED, TLS_IN_CLEAR, TLS_ESTABLISHED };
+void starttls_note(struct session *s, const struct conf *c, enum tls_reached reached);
 /* Reads certificates and CAs while we may. */
 void starttls_prepare(const struct conf *c);
 /* STARTTLS as configured, on a session that said EHLO (RFC 3207). */

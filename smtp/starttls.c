@@ -92,6 +92,26 @@ starttls_prepare(const struct conf *c)
 
 /* ---- one session ---- */
 
+/* "may": as wanted; "may:none": what it came to; "!encrypt": not as wanted; "may?": we
+ * did not get so far. Only where the parameter is set: Debian's pflogsumm counts no line
+ * that has it. */
+void
+starttls_note(struct session *s, const struct conf *c, enum tls_reached reached)
+{
+	static const char *const texts[][3] = {
+		[TLS_NONE] = { "none", "none", "none" },
+		[TLS_MAY] = { "may?", "may:none", "may" },
+		[TLS_ENCRYPT] = { "encrypt?", "!encrypt", "encrypt" },
+	};
+	struct str name = smtp_lmtp ? STR("lmtp_log_tls_feature_status")
+				    : STR("smtp_log_tls_feature_status");
+	enum tls_level level = s->nexthop->path.len > 0 ? TLS_NONE : smtp_tls_level(c);
+
+	ensure((size_t)level < COUNT(texts)); /* others are not even tried */
+	if (c->p.smtp_log_tls_feature_status && conf_setting(c, name))
+		s->tls = str_c(texts[level][reached]);
+}
+
 static void
 tls_log(const struct session *s, const struct conf *c)
 {
@@ -131,8 +151,10 @@ handshake(struct session *s, const struct conf *c, struct why *why)
 	if (conn_connect_tls(s->conn, smtp_tls, name, tls_cache_find(s, c),
 		    deadline_in(c->p.smtp_starttls_timeout)) == CONN_OK) {
 		tls_log(s, c);
+		starttls_note(s, c, TLS_ESTABLISHED);
 		return ACCEPT;
 	}
+	starttls_note(s, c, TLS_IN_CLEAR);
 	tls_cache_forget(s, c); /* perhaps it was that */
 	log_line(SMTP_SSL_CONNECT, s->namaddrport,
 		s->conn->tls_error.len > 0 ? s->conn->tls_error : STR("lost connection"));

@@ -347,6 +347,7 @@ transfer(struct session *s, struct attempt *a)
 	t.refused = arena_alloc(d->arena, n * sizeof(*t.refused));
 	s->uses++;
 	d->conn_use = s->uses;
+	d->tls = s->tls;
 	d->connected_us = time_wall_us();
 	if (!acceptable(&t))
 		return;

@@ -148,7 +148,7 @@ delivery_record(const struct delivery *d, size_t rcpt, struct str address,
 
 	log_line(DELIVERY, d->envelope.queue_id, address,
 		str_case_eq(before, address) ? STR_NONE : before, relay, conn_use, total,
-		delays_text(d, now, decimals), STR_NONE, str_c(j->code),
+		delays_text(d, now, decimals), d->tls, str_c(j->code),
 		status_text(j, d->ask.probe), j->text);
 }
 
@@ -292,6 +292,8 @@ agent_deliver(struct ipc_request *rq)
 		ipc_done(rq);
 		return;
 	}
+	/* Its lines can be told from those of others, as with a process for each. */
+	log_session(service_next_session());
 	service_busy(+1);
 	agent.running++;
 	d.outcomes = arena_alloc(rq->arena, d.envelope.n_rcpts * sizeof(*d.outcomes));

@@ -21,6 +21,7 @@ struct delivery {
 	const struct conf *conf;
 	int64_t started_us;   /* when this agent took it up: delays=b ends there */
 	int64_t connected_us; /* when transmission began: delays=c ends; 0: no such */
+	struct str tls;       /* tls= of the log, or none */
 	unsigned conn_use;    /* how many deliveries used the connection, this included */
 };
 

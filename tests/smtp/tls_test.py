@@ -40,16 +40,34 @@ with Sink(tls=certificate()) as good, Sink(tls="broken") as broken, Sink() as pl
     mta.wait_for_log(rf"{qid}: to=<b@broken.example>, .*status=sent")
     check_equal(len(broken.messages), 1, "in clear, later")
 
+    check_equal(mta.logged("tls="), 0, "3.7's shape of the delivery record")
+
+    mta.write_configuration(smtp_log_tls_feature_status="yes", transport_maps="inline:{"
+        f"good.example=smtp:[127.0.0.1]:{good.port}, "
+        f"broken.example=smtp:[127.0.0.1]:{broken.port}, "
+        f"plain.example=smtp:[127.0.0.1]:{plain.port}, "
+        f"nobody.example=smtp:[127.0.0.1]:{mta.port(1)}" "}")
+    mta.reload()
+    for domain, want in (("good", "may, dsn=2.0.0, status=sent"),
+                         ("plain", "may:none, dsn=2.0.0, status=sent"),
+                         ("broken", "may:none, dsn=4.7.5, status=deferred"),
+                         ("nobody", r"may\?, dsn=4.4.1, status=deferred")):
+        send(mta, f"f@{domain}.example")
+        mta.wait_for_log(rf"to=<f@{domain}.example>, .*delays=\S+, tls={want}")
+    mta.wait_for_log(r"to=<f@broken.example>, .*, tls=may:none, dsn=2.0.0, status=sent")
+    plain.messages.clear()
+    broken.messages[1:] = []
+
     mta.write_configuration(smtp_tls_security_level="encrypt", smtp_tls_servername="mx.tls.example")
     mta.reload()
     at = mta.log_position()
     send(mta, "c@good.example")
-    mta.wait_for_log(r"to=<c@good.example>, .*status=sent", since=at)
-    check_equal(good.server_names[1:], ["mx.tls.example"], "smtp_tls_servername")
+    mta.wait_for_log(r"to=<c@good.example>, .*, tls=encrypt, .*status=sent", since=at)
+    check_equal(good.server_names[2:], ["mx.tls.example"], "smtp_tls_servername")
     send(mta, "c@plain.example")
-    mta.wait_for_log(r"to=<c@plain.example>, .*dsn=4.7.4, status=deferred \(TLS is required, but "
+    mta.wait_for_log(r"to=<c@plain.example>, .*, tls=!encrypt, dsn=4.7.4, status=deferred \(TLS is required, but "
                      r"was not offered by host 127.0.0.1\[127.0.0.1\]\)", since=at)
     send(mta, "c@broken.example")
-    mta.wait_for_log(r"to=<c@broken.example>, .*dsn=4.7.5, status=deferred", since=at)
+    mta.wait_for_log(r"to=<c@broken.example>, .*, tls=!encrypt, dsn=4.7.5, status=deferred", since=at)
     check_equal((len(broken.messages), len(plain.messages)), (1, 0), "nothing in clear")
 finish()
