@@ -5,7 +5,7 @@
 #include "log.h"
 #include "messages.h"
 
-#define PATIENCE   ((msec_t)1000)
+#define PATIENCE   ((msec_t)3000)
 #define LEFT_ALONE ((msec_t)10000) /* after no answer */
 #define LIFETIME_LEAST \
 	((msec_t)120000) /* of smtp_tls_session_cache_timeout, as Postfix */

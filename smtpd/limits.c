@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-/* anvil answers in microseconds. When it does not, it is left alone for a while: nobody
- * has to find out for each client again. */
-#define PATIENCE   ((msec_t)1000)
+/* anvil answers in microseconds, once it has started. When it does not, it is left alone
+ * for a while, and then one session finds out for all whether it does again. */
+#define PATIENCE   ((msec_t)3000)
 #define LEFT_ALONE ((msec_t)10000)
 
 static const struct {
@@ -33,7 +33,10 @@ limit_of(const struct session *s, enum anvil_event event)
 
 /* ---- asking anvil ---- */
 
-static deadline_t left_alone_until;
+static struct {
+	bool trouble; /* it did not answer lately */
+	deadline_t left_alone_until;
+} state;
 
 /* Counts the links there were: a connection that one anvil counted is none to the next.
  */
@@ -58,6 +61,19 @@ anvil(void)
 	return peer;
 }
 
+static void
+note_trouble(void)
+{
+	int error = errno;
+
+	if (!state.trouble)
+		log_warn("anvil: %m: for a while limits on clients have no effect");
+	state.trouble = true;
+	state.left_alone_until = deadline_in(LEFT_ALONE);
+	errno = error;
+}
+
+/* False: no answer, errno. */
 SWITCHES static bool
 ask(struct session *s, enum anvil_event event, bool look, struct anvil_reply *said)
 {
@@ -65,17 +81,19 @@ ask(struct session *s, enum anvil_event event, bool look, struct anvil_reply *sa
 		.event = (uint8_t)event, .look = look, .client = s->counted_as
 	};
 
-	if (!deadline_passed(left_alone_until)) {
+	if (event_now() < state.left_alone_until) {
 		errno = EAGAIN;
 		return false;
 	}
-	if (anvil_call(anvil(), &question, said, s->arena, deadline_in(PATIENCE)) == 0)
+	if (state.trouble)
+		state.left_alone_until = deadline_in(PATIENCE);
+	if (anvil_call(anvil(), &question, said, s->arena, deadline_in(PATIENCE)) == 0) {
+		state.trouble = false;
+		state.left_alone_until = 0;
 		return true;
-	if (errno != ECANCELED && deadline_passed(left_alone_until)) {
-		log_warn("anvil: %m: limits on clients have no effect for %d seconds",
-			(int)(LEFT_ALONE / 1000));
-		left_alone_until = deadline_in(LEFT_ALONE);
 	}
+	if (errno != ECANCELED)
+		note_trouble();
 	return false;
 }
 

@@ -4,7 +4,7 @@
 #include "messages.h"
 #include "service.h"
 
-#define PATIENCE  ((msec_t)1000)
+#define PATIENCE  ((msec_t)3000)
 #define ASK_AGAIN ((msec_t)10000) /* after no answer */
 
 static deadline_t good_until;
