@@ -13,6 +13,7 @@ from harness import (PATIENCE, TOP, Instance, check, check_equal, check_match, f
 CLIENT = r"(?:unknown|localhost)\[[\d.]+\]"
 DONE = r"delay=[\d.]+, delays=[\d.]+/[\d.]+/[\d.]+/[\d.]+, dsn="
 TAIL = r"from=<\S*> to=<\S+> proto=E?SMTP helo=<\S+>"
+COUNTED = r"\(127\.0\.0\.1:\d+:127\.0\.0\.1\) at \w{3} [ \d]\d \d\d:\d\d:\d\d"
 DAEMON = r"postfix/\w+\[\d+\]: "
 
 # Shapes that have to appear: (lines at least, whole text behind the tag). They are those of the
@@ -98,6 +99,16 @@ SHAPES = [
                 r"5\.1\.1, status=bounced \(host 127\.0\.0\.1\[127\.0\.0\.1\] said: 550 5\.1\.1 .* "
                 r"\(in reply to RCPT TO command\)\)"),
     ("bounce", 1, r"\w+: sender non-delivery notification: \w+"),
+    ("smtpd", 1, rf"warning: Connection concurrency limit exceeded: 2 from {CLIENT} for service \S+"),
+    ("smtpd", 1, rf"warning: Connection rate limit exceeded: 3 from {CLIENT} for service \S+"),
+    ("smtpd", 1, rf"warning: Message delivery request rate limit exceeded: 2 from {CLIENT} for "
+                 r"service \S+"),
+    ("smtpd", 1, rf"warning: Recipient address rate limit exceeded: 2 from {CLIENT} for service \S+"),
+    ("anvil", 1, rf"statistics: max connection rate 3/60s for {COUNTED}"),
+    ("anvil", 1, rf"statistics: max connection count 2 for {COUNTED}"),
+    ("anvil", 1, rf"statistics: max message rate 2/60s for {COUNTED}"),
+    ("anvil", 1, rf"statistics: max recipient rate 2/60s for {COUNTED}"),
+    ("anvil", 1, r"statistics: max cache size 1 at \w{3} [ \d]\d \d\d:\d\d:\d\d"),
 ]
 
 # What fail2ban's filter has to see in each mode: the lines of these shapes, no more, no less.
@@ -132,6 +143,10 @@ SETTINGS = {
                                     "inline:{w@here.example=REJECT}",
     "smtpd_data_restrictions": "check_sender_access inline:{data.example=REJECT}",
 }
+LIMITED = ("127.0.0.1:{port2} inet n - n - - smtpd -o smtpd_client_event_limit_exceptions= "
+           "-o smtpd_authorized_xclient_hosts= -o smtpd_client_connection_count_limit=1 "
+           "-o smtpd_client_connection_rate_limit=2 -o smtpd_client_message_rate_limit=1 "
+           "-o smtpd_client_recipient_rate_limit=1")
 QUICK = "127.0.0.1:{port1} inet n - n - - smtpd -o smtpd_timeout=1s"
 
 
@@ -198,6 +213,19 @@ def abuse(mta):
     client.smtp.expect("421 4.7.0 ")
     slow = mta.smtp(1)
     slow.expect("421 4.4.2 ")
+
+
+def limits(mta):
+    smtp = mta.smtp(2)
+    mta.smtp(2, greeting="421 4.7.0 mail.test.example Error: too many connections").close()
+    smtp.say("MAIL FROM:<a@b.example>", "250 ")
+    smtp.say("RCPT TO:<joe@here.example>", "250 ")
+    smtp.say("RCPT TO:<joe@here.example>", "450 4.7.1 Error: too many recipients")
+    smtp.say("RSET", "250 ")
+    smtp.say("MAIL FROM:<a@b.example>", "450 4.7.1 Error: too much mail")
+    smtp.say("QUIT", "221 ")
+    mta.wait_for_log(r"disconnect from \S+ mail=1/2 rcpt=1/2")
+    mta.smtp(2, greeting="421 4.7.0 mail.test.example Error: too many connections").close()
 
 
 def deliveries(mta):
@@ -309,7 +337,7 @@ def newer_shapes():
 
 SINK = {"mydestination": "loop.example", "local_recipient_maps": "inline:{u=x}",
         "local_transport": "discard"}
-with Instance(SETTINGS, extra_services=[QUICK]) as instance, Instance(SINK) as sink:
+with Instance(SETTINGS, extra_services=[QUICK, LIMITED]) as instance, Instance(SINK) as sink:
     uid = os.stat(instance.etc).st_uid or 65534
     os.chown(instance.mail, uid, -1)
     instance.write_configuration(
@@ -325,6 +353,7 @@ with Instance(SETTINGS, extra_services=[QUICK]) as instance, Instance(SINK) as s
     instance.postern("status")
     rejects(instance)
     abuse(instance)
+    limits(instance)
     commands(instance, deliveries(instance))
     instance.stop()
     the_log = instance.log_text()
