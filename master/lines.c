@@ -65,8 +65,6 @@ add_built_in(struct master_conf *m, const struct conf *c)
 
 /* ---- master_service_disable: "inet", or "submission/inet" ---- */
 
-static const char *const types[] = { "inet", "unix", "unix-dgram", "fifo", "pass" };
-
 static bool
 is_disabled(const struct service_line *s, const struct strs *patterns)
 {
@@ -74,7 +72,8 @@ is_disabled(const struct service_line *s, const struct strs *patterns)
 		struct str pattern = patterns->items[i];
 		ssize_t slash = str_rchr(pattern, '/');
 
-		if (str_is(str_from(pattern, (size_t)(slash + 1)), types[s->type]) &&
+		if (str_is(str_from(pattern, (size_t)(slash + 1)),
+			    service_types[s->type]) &&
 			(slash < 0 ||
 				str_eq(str_sub(pattern, 0, (size_t)slash), s->name)))
 			return true;
@@ -124,7 +123,7 @@ line_key(const struct service_line *s)
 {
 	static char key[300];
 
-	snprintf(key, sizeof(key), "%s:%s" STR_FMT, types[s->type],
+	snprintf(key, sizeof(key), "%s:%s" STR_FMT, service_types[s->type],
 		s->type == SERVICE_INET ? ""
 		: s->private_           ? "private/"
 					: "public/",
@@ -262,13 +261,6 @@ set_places(struct line *l, const struct conf *c)
 	}
 }
 
-/* Their work is done inside others: nothing is missing when they are. */
-static bool
-is_folded(struct str program)
-{
-	return str_is(program, "trivial-rewrite") || str_is(program, "scache");
-}
-
 void
 line_configure(struct line *l, const struct service_line *s, struct master_conf *file)
 {
@@ -279,7 +271,7 @@ line_configure(struct line *l, const struct service_line *s, struct master_conf 
 	set_places(l, master.conf);
 	set_numbers(l, master.conf);
 	l->missing = access(l->path, X_OK) < 0;
-	if (l->missing && !was_missing && !is_folded(s->command))
+	if (l->missing && !was_missing && !conf_folded(s->command))
 		log_warn("%.*s/master.cf, line %d: service %s: no program %s in "
 			 "this version: connections are turned away",
 			STR_ARG(master.conf->directory), s->line, l->key, l->path);

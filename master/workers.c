@@ -178,34 +178,11 @@ place_descriptors(struct birth *b)
 	return close_range(FIRST_FD + (unsigned)b->n, ~0U, 0);
 }
 
-/* Postfix's order: -n, -t, -u, -c, then the line's own arguments (contract 2.1). */
-static char **
-arguments_for(const struct line *l, struct arena *arena)
-{
-	static const char *const types[] = { "inet", "unix", "unix-dgram", "fifo",
-		"pass" };
-	char **argv = arena_alloc(arena, (l->conf.args.n + 10) * sizeof(*argv));
-	size_t n = 0;
-
-	argv[n++] = arena_cstr(arena, l->conf.command);
-	argv[n++] = arena_cstr(arena, STR("-n"));
-	argv[n++] = arena_cstr(arena, l->conf.name);
-	argv[n++] = arena_cstr(arena, STR("-t"));
-	argv[n++] = arena_cstr(arena, str_c(types[l->conf.type]));
-	if (l->conf.unprivileged)
-		argv[n++] = arena_cstr(arena, STR("-u"));
-	if (l->conf.chroot)
-		argv[n++] = arena_cstr(arena, STR("-c"));
-	for (size_t i = 0; i < l->conf.args.n; i++)
-		argv[n++] = arena_cstr(arena, l->conf.args.items[i]);
-	return argv;
-}
-
 NORETURN static void
 become(struct birth *b)
 {
 	struct arena *arena = arena_new();
-	char **argv = arguments_for(b->line, arena);
+	char **argv = service_line_argv(&b->line->conf, arena);
 	sigset_t none; /* ours may come from a parent, or from ourselves before an upgrade
 			*/
 

@@ -89,6 +89,9 @@ checks_parse(struct policy *p, const char *parameter, struct str value,
 			c->row = restriction_access(subject);
 			c->argument = c->name;
 		}
+		if (!c->row && !c->nested && !str_case_is(c->name, "warn_if_reject"))
+			log_warn("%s: unknown smtpd restriction: \"" STR_FMT "\"",
+				parameter, STR_ARG(c->name));
 		if (c->argument.len && is_table(c->argument)) {
 			c->table = table_open(p, parameter, c->argument);
 			c->table_is_pattern = is_pattern_type(c->argument);

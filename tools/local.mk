@@ -64,10 +64,14 @@ tools_shape_test_LDADD = $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
 # postern (postfix is a link to it), postlog
 sbin_PROGRAMS += tools/postern tools/postlog
 tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
+	tools/check.h tools/check_certificates.c tools/check_daemons.c tools/check_domains.c \
+	tools/check_files.c tools/check_loops.c tools/check_names.c tools/check_relay.c \
+	tools/check_routes.c tools/json.h tools/json.c tools/postconf.h tools/postconf_names.c \
 	tools/postern_jail.c tools/postern_log.c tools/postern_run.c \
 	tools/postern_upgrade.c tools/postern_spool.c tools/postern_tls.c \
 	tools/queue_client.h tools/queue_client.c $(COMMAND)
-tools_postern_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+tools_postern_LDADD = lib/service/libservice.a lib/spool/libspool.a $(TABLE_LIBS) $(BASE_LIBS) \
+	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 tools_postlog_SOURCES = tools/postlog.c $(COMMAND)
 tools_postlog_LDADD = lib/service/libservice.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 # postmap, postalias

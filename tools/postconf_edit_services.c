@@ -52,8 +52,6 @@ has_blank(struct str s)
 static void
 check_field(struct str value, size_t column, struct str shown)
 {
-	static const char *const types[] = { "inet", "unix", "unix-dgram", "fifo",
-		"pass" };
 	struct str digits = value;
 	bool good = value.len > 0 && !has_blank(value), none = str_is(value, "-");
 	uint64_t number;
@@ -61,8 +59,8 @@ check_field(struct str value, size_t column, struct str shown)
 	switch (column) {
 	case COLUMN_TYPE:
 		good = false;
-		for (size_t i = 0; i < COUNT(types); i++)
-			good = good || str_is(value, types[i]);
+		for (size_t i = 0; i < SERVICE_TYPES; i++)
+			good = good || str_is(value, service_types[i]);
 		break;
 	case COLUMN_PRIVATE:
 	case COLUMN_UNPRIVILEGED:

@@ -75,15 +75,10 @@ postern_open_log(void)
 static void
 read_configuration(void)
 {
-	struct conf_issues issues;
-
-	conf_issues_init(&issues);
-	postern.conf = conf_load(postern.directory, STR_NONE, NULL, &issues);
-	if (!postern.conf) {
-		check_services(NULL, &issues);
-		conf_issues_die(&issues);
-	}
-	conf_issues_free(&issues);
+	conf_issues_init(&postern.issues);
+	postern.conf = conf_load(postern.directory, STR_NONE, NULL, &postern.issues);
+	if (!postern.conf)
+		check_unusable();
 	setenv("MAIL_CONFIG", postern.directory, 1);
 }
 
@@ -115,6 +110,8 @@ read_options(int argc, char **argv)
 	while ((letter = getopt(argc, argv, "+c:Dv")) > 0) {
 		if (letter == 'c')
 			directory = optarg;
+		else if (letter == 'v')
+			postern.verbose = true;
 		else if (letter == '?')
 			usage();
 	}

@@ -8,7 +8,9 @@
 
 struct postern {
 	const char *directory; /* of the configuration */
+	bool verbose;          /* -v */
 	struct conf *conf;
+	struct conf_issues issues; /* that reading main.cf raised */
 	struct instance_owners owners;
 	int argc; /* what follows the subcommand */
 	char **argv;
@@ -34,11 +36,11 @@ int postern_upgrade_configuration(void);
 int postern_spool(void);
 int postern_tls(void);
 
-/* Directories, owners, main.cf and master.cf; the number of complaints. Ends the program
- * when the configuration cannot be used. */
-size_t check_everything(void);
-/* The mistakes in master.cf, -o settings included. c: main.cf; NULL: cannot be used. */
-void check_services(const struct conf *c, struct conf_issues *issues);
+/* Directories, owners, main.cf and master.cf. Ends the program when the configuration
+ * cannot be used. */
+void check_before_start(void);
+/* main.cf cannot be used: tells why, and what is wrong with master.cf. */
+NORETURN void check_unusable(void);
 pid_t postern_master(void); /* 0: none runs */
 /* status --jail */
 int jail_show(pid_t master);

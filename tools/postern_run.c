@@ -58,7 +58,7 @@ prepare(void)
 	must_not_run();
 	if (instance_make_directories(postern.conf, &postern.owners, &why) < 0)
 		log_fatal("%s", why.text);
-	check_everything();
+	check_before_start();
 	log_line(SCRIPT_STARTING);
 }
 
@@ -169,7 +169,7 @@ postern_reload(void)
 	pid_t pid = must_run();
 
 	log_line(SCRIPT_REFRESHING);
-	check_everything();
+	check_before_start();
 	signal_master(pid, SIGHUP);
 	return 0;
 }
@@ -183,7 +183,7 @@ postern_upgrade(void)
 	int status;
 
 	log_info("upgrading the Postfix mail system");
-	check_everything();
+	check_before_start();
 	log_flush();
 	checker = fork();
 	if (checker == 0) {

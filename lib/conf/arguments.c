@@ -138,3 +138,23 @@ arguments_options(struct service_line *s, struct arena *a)
 	vec_free(&overrides);
 	return wrong;
 }
+
+char **
+service_line_argv(const struct service_line *s, struct arena *a)
+{
+	char **argv = arena_alloc(a, (s->args.n + 8) * sizeof(*argv));
+	size_t n = 0;
+
+	argv[n++] = arena_cstr(a, s->command);
+	argv[n++] = arena_cstr(a, STR("-n"));
+	argv[n++] = arena_cstr(a, s->name);
+	argv[n++] = arena_cstr(a, STR("-t"));
+	argv[n++] = arena_cstr(a, str_c(service_types[s->type]));
+	if (s->unprivileged)
+		argv[n++] = arena_cstr(a, STR("-u"));
+	if (s->chroot)
+		argv[n++] = arena_cstr(a, STR("-c"));
+	for (size_t i = 0; i < s->args.n; i++)
+		argv[n++] = arena_cstr(a, s->args.items[i]);
+	return argv;
+}

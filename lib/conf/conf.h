@@ -137,6 +137,7 @@ struct param_info {
 	enum param_type type;
 	const char *preset; /* main.cf text; may name other parameters. NULL: removed */
 	const char *least, *most; /* bounds, or "nonempty", or NULL */
+	const char *words;        /* what a value is made of; NULL: anything */
 	const char *used_by;      /* readers: "smtpd,cleanup"; NULL: none */
 	unsigned char tier;
 	bool honoured; /* setting it has its effect today */
@@ -165,6 +166,8 @@ enum service_type {
 	SERVICE_FIFO,
 	SERVICE_PASS
 };
+enum { SERVICE_TYPES = SERVICE_PASS + 1 };
+extern const char *const service_types[SERVICE_TYPES]; /* as master.cf names them */
 struct service_line {
 	struct str name;
 	enum service_type type;
@@ -187,9 +190,14 @@ struct master_conf {
 struct master_conf *master_conf_load(const char *directory, const struct conf *c,
 	struct conf_issues *issues) MUST_CHECK;
 void master_conf_free(struct master_conf *m);
+/* What the program is started with, a NULL at the end. Postfix's order: -n, -t, -u, -c,
+ * then the line's own arguments. */
+char **service_line_argv(const struct service_line *s, struct arena *a);
 /* As conf_warn_unhonoured, for the -o settings of the services. */
 void master_conf_warn(
 	const struct master_conf *m, const char *directory, struct conf_issues *issues);
+/* Who does the work of a program of Postfix that is none of ours; NULL: it is one. */
+const char *conf_folded(struct str program);
 /* 3.6 -> level comparisons of compatibility_level. */
 bool conf_level_at_least(const struct conf *c, const char *level);
 

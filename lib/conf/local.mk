@@ -2,7 +2,7 @@
 noinst_LIBRARIES += lib/conf/libconf.a
 lib_conf_libconf_a_SOURCES = lib/conf/conf.h lib/conf/parameters.def lib/conf/patterns.def \
 	lib/conf/arguments.c lib/conf/arguments.h lib/conf/check.c lib/conf/expand.c \
-	lib/conf/expand.h lib/conf/idna.c lib/conf/idna.h lib/conf/issues.c lib/conf/level.c \
+	lib/conf/expand.h lib/conf/folded.c lib/conf/idna.c lib/conf/idna.h lib/conf/issues.c lib/conf/level.c \
 	lib/conf/lines.c lib/conf/lines.h lib/conf/list.c lib/conf/load.c lib/conf/main_cf.c \
 	lib/conf/master_cf.c lib/conf/names.c lib/conf/networks.c lib/conf/networks.h \
 	lib/conf/ports.c \

@@ -9,7 +9,7 @@
 
 enum { FILE_MOST = 16 * 1024 * 1024, PROCESSES_MOST = 1000000 };
 
-static const char *const types[] = {
+const char *const service_types[SERVICE_TYPES] = {
 	[SERVICE_INET] = "inet",
 	[SERVICE_UNIX] = "unix",
 	[SERVICE_UNIX_DGRAM] = "unix-dgram",
@@ -61,8 +61,8 @@ take_type(struct reading *r)
 {
 	struct str column = take_column(r, "transport type");
 
-	for (size_t i = 0; i < COUNT(types); i++)
-		if (str_is(column, types[i]))
+	for (size_t i = 0; i < SERVICE_TYPES; i++)
+		if (str_is(column, service_types[i]))
 			return (enum service_type)i;
 	if (!r->wrong)
 		r->wrong = arena_printf(
@@ -145,7 +145,8 @@ add_service(struct master_conf *m, const struct service_line *s, struct str path
 	conf_issue(issues, false, path, s->line, s->name, "keep one of the two lines",
 		STR_FMT ": line %d: overriding earlier entry for " STR_FMT
 			"/%s in line %d",
-		STR_ARG(path), s->line, STR_ARG(s->name), types[s->type], same->line);
+		STR_ARG(path), s->line, STR_ARG(s->name), service_types[s->type],
+		same->line);
 	*same = *s;
 }
 

@@ -3,12 +3,12 @@
 #include "conf.h"
 #include "log.h"
 
-/* Where Postfix's own words name the place, they begin with it. */
+/* Postfix's own words for some mistakes name the place. */
 void
 conf_issue_show(const struct conf_issue *issue, struct buf *out)
 {
 	if (issue->line > 0 && issue->file.len > 0 &&
-		!str_starts(issue->text, issue->file))
+		str_find(issue->text, issue->file) < 0)
 		buf_printf(out, STR_FMT ", line %d: ", STR_ARG(issue->file), issue->line);
 	buf_add(out, issue->text);
 	if (issue->remedy.len > 0)

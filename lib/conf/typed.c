@@ -71,15 +71,35 @@ read_time(const struct param_info *info, struct str name, struct str value, char
 	return NULL;
 }
 
+static bool
+has_word(struct str words, struct str word)
+{
+	struct str one;
+
+	while (str_token(&words, " ", &one))
+		if (str_case_eq(one, word))
+			return true;
+	return false;
+}
+
 static const char *
 read_text(const struct param_info *info, struct str name, struct str value,
 	union typed *out, struct arena *a)
 {
+	struct str rest = value, word;
+
 	out->text = value;
 	if (info->least && value.len == 0)
 		return arena_printf(
 			a, "bad string length 0 < 1: " STR_FMT " =", STR_ARG(name))
 			.data;
+	while (info->words && str_token(&rest, ", \t\r\n", &word))
+		if (!has_word(str_c(info->words), word))
+			return arena_printf(a,
+				"unknown " STR_FMT " value \"" STR_FMT "\" in \"" STR_FMT
+				"\"",
+				STR_ARG(name), STR_ARG(word), STR_ARG(value))
+				.data;
 	return NULL;
 }
 
@@ -131,6 +151,8 @@ typed_remedy(const struct param_info *info, struct arena *a)
 			bounds(info, a))
 			.data;
 	default:
+		if (info->words)
+			return arena_printf(a, "the words are: %s", info->words).data;
 		return "give it a value, or remove the line to get the default";
 	}
 }

@@ -1,9 +1,11 @@
 /* dict.c -- opens tables by their "type:name" and asks them. */
 #include "dict_impl.h"
 #include "config.h"
+#include "log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum dict_result (*dict_proxy_ask)(struct str table, struct str key, unsigned flags,
@@ -216,12 +218,27 @@ without_proxy(struct str spec, unsigned flags)
 	return spec;
 }
 
+/* Postfix's rule: a source that was changed just now may be in the hands of postmap. */
+static void
+warn_when_stale(const struct dict *d)
+{
+	enum { JUST_NOW = 100 };
+	struct stat source;
+
+	if (d->ops->build && d->stamp->known && stat(d->name, &source) == 0 &&
+		source.st_mtime > d->stamp->seen.st_mtime &&
+		source.st_mtime < time(NULL) - JUST_NOW)
+		log_warn("database %s is older than source file %s", d->file, d->name);
+}
+
 static void
 open_first(struct dict *d, struct why *why)
 {
 	if (d->ops->suffix)
 		d->file = arena_printf(d->arena, "%s%s", d->name, d->ops->suffix).data;
 	d->state = d->ops->open(d, d->stamp, why);
+	if (d->state && d->file)
+		warn_when_stale(d);
 }
 
 struct dict *

@@ -83,7 +83,7 @@ void log_flush(void);
  * checks. Behind what out holds already. */
 void log_render(enum log_id id, const struct str *args, struct buf *out);
 /* Tests: gives each finished line (label, but no time, host and tag) to fn instead of
- * sending it; NULL ends that. */
+ * sending it; NULL ends that. And for `postern check`, which asks what it has heard. */
 void log_capture(void (*fn)(enum log_level, struct str line, void *arg), void *arg);
 
 #endif

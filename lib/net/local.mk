@@ -2,7 +2,7 @@
 noinst_LIBRARIES += lib/net/libnet.a
 lib_net_libnet_a_SOURCES = lib/net/net.h lib/net/net_impl.h lib/net/tls_impl.h \
 	lib/net/addr.c lib/net/conn.c lib/net/listen.c lib/net/tls.c lib/net/tls_config.c \
-	lib/net/tls_context.c lib/net/tls_info.c lib/net/tls_sessions.c \
+	lib/net/tls_context.c lib/net/tls_expiry.c lib/net/tls_info.c lib/net/tls_sessions.c \
 	lib/net/tls_tickets.c
 NET_TEST_LIBS = lib/net/libnet.a lib/event/libevent.a lib/log/liblog.a $(TEST_LIBS) \
 	lib/base/libbase.a $(OPENSSL_LIBS) -lpthread

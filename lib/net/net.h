@@ -154,6 +154,9 @@ const struct tls_info *conn_tls_info(const struct conn *c); /* NULL in clear */
 /* Appends what the log says of a TLS connection: "TLSv1.3 with cipher ... (256/256 bits)
  * key-exchange X25519 server-signature ...". Nothing in clear. */
 void conn_tls_text(const struct conn *c, struct buf *out);
+/* When the first certificate of a PEM file, or another one that is no authority's,
+ * expires, in seconds since 1970. -1 and *why when there is none. BLOCKS */
+int tls_certificate_ends(const char *path, int64_t *ends, struct why *why) MUST_CHECK;
 /* The library: "OpenSSL 3.0.11 19 Sep 2023", as of the headers and as it runs; the kinds
  * of keys it knows, in the words of postconf -T. */
 const char *tls_version_compiled(void);

@@ -171,45 +171,41 @@ instance_repair_directories(
 
 /* Debian's maildrop has the sticky bit, and a directory may be closed further than it
  * need be; what matters is who can get in. */
-static size_t
+static void
 check(const char *path, const struct instance_directory *d,
-	const struct instance_owners *owners)
+	const struct instance_owners *owners, struct conf_issues *found)
 {
-	size_t found = 0;
+	static const char remedy[] = "postern set-permissions";
+	struct str file = str_c(path);
 	struct stat st;
 
 	if (lstat(path, &st) < 0) {
-		log_warn("%s: %m", path);
-		return 1;
+		conf_issue(found, false, file, 0, STR_NONE, "postern check makes it",
+			"%s: %s", path, strerror(errno));
+		return;
 	}
-	if (st.st_uid != owner_of(d, owners)) {
-		log_warn("not owned by %s: %s",
+	if (st.st_uid != owner_of(d, owners))
+		conf_issue(found, false, file, 0, STR_NONE, remedy, "not owned by %s: %s",
 			d->root && owners->root ? "root" : "the mail owner", path);
-		found++;
-	}
-	if (st.st_mode & 07777 & ~(d->mode | S_ISVTX)) {
-		log_warn("mode %04o of %s allows more than %04o: chmod it",
+	if (st.st_mode & 07777 & ~(d->mode | S_ISVTX))
+		conf_issue(found, false, file, 0, STR_NONE, remedy,
+			"mode %04o of %s allows more than %04o",
 			(unsigned)st.st_mode & 07777, path, (unsigned)d->mode);
-		found++;
-	}
-	if (d->setgid && owners->root && st.st_gid != owners->setgid_group) {
-		log_warn("not owned by group setgid_group: %s", path);
-		found++;
-	}
-	return found;
+	if (d->setgid && owners->root && st.st_gid != owners->setgid_group)
+		conf_issue(found, false, file, 0, STR_NONE, remedy,
+			"not owned by group setgid_group: %s", path);
 }
 
-size_t
-instance_check_directories(const struct conf *c, const struct instance_owners *owners)
+void
+instance_check_directories(const struct conf *c, const struct instance_owners *owners,
+	struct conf_issues *found)
 {
 	struct buf path CLEANUP(buf_free) = BUF_INIT;
-	size_t found = 0;
 
 	for (size_t i = 0; i < COUNT(instance_directories); i++) {
 		path_of(c, &instance_directories[i], &path);
-		found += check(buf_cstr(&path), &instance_directories[i], owners);
+		check(buf_cstr(&path), &instance_directories[i], owners, found);
 	}
-	return found;
 }
 
 /* ---- the lock ---- */

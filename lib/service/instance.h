@@ -29,9 +29,9 @@ int instance_owners(const struct conf *c, struct instance_owners *out, struct wh
 /* Makes what is missing, and logs each directory that it made. -1 and *why. BLOCKS */
 int instance_make_directories(const struct conf *c, const struct instance_owners *owners,
 	struct why *why) MUST_CHECK;
-/* Logs a warning for each directory whose owner or mode is wrong; gives their number. */
-size_t instance_check_directories(
-	const struct conf *c, const struct instance_owners *owners);
+/* Each directory whose owner or mode is wrong. */
+void instance_check_directories(const struct conf *c,
+	const struct instance_owners *owners, struct conf_issues *found);
 
 /* Sets every owner and mode as the table says. -1 and *why. */
 int instance_repair_directories(const struct conf *c,

@@ -233,6 +233,10 @@ worker_log_open(const struct conf *c)
 	int facility = c ? log_facility(c->p.syslog_facility) : -1;
 	int fd = worker.spawn.log;
 
+	if (worker.trial) {
+		log_open("", LOG_TO_STDERR, -1, -1);
+		return;
+	}
 	buf_add(&tag, c ? c->p.syslog_name : STR("postfix"));
 	buf_printf(&tag, "/%s", worker.service->name);
 	log_open(buf_cstr(&tag), fd >= 0 ? LOG_TO_FD : LOG_TO_SYSLOG, fd,
@@ -246,7 +250,9 @@ read_configuration(int argc, char **argv)
 	struct why why;
 
 	worker.arena = arena_new();
-	if (!spawn || spawn_parse(str_c(spawn), &worker.spawn) < 0)
+	worker.trial = spawn && strcmp(spawn, SPAWN_TRIAL) == 0;
+	log_fatal_pause = !worker.trial;
+	if (!worker.trial && (!spawn || spawn_parse(str_c(spawn), &worker.spawn) < 0))
 		log_fatal("this program is started by master(8)");
 	unsetenv(SPAWN_ENV);
 	worker_log_open(NULL);
@@ -368,6 +374,16 @@ on_terminate(int signo, void *arg)
 	worker_drain();
 }
 
+static void
+work(void)
+{
+	captured_listen();
+	enter_jail();
+	event_on_signal(SIGTERM, on_terminate, NULL);
+	co_spawn(begin_work, NULL, CO_STACK_LARGE);
+	event_run();
+}
+
 int
 service_main(const struct service *s, int argc, char **argv)
 {
@@ -375,7 +391,6 @@ service_main(const struct service *s, int argc, char **argv)
 
 	worker.service = s;
 	worker.spawn.log = -1;
-	log_fatal_pause = true;
 	log_open(s->name, LOG_TO_SYSLOG | LOG_TO_STDERR, -1, LOG_MAIL);
 	read_configuration(argc, argv);
 	mem_keep_pages();
@@ -391,11 +406,8 @@ service_main(const struct service *s, int argc, char **argv)
 	worker.trusted = users_mail_owner(worker.conf);
 	if (s->before_jail)
 		s->before_jail();
-	captured_listen();
-	enter_jail();
-	event_on_signal(SIGTERM, on_terminate, NULL);
-	co_spawn(begin_work, NULL, CO_STACK_LARGE);
-	event_run();
+	if (!worker.trial)
+		work();
 	log_flush();
 	/* Not exit(): there is nothing to tidy up, and the leak check of sanitized builds
 	 * cannot do its work in the jail. */

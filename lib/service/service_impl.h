@@ -40,6 +40,7 @@ struct worker {
 	uint64_t served;
 	struct suspect_page *suspects; /* NULL: none */
 	bool draining, stopping, leaving;
+	bool trial; /* SPAWN_TRIAL */
 };
 extern struct worker worker;
 void worker_log_open(const struct conf *c);

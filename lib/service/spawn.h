@@ -10,6 +10,9 @@
 
 #define SPAWN_ENV       "POSTERN_SPAWN"
 #define SPAWN_LISTENERS 64
+/* Instead: open what has to be opened, complain on stderr, and end without doing any
+ * work. `postern check` asks each program so. */
+#define SPAWN_TRIAL "trial"
 
 /* Descriptors are those that the worker inherits; -1: none. */
 struct spawn {

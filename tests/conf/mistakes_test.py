@@ -62,7 +62,7 @@ def each_kind(mta):
         mta.write("master.cf", "# comment\n" + line + "\n")
         for command in ("check", "start"):
             done = mta.postern(command, status=1)
-            check_match(r"(?m)fatal: " + place(mta, "master.cf", 2) + re.escape(said),
+            check_match(r"(?m)(?:error|fatal): " + place(mta, "master.cf", 2) + re.escape(said),
                         done.stderr, f"postern {command} with {line!r}")
 
 
@@ -96,7 +96,7 @@ def a_service():
         line = len(mta.lines)
         said = (place(mta, "master.cf", line) + r"service 127\.0\.0\.1:\d+: bad numerical "
                 "configuration: smtpd_recipient_limit = many; write a whole number")
-        check_match("warning: " + said, mta.postern("check").stderr, "check")
+        check_match("error: " + said, mta.postern("check", status=1).stderr, "check")
         check_match("warning: " + said, mta.start().stderr, "start")
         mta.smtp().say("QUIT", "221 ")
 
