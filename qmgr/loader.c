@@ -60,6 +60,21 @@ read_states(struct loading *l)
 	return 0;
 }
 
+/* The content of a large message is looked at, not kept: what is damaged in it must not
+ * be found out by those who get it. */
+static int
+check_large(const struct loading *l)
+{
+	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
+	struct spool_content c = { .body_fd = -1 };
+	int result = outside.read_content(l->mid, l->where, false, scratch, &c);
+
+	if (result == 0)
+		result = spool_body_check(&c);
+	fd_close(&c.body_fd);
+	return result;
+}
+
 static void
 read_all(void *arg)
 {
@@ -72,7 +87,7 @@ read_all(void *arg)
 		l->content.body_fd = -1;
 		if (outside.read_content(
 			    l->mid, l->where, !ahead, l->arena, &l->content) < 0 ||
-			read_states(l) < 0)
+			read_states(l) < 0 || (!ahead && check_large(l) < 0))
 			l->error = errno;
 		fd_close(&l->content.body_fd);
 	}

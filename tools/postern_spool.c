@@ -167,23 +167,6 @@ walk_all(void *arg)
 
 /* ---- check ---- */
 static int
-check_body(const struct spool_content *c)
-{
-	char piece[64 * 1024];
-	uint32_t crc = 0;
-	off_t at = 0;
-	ssize_t got;
-
-	while ((got = pread(c->body_fd, piece, sizeof(piece), at)) > 0) {
-		crc = crc32c(crc, piece, (size_t)got);
-		at += got;
-	}
-	if (got == 0 && crc != c->body_crc)
-		errno = EBADMSG;
-	return got == 0 && crc == c->body_crc ? 0 : -1;
-}
-
-static int
 check_item(struct walk *w, const struct item *item)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
@@ -195,8 +178,7 @@ check_item(struct walk *w, const struct item *item)
 
 	if (result < 0)
 		return -1;
-	if (c.body_fd >= 0)
-		result = check_body(&c);
+	result = spool_body_check(&c);
 	fd_close(&c.body_fd);
 	for (size_t i = 0; i < item->n_states && result == 0; i++)
 		result = spool_read_states(

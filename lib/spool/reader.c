@@ -332,6 +332,26 @@ states_into(const struct open_segment *o, uint64_t mid, struct spool_where at,
 }
 
 int
+spool_body_check(const struct spool_content *c)
+{
+	char piece[64 * 1024];
+	uint32_t crc = 0;
+	off_t at = 0;
+	ssize_t got = 0;
+
+	while (c->body_fd >= 0 &&
+		(got = pread(c->body_fd, piece, sizeof(piece), at)) > 0) {
+		crc = crc32c(crc, piece, (size_t)got);
+		at += got;
+	}
+	if (got == 0 && crc != c->body_crc && c->body_fd >= 0) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return got < 0 ? -1 : 0;
+}
+
+int
 spool_read_states(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	struct arena *arena, struct spool_state **states, size_t *n)
 {

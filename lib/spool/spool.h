@@ -101,6 +101,9 @@ struct spool_content {
  * leaves content empty and body_fd -1. */
 BLOCKS int spool_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	bool envelope_only, struct arena *arena, struct spool_content *out);
+/* Reads the body that came with the content, if one did, and compares it with its CRC: -1
+ * and EBADMSG where it is damaged. */
+BLOCKS int spool_body_check(const struct spool_content *c);
 /* A state record (or a snapshot: several) at a place. */
 BLOCKS int spool_read_states(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	struct arena *arena, struct spool_state **states, size_t *n);
