@@ -1,38 +1,46 @@
 # man
-dist_man_MANS += man/smtpd.8
-dist_man_MANS += man/smtp.8
-dist_man_MANS += man/lmtp.8
-dist_man_MANS += man/cleanup.8
-dist_man_MANS += man/local.8
+# Pages with lists of parameters, which come from the table.
+EXTRA_DIST += $(man_MANS:man/pages/%=man/%) man/parameters.awk lib/conf/parameters.doc
+CLEANFILES += $(man_MANS)
+MAN_LISTS = $(srcdir)/man/parameters.awk $(srcdir)/lib/conf/parameters.doc \
+	$(srcdir)/lib/conf/parameters.def
+man/pages/%: man/% $(MAN_LISTS)
+	$(AM_V_GEN)$(MKDIR_P) man/pages && $(AWK) -f $(MAN_LISTS) $< >$@.new && mv $@.new $@
+man_MANS += man/pages/smtpd.8
+man_MANS += man/pages/smtp.8
+man_MANS += man/pages/lmtp.8
+man_MANS += man/pages/cleanup.8
+man_MANS += man/pages/local.8
+man_MANS += man/pages/virtual.8
+man_MANS += man/pages/bounce.8
+man_MANS += man/pages/pickup.8
+man_MANS += man/pages/error.8
+man_MANS += man/pages/flush.8
+man_MANS += man/pages/anvil.8
+man_MANS += man/pages/tlsmgr.8
+man_MANS += man/pages/discard.8
+man_MANS += man/pages/pipe.8
+man_MANS += man/pages/dns.8
+man_MANS += man/pages/spool.8
+man_MANS += man/pages/postconf.5
+man_MANS += man/pages/qmgr.8
+man_MANS += man/pages/showq.8
+man_MANS += man/pages/master.8
+man_MANS += man/pages/broker.8
+# Pages that are complete.
 dist_man_MANS += man/aliases.5
-dist_man_MANS += man/virtual.8
-dist_man_MANS += man/bounce.8
 dist_man_MANS += man/bounce.5
-dist_man_MANS += man/pickup.8
-dist_man_MANS += man/error.8
-dist_man_MANS += man/flush.8
-dist_man_MANS += man/anvil.8
-dist_man_MANS += man/tlsmgr.8
-dist_man_MANS += man/discard.8
-dist_man_MANS += man/pipe.8
-dist_man_MANS += man/dns.8
 dist_man_MANS += man/postdrop.1
 dist_man_MANS += man/sendmail.1
-dist_man_MANS += man/spool.8
 dist_man_MANS += man/spool.5
 dist_man_MANS += man/postconf.1
-dist_man_MANS += man/postconf.5
 dist_man_MANS += man/master.5
-dist_man_MANS += man/qmgr.8
-dist_man_MANS += man/showq.8
 dist_man_MANS += man/postqueue.1
 dist_man_MANS += man/postsuper.1
 dist_man_MANS += man/postcat.1
 dist_man_MANS += man/postmap.1
 dist_man_MANS += man/postalias.1
 dist_man_MANS += man/postern-tables.5
-dist_man_MANS += man/master.8
-dist_man_MANS += man/broker.8
 dist_man_MANS += man/postern.1
 dist_man_MANS += man/postkick.1
 dist_man_MANS += man/postlock.1

@@ -39,7 +39,8 @@ sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.h tools/postconf.c tools/postconf_names.c \
 	tools/postconf_print.c tools/postconf_services.c tools/postconf_warn.c \
 	tools/postconf_options.c tools/postconf_file.c tools/postconf_edit.c \
-	tools/postconf_edit_services.c tools/postconf_templates.c tools/json.h tools/json.c
+	tools/postconf_edit_services.c tools/postconf_support.c tools/postconf_templates.c \
+	tools/json.h tools/json.c
 tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat

@@ -252,6 +252,8 @@ main(int argc, char **argv)
 	struct postconf_options o = { .mode = MODE_MAIN_CF };
 	int status = 0;
 
+	if (argc > 1 && strcmp(argv[1], "--support") == 0)
+		return print_support(argv + 2);
 	postconf_options(&o, argc, argv, a);
 	if (!o.edit)
 		status = do_print(&o);

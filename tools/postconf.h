@@ -159,6 +159,9 @@ void edit_master_cf(const struct postconf_options *o, struct arena *a);
 /* name=value of -e, taken apart; complains and exits. */
 void edit_request(struct str text, struct str *name, struct str *value);
 
+/* postconf_support.c: what follows --support, NULL-terminated. The exit status. */
+int print_support(char **arguments);
+
 /* "postconf: warning: ..." and "postconf: fatal: ..." (exit 1). */
 void postconf_warn(const char *fmt, ...) PRINTF(1, 2);
 NORETURN void postconf_fatal(const char *fmt, ...) PRINTF(1, 2);

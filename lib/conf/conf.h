@@ -140,10 +140,11 @@ struct param_info {
 	const char *words;        /* what a value is made of; NULL: anything */
 	const char *used_by;      /* readers: "smtpd,cleanup"; NULL: none */
 	unsigned char tier;
-	bool honoured; /* setting it has its effect today */
-	bool ours;     /* not one of Postfix's */
-	bool site;     /* without a setting computed on this host; preset is "" */
-	bool legacy;   /* only its successor's default reads it; not shown unless set */
+	bool honoured;     /* setting it has its effect today */
+	const char *since; /* honoured since this release; NULL: the first */
+	bool ours;         /* not one of Postfix's */
+	bool site;         /* without a setting computed on this host; preset is "" */
+	bool legacy; /* only its successor's default reads it; not shown unless set */
 	bool service_defined; /* belongs to a delivery service of the default master.cf */
 	/* Deprecated or removed: specify this instead; "" leave it alone. NULL: neither.
 	 */

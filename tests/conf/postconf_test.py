@@ -3,6 +3,7 @@
 options, warnings and exit codes.
 
 sets.expected holds what postconf of Debian 12 printed, a section for each set and option."""
+import json
 import os
 import subprocess
 import sys
@@ -112,6 +113,17 @@ def options():
     check_equal(status, 0, "status of --help")
 
 
+def support():
+    check_equal(run(["--support", "smtpd_timeout", "qmqpd_timeout", "nope"]),
+                (f"{'smtpd_timeout':60} 1 yes 0.1.0\n{'qmqpd_timeout':60} 3 no\n",
+                 ["postconf: warning: nope: unknown parameter"], 0), "--support")
+    out, err, status = run(["--support", "-j"])
+    rows = [json.loads(line) for line in out.splitlines()]
+    check_equal((err, status), ([], 0), "--support -j")
+    check(len(rows) > 1045 and {tuple(row) for row in rows} ==
+          {("name", "tier", "honoured", "since"), ("name", "tier", "honoured")}, "its rows")
+
+
 def raw_defaults_are_not_expanded():
     with Folder("") as f:
         f.says(["-qx", "default_rbl_reply"],
@@ -182,7 +194,7 @@ def the_environment_names_the_folder():
 
 
 check(POSTCONF is not None, "postconf is not built")
-for test in (twelve_sets, options, raw_defaults_are_not_expanded, warnings, mistakes, services,
+for test in (twelve_sets, options, support, raw_defaults_are_not_expanded, warnings, mistakes, services,
              the_environment_names_the_folder):
     test()
 finish()
