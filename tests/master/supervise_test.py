@@ -111,6 +111,15 @@ def limits():
         third.say("QUIT", "221 ")
 
 
+def prefer(pid, policy=os.SCHED_RR, priority=1):
+    """Lets a process run before all others: for once the machine's load must not count. (Where we
+    may not, it has to be calm.)"""
+    try:
+        os.sched_setscheduler(pid, policy, os.sched_param(priority))
+    except PermissionError:
+        pass
+
+
 def burst():
     """A worker that keeps a processor busy gets help; many sessions alone are no reason."""
     if os.cpu_count() < 2:
@@ -122,6 +131,8 @@ def burst():
         for smtp in sessions:
             smtp.say("EHLO client.example", "250")
         helped = threading.Event()
+        prefer(next(iter(mta.processes("smtpd"))))
+        prefer(0)
 
         def flood(smtp):
             while not helped.is_set():
@@ -138,6 +149,7 @@ def burst():
             return len(mta.processes("smtpd")) > 1
         wait_until(second, "a second smtpd")
         helped.set()
+        prefer(0, os.SCHED_OTHER, 0)
         for thread in threads:
             thread.join()
         for smtp in sessions:
