@@ -1,12 +1,11 @@
 /* bounce -- tells senders what became of their mail (RFC 3464). */
 #include "deliver.h"
 #include "log.h"
+#include "notices.h"
 #include "report.h"
 #include "service.h"
 #include "submit.h"
 #include <stdio.h>
-
-#define SUBMIT_PATIENCE ((msec_t)300 * 1000)
 
 /* Who gets the notice, as whose mail. */
 struct addressee {
@@ -15,7 +14,7 @@ struct addressee {
 	bool postmaster, copy;
 };
 
-static struct str
+struct str
 at_origin(const struct conf *c, struct arena *a, struct str user)
 {
 	if (str_chr(user, '@') >= 0)
@@ -23,7 +22,7 @@ at_origin(const struct conf *c, struct arena *a, struct str user)
 	return arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(c->p.myorigin));
 }
 
-static struct str
+struct str
 double_bounce(const struct conf *c, struct arena *a)
 {
 	return arena_printf(a, "%.*s@%.*s", STR_ARG(c->p.double_bounce_sender),
@@ -60,7 +59,8 @@ find_addressee(const struct envelope *e, const struct notice_request *n,
 			.whom = "sender" };
 		return true;
 	}
-	if (n->kind != NOTICE_FAILURE || !class_wanted(c, a, "2bounce"))
+	if (n->kind != NOTICE_FAILURE ||
+		!(class_wanted(c, a, "2bounce") || class_wanted(c, a, "bounce")))
 		return false;
 	*out = (struct addressee){
 		.to = at_origin(c, a, c->p.x_2bounce_notice_recipient),
@@ -104,35 +104,48 @@ write_returned(struct submission *s, const struct report *r, int fd, deadline_t 
 	return MIN(got, 0);
 }
 
-static enum verdict
-send_report(struct report *r, const struct addressee *to, const char *queue_id, int fd,
-	struct arena *a, struct submit_reply *said)
+struct submission *
+letter_begin(const struct letter *l, const struct conf *c)
 {
-	struct buf text CLEANUP(buf_free) = BUF_INIT,
-			envelope CLEANUP(buf_free) = BUF_INIT;
+	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
 	struct buf received CLEANUP(buf_free) = BUF_INIT;
-	struct rcpt rcpt = { .address = to->to };
+	struct rcpt rcpt = { .address = l->to };
 	struct envelope e = {
-		.queue_id = str_c(queue_id),
-		.arrival_us = r->now_us,
-		.sender = to->from,
+		.queue_id = str_c(l->queue_id),
+		.arrival_us = l->now_us,
+		.sender = l->from,
 		.flags = ENVELOPE_BOUNCE | ENVELOPE_LOCAL | ENVELOPE_REWRITE |
-			 ENVELOPE_8BIT | (r->envelope->flags & ENVELOPE_SMTPUTF8),
+			 ENVELOPE_8BIT | l->flags,
 		.rcpts = &rcpt,
 		.n_rcpts = 1,
 	};
 	struct submit_request ask = { .origin = STR("local") };
-	deadline_t patience = deadline_in(SUBMIT_PATIENCE);
-	struct submission *s;
 
 	buf_printf(&received, "Received: by %.*s (%.*s)\n\tid %s; ",
-		STR_ARG(r->conf->p.myhostname), STR_ARG(r->conf->p.mail_name), queue_id);
-	report_date(r->now_us, &received);
+		STR_ARG(c->p.myhostname), STR_ARG(c->p.mail_name), l->queue_id);
+	report_date(l->now_us, &received);
 	buf_addc(&received, '\n');
 	envelope_put(&envelope, &e);
 	ask.envelope = buf_str(&envelope);
 	ask.received = buf_str(&received);
-	s = submission_new(&ask);
+	return submission_new(&ask);
+}
+
+static enum verdict
+send_report(struct report *r, const struct addressee *to, const char *queue_id, int fd,
+	struct arena *a, struct submit_reply *said)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct letter letter = {
+		.to = to->to,
+		.from = to->from,
+		.flags = r->envelope->flags & ENVELOPE_SMTPUTF8,
+		.queue_id = queue_id,
+		.now_us = r->now_us,
+	};
+	deadline_t patience = deadline_in(SUBMIT_PATIENCE);
+	struct submission *s = letter_begin(&letter, r->conf);
+
 	report_head(r, &text);
 	if (submission_write(s, buf_str(&text), patience) == 0 &&
 		write_returned(s, r, fd, patience) == 0) {
@@ -238,6 +251,7 @@ bounce_before_jail(void)
 
 static const struct ipc_handler handlers[] = {
 	{ .type = notice_TYPE, .run = bounce_notice, .stack = CO_STACK_SMALL },
+	{ .type = transcript_TYPE, .run = bounce_transcript, .stack = CO_STACK_SMALL },
 	{ 0 },
 };
 

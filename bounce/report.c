@@ -91,7 +91,7 @@ fold_at(struct str text, size_t room)
 /* The line that began at `begin`, and text from elsewhere behind it, folded for people to
  * read; a header field of RFC 3464 stays one. */
 static void
-add_folded(struct buf *out, size_t begin, struct str text)
+add_folded(struct buf *out, size_t begin, struct str text, size_t indent)
 {
 	struct buf line CLEANUP(buf_free) = BUF_INIT;
 	struct str rest;
@@ -102,16 +102,19 @@ add_folded(struct buf *out, size_t begin, struct str text)
 	out->len = begin;
 	rest = str_sub(buf_str(&line), 0, line.len - 1);
 	for (;;) {
-		size_t n = fold_at(rest, room);
+		size_t n = fold_at(rest, room), shown = n;
 
-		add_line(out, str_sub(rest, 0, n));
+		while (shown > 0 && rest.data[shown - 1] == ' ')
+			shown--;
+		add_line(out, str_sub(rest, 0, shown));
 		while (n < rest.len && rest.data[n] == ' ')
 			n++;
 		rest = str_from(rest, n);
 		if (rest.len == 0)
 			return;
-		buf_addz(out, "    ");
-		room = FOLD_AT - 4;
+		for (size_t i = 0; i < indent; i++)
+			buf_addc(out, ' ');
+		room = FOLD_AT - indent;
 	}
 }
 
@@ -200,7 +203,7 @@ add_explanation(const struct report *r, struct buf *out)
 			buf_printf(
 				out, " (expanded from <%.*s>)", STR_ARG(rcpt->original));
 		buf_addz(out, ": ");
-		add_folded(out, begin, rcpt->text);
+		add_folded(out, begin, rcpt->text, 4);
 		buf_addc(out, '\n');
 	}
 }
@@ -229,10 +232,10 @@ add_diagnostic(struct buf *out, const struct notice_rcpt *rcpt)
 	begin = out->len;
 	if (detail.diagnostic_is_smtp && detail.diagnostic.len > 0) {
 		buf_addz(out, "Diagnostic-Code: smtp; ");
-		add_folded(out, begin, detail.diagnostic);
+		add_folded(out, begin, detail.diagnostic, 4);
 	} else if (rcpt->text.len > 0) {
 		buf_addz(out, "Diagnostic-Code: X-Postfix; ");
-		add_folded(out, begin, rcpt->text);
+		add_folded(out, begin, rcpt->text, 4);
 	}
 }
 
@@ -336,4 +339,44 @@ report_tail(const struct report *r, struct buf *out)
 	buf_addz(out, "\n--");
 	add_boundary(r, out);
 	buf_addz(out, "--\n");
+}
+
+/* ---- sessions with errors ---- */
+
+static const struct side {
+	const char *who, *begin;
+} sides[] = {
+	[TRANSCRIPT_OF_SERVER] = { "SMTP server", NULL },
+	[TRANSCRIPT_OF_CLIENT] = { "SMTP client", "Unexpected response from" },
+};
+
+void
+report_transcript(const struct conf *c, const struct transcript_request *n,
+	uint64_t now_us, struct buf *out)
+{
+	const struct side *side = &sides[MIN(n->whose, COUNT(sides) - 1)];
+	struct str rest = n->text, line;
+
+	buf_addz(out, "Date: ");
+	report_date(now_us, out);
+	buf_addz(out, "\nFrom: Mail Delivery System <MAILER-DAEMON>\nTo: Postmaster <");
+	buf_printf(out, STR_FMT ">\nSubject: " STR_FMT " %s: errors from ",
+		STR_ARG(c->p.error_notice_recipient), STR_ARG(c->p.mail_name), side->who);
+	add_line(out, n->peer);
+	if (side->begin)
+		buf_printf(out, "\n%s " STR_FMT ".\n", side->begin, STR_ARG(n->peer));
+	buf_addz(out, "\nTranscript of session follows.\n\n");
+	while (str_split(&rest, '\n', &line)) {
+		size_t begin = out->len;
+
+		buf_addc(out, ' ');
+		add_folded(out, begin, line, 5);
+	}
+	if (!side->begin) /* the room for a reason */
+		buf_addc(out, '\n');
+	if (n->reason.len > 0) {
+		buf_addz(out, "Session aborted, reason: ");
+		add_line(out, n->reason);
+	}
+	buf_addz(out, "\nFor other details, see the local mail logfile\n");
 }

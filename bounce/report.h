@@ -21,6 +21,9 @@ struct report {
 void report_head(const struct report *r, struct buf *out);
 /* Does the third part hold the header only (RET=HDRS, bounce_size_limit)? */
 bool report_headers_only(const struct report *r);
+/* A whole message, headers first. */
+void report_transcript(const struct conf *c, const struct transcript_request *n,
+	uint64_t now_us, struct buf *out);
 void report_tail(const struct report *r, struct buf *out);
 /* "failure" in the words of the log: "non-delivery", "delay", "delivery status". */
 const char *report_kind(const struct notice_request *n);

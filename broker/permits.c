@@ -10,8 +10,8 @@ static const struct {
 	const char *program;
 	const char *peers[MOST];
 } table[] = {
-	{ "smtpd",
-		{ "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush" } },
+	{ "smtpd", { "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush",
+			   "bounce" } },
 	{ "postscreen", { "smtpd", "dns", "tlsmgr", "anvil" } }, /* smtpd: of type pass */
 	{ "pickup", { "cleanup", "bounce" } },
 	{ "cleanup", { "spool", "dns", "proxymap", "mailauth", "dkimsign" } },
@@ -22,8 +22,8 @@ static const struct {
 	{ "verify", { "cleanup", "proxymap" } },
 	{ "flush", { "qmgr" } },
 	{ "showq", { "qmgr" } },
-	{ "smtp", { "qmgr", "dns", "tlsmgr", "proxymap", "dkimsign" } },
-	{ "lmtp", { "qmgr", "dns", "tlsmgr", "proxymap", "dkimsign" } },
+	{ "smtp", { "qmgr", "dns", "tlsmgr", "proxymap", "dkimsign", "bounce" } },
+	{ "lmtp", { "qmgr", "dns", "tlsmgr", "proxymap", "dkimsign", "bounce" } },
 	{ "local", { "qmgr", "cleanup", "proxymap" } },
 	{ "virtual", { "qmgr", "proxymap" } },
 	{ "pipe", { "qmgr", "proxymap" } },

@@ -18,6 +18,8 @@ static const struct {
 	{ "smtp", "qmgr", true },
 	{ "smtp", "spool", false },
 	{ "smtp", "cleanup", false },
+	{ "smtp", "bounce", true }, /* to the postmaster only */
+	{ "smtpd", "bounce", true },
 	{ "virtual", "cleanup", false },
 	{ "local", "cleanup", true }, /* forwarding */
 	{ "postscreen", "smtpd", true },

@@ -25,6 +25,7 @@ command_mail(struct session *s, const struct delivery *d)
 {
 	const struct envelope *e = &d->envelope;
 	struct conn *conn = s->conn;
+	size_t begin = conn->out.len;
 
 	conn_write(conn, STR("MAIL FROM:<"));
 	write_path(conn, e->sender, d);
@@ -42,6 +43,7 @@ command_mail(struct session *s, const struct delivery *d)
 	if ((s->offers & OFFERS_DSN) && e->ret != RET_NONE)
 		conn_printf(conn, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
 	conn_write(conn, STR("\r\n"));
+	session_said(s, begin);
 }
 
 static void
@@ -88,6 +90,7 @@ command_rcpt(struct session *s, const struct delivery *d, size_t rcpt)
 {
 	const struct rcpt *r = &d->envelope.rcpts[rcpt];
 	struct conn *conn = s->conn;
+	size_t begin = conn->out.len;
 
 	conn_write(conn, STR("RCPT TO:<"));
 	write_path(conn, r->address, d);
@@ -97,4 +100,14 @@ command_rcpt(struct session *s, const struct delivery *d, size_t rcpt)
 		write_notify(conn, r->notify);
 	}
 	conn_write(conn, STR("\r\n"));
+	session_said(s, begin);
+}
+
+void
+command_send(struct session *s, const char *command)
+{
+	size_t begin = s->conn->out.len;
+
+	conn_printf(s->conn, "%s\r\n", command);
+	session_said(s, begin);
 }

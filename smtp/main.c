@@ -6,6 +6,7 @@
 #define SLOTS 200
 
 const struct own_addresses *smtp_own;
+unsigned smtp_faults_wanted;
 unsigned smtp_port;
 bool smtp_lmtp;
 
@@ -39,6 +40,7 @@ smtp_before_jail(void)
 			smtp_lmtp ? "lmtp" : "smtp", STR_ARG(c->p.smtp_tcp_port));
 	service_allow_read("/etc/services"); /* for ports with names */
 	service_allow_read("/etc/nsswitch.conf");
+	smtp_faults_wanted = faults_wanted(c);
 	starttls_prepare(c);
 }
 
@@ -59,7 +61,8 @@ static struct service smtp = {
 	.name = "smtp",
 	.user = USER_NET,
 	.sandbox = SANDBOX_INTERNET | SANDBOX_TABLES,
-	.peers = (const char *const[]){ "qmgr", "dns", "proxymap", "tlsmgr", NULL },
+	.peers = (const char *const[]){ "qmgr", "dns", "proxymap", "tlsmgr", "bounce",
+		NULL },
 	.before_jail = smtp_before_jail,
 	.start = smtp_start,
 	.drain = smtp_drain,

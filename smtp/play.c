@@ -15,7 +15,7 @@ struct play_end play_end;
 bool play_dns_dies, play_on_default_port;
 const char *play_host;
 const struct own_addresses *smtp_own;
-unsigned smtp_port = 25;
+unsigned smtp_port = 25, smtp_faults_wanted;
 bool smtp_lmtp;
 
 static struct conf *conf;

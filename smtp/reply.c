@@ -78,6 +78,14 @@ reply_lost(struct session *s, enum conn_result how)
 	return false;
 }
 
+void
+session_said(struct session *s, size_t begin)
+{
+	if (smtp_faults_wanted)
+		transcript_add(&s->transcript, WE_SAID,
+			str_trim(str_from(buf_str(&s->conn->out), begin)));
+}
+
 bool
 session_reply(struct session *s, deadline_t patience)
 {
@@ -92,6 +100,8 @@ session_reply(struct session *s, deadline_t patience)
 
 		if (got != CONN_LINE && got != CONN_TOO_LONG)
 			return reply_lost(s, got);
+		if (got == CONN_LINE && smtp_faults_wanted)
+			transcript_add(&s->transcript, THEY_SAID, line);
 		if (got == CONN_LINE)
 			more = reply_add(&s->reply, line);
 		else
@@ -132,6 +142,22 @@ session_why(
 			STR_ARG(s->namaddr), STR_ARG(buf_str(&r->text)));
 	return why_set(why, code, "host %.*s said: %.*s (in reply to %s command)",
 		STR_ARG(s->namaddr), STR_ARG(buf_str(&r->text)), command);
+}
+
+/* What a server says of commands that it does not understand, or where another reply
+ * belongs, speaks against us rather than the mail (RFC 5321 section 4.2.1: x0z, 555). Of
+ * mail to the postmaster himself he hears nothing: it would go round. */
+void
+session_judge(struct session *s, const struct delivery *d)
+{
+	int code = s->reply.code;
+	struct str local, domain, sender = d->envelope.sender;
+
+	if (code == 0 || (code >= 400 && code != 555 && (code < 500 || code >= 510)))
+		return;
+	address_split(sender, &local, &domain);
+	if (sender.len > 0 && !str_case_eq(local, d->conf->p.double_bounce_sender))
+		s->transcript.faults |= FAULT_PROTOCOL;
 }
 
 void

@@ -9,6 +9,9 @@
 void
 session_free(struct session *s)
 {
+	transcript_end(&s->transcript, smtp_faults_wanted, TRANSCRIPT_OF_CLIENT,
+		s->namaddrport, STR_NONE);
+	transcript_free(&s->transcript);
 	conn_close(s->conn);
 	buf_free(&s->reply.text);
 	arena_free(s->arena); /* s lives there */
@@ -148,6 +151,15 @@ session_offers(struct session *s, const struct conf *c)
 		session_offer(s, reply_line(&s->reply, i), c);
 }
 
+static void
+command_helo(struct session *s, const char *verb, const struct conf *c)
+{
+	size_t begin = s->conn->out.len;
+
+	conn_printf(s->conn, "%s %.*s\r\n", verb, STR_ARG(c->p.smtp_helo_name));
+	session_said(s, begin);
+}
+
 bool
 session_ehlo(struct session *s, const struct conf *c, const char **doing)
 {
@@ -159,8 +171,7 @@ session_ehlo(struct session *s, const struct conf *c, const char **doing)
 	if (smtp_lmtp || s->conn->tls ||
 		((c->p.smtp_always_send_ehlo || s->says_esmtp) &&
 			!c->p.smtp_never_send_ehlo)) {
-		conn_printf(s->conn, "%s %.*s\r\n", smtp_lmtp ? "LHLO" : "EHLO",
-			STR_ARG(c->p.smtp_helo_name));
+		command_helo(s, smtp_lmtp ? "LHLO" : "EHLO", c);
 		if (!session_reply(s, patience) || s->reply.code == 421)
 			return false;
 		if (s->reply.code / 100 == 2) {
@@ -171,7 +182,7 @@ session_ehlo(struct session *s, const struct conf *c, const char **doing)
 			return false;
 	}
 	*doing = "performing the HELO handshake";
-	conn_printf(s->conn, "HELO %.*s\r\n", STR_ARG(c->p.smtp_helo_name));
+	command_helo(s, "HELO", c);
 	return session_reply(s, deadline_in(c->p.smtp_helo_timeout)) &&
 	       s->reply.code / 100 == 2;
 }
@@ -262,6 +273,7 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 		tls_cache_keep(s, a->conf);
 		return s;
 	} else {
+		session_judge(s, a->d);
 		session_refusal(s, &why, a->d->arena, r);
 	}
 	*tls_failed = s->tls_failed;
@@ -303,7 +315,7 @@ void
 session_quit(struct session *s, const struct conf *c)
 {
 	if (!s->dead) {
-		conn_write(s->conn, STR("QUIT\r\n"));
+		command_send(s, "QUIT");
 		conn_flush(s->conn, deadline_in(c->p.smtp_quit_timeout));
 		if (!c->p.smtp_skip_quit_response)
 			session_reply(s, deadline_in(c->p.smtp_quit_timeout));

@@ -7,6 +7,7 @@
 #include "agent.h"
 #include "net.h"
 #include "route.h"
+#include "transcript.h"
 
 /* ---- nexthop.c: the next hop as qmgr gives it (contract 6.5) ---- */
 struct nexthop {
@@ -108,10 +109,11 @@ struct session {
 	struct net_addr addr;
 	const struct nexthop *nexthop; /* while it is being opened */
 	unsigned offers;
-	octets_t size_limit; /* of SIZE; 0: none told */
-	struct reply reply;  /* the last one */
-	struct arena *arena; /* the session's */
-	unsigned uses;       /* deliveries so far */
+	octets_t size_limit;          /* of SIZE; 0: none told */
+	struct reply reply;           /* the last one */
+	struct arena *arena;          /* the session's */
+	unsigned uses;                /* deliveries so far */
+	struct transcript transcript; /* for the postmaster, if he wants any */
 	deadline_t opened, idle_until;
 	struct str key;       /* of the pool */
 	struct session *next; /* in the pool */
@@ -127,6 +129,12 @@ SWITCHES struct session *session_open(
 	const struct host *host, const struct attempt *a, struct refusal *r);
 SWITCHES void session_quit(struct session *s, const struct conf *c);
 void session_free(struct session *s);
+extern unsigned smtp_faults_wanted; /* notify_classes */
+/* Notes the command that is in s->conn's buffer from `begin` on. */
+void session_said(struct session *s, size_t begin);
+/* Does the last reply, a refusal, tell of a fault of ours? Then the postmaster may want
+ * to read the transcript. */
+void session_judge(struct session *s, const struct delivery *d);
 /* Reads one reply. False: none came, s->dead. */
 SWITCHES bool session_reply(struct session *s, deadline_t patience);
 /* What the last reply, or its absence, means in the words of the log. doing: "sending
@@ -174,9 +182,10 @@ void tls_cache_forget(struct session *s, const struct conf *c);
 /* Decides on recipients, or leaves a refusal for them. */
 SWITCHES void transfer(struct session *s, struct attempt *a);
 
-/* ---- command.c: MAIL and RCPT with their parameters ---- */
+/* ---- command.c: MAIL and RCPT with their parameters, and others ---- */
 void command_mail(struct session *s, const struct delivery *d);
 void command_rcpt(struct session *s, const struct delivery *d, size_t rcpt);
+void command_send(struct session *s, const char *command); /* without arguments */
 
 /* ---- content.c: the message as it goes over the wire ---- */
 /* Appends lines with CRLF and doubled dots, folding what is longer than limit (0: none).

@@ -185,7 +185,7 @@ starttls(struct session *s, const struct conf *c, struct why *why)
 			    : ACCEPT;
 	if (!smtp_tls)
 		return must ? starttls_wrapped(s, c, why) : ACCEPT;
-	conn_write(s->conn, STR("STARTTLS\r\n"));
+	command_send(s, "STARTTLS");
 	if (!session_reply(s, deadline_in(c->p.smtp_starttls_timeout)))
 		return session_why(s, doing, "STARTTLS", why);
 	if (s->reply.code / 100 != 2 && !must && !s->dead)

@@ -102,6 +102,7 @@ one_refused(struct transfer *t, size_t i, const char *doing, const char *command
 	struct refusal r;
 	struct why why;
 
+	session_judge(t->s, t->d);
 	session_why(t->s, doing, command, &why);
 	session_refusal(t->s, &why, t->d->arena, &r);
 	/* RFC 5321 section 4.5.3.1.10: 552 to RCPT may mean too many recipients, which is
@@ -121,6 +122,7 @@ all_refused(struct transfer *t, bool taken, const char *doing, const char *comma
 	struct refusal r;
 	struct why why;
 
+	session_judge(t->s, t->d);
 	session_why(t->s, doing, command, &why);
 	session_refusal(t->s, &why, t->d->arena, &r);
 	for (size_t i = 0; i < t->d->envelope.n_rcpts; i++)
@@ -222,7 +224,7 @@ send_envelope(struct transfer *t)
 		command_sent(t, SENT_RCPT, i);
 	}
 	if (!t->d->ask.probe && !t->s->dead && (t->n_taken > 0 || t->n_sent > 0)) {
-		conn_write(t->s->conn, STR("DATA\r\n"));
+		command_send(t->s, "DATA");
 		command_sent(t, SENT_DATA, 0);
 	}
 	replies_read(t);
@@ -238,8 +240,11 @@ send_content(struct transfer *t)
 	struct why why;
 	enum conn_result sent = content_send(t->s, t->d, &why);
 
-	if (sent == CONN_OK)
+	if (sent == CONN_OK) {
+		if (smtp_faults_wanted)
+			transcript_add(&t->s->transcript, WE_SAID, STR("."));
 		return true;
+	}
 	/* Whatever went wrong, no full stop may follow half a message. */
 	t->s->dead = true;
 	reply_clear(&t->s->reply);
@@ -326,12 +331,12 @@ end_transaction(struct transfer *t)
 	if (t->go_ahead) {
 		/* RFC 2920 section 3.1: the server that took none of the recipients waits
 		 * for content all the same. In LMTP there is nobody to reply about. */
-		conn_write(s->conn, STR(".\r\n"));
+		command_send(s, ".");
 		if (!smtp_lmtp)
 			session_reply(s, deadline_in(t->c->p.smtp_data_done_timeout));
 		return;
 	}
-	conn_write(s->conn, STR("RSET\r\n"));
+	command_send(s, "RSET");
 	session_reply(s, deadline_in(t->c->p.smtp_rset_timeout));
 }
 

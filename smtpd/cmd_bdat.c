@@ -123,6 +123,10 @@ cmd_bdat(struct session *s, struct str rest)
 		return false;
 	}
 	text = objection(s, count, &code);
+	if (code == 554) /* the client was told why already */
+		s->fault = 0;
+	else if (text && code == 552)
+		s->fault = FAULT_BOUNCE;
 	if (text)
 		return refuse_chunk(s, count, last, code, text);
 	return accept_chunk(s, count, last);

@@ -8,6 +8,7 @@ has_recipients(struct session *s)
 {
 	if (!s->t.open)
 		return reply(s, 503, "5.5.1 Error: need RCPT command");
+	s->fault = s->t.rcpts.n == 0 ? 0 : s->fault; /* the client was told why already */
 	if (s->t.rcpts.n == 0)
 		return reply(s, 554, "5.5.1 Error: no valid recipients");
 	return true;

@@ -153,5 +153,8 @@ cmd_ehlo(struct session *s, struct str rest)
 		ehlo_text(s, without, &answer->text);
 	answer->withheld = without;
 	conn_write(s->conn, buf_str(&answer->text));
+	for (struct str rest_of = buf_str(&answer->text), line;
+		str_split(&rest_of, '\n', &line);)
+		session_note(s, WE_SAID, str_trim(line));
 	return true;
 }

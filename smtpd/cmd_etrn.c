@@ -15,6 +15,7 @@ flush_site(struct session *s, struct str site)
 	if (flush_call(service_peer("flush"), &ask, &said, s->command,
 		    deadline_in(PATIENCE)) < 0)
 		said.status = FLUSH_FAILED;
+	s->fault = 0;
 	switch ((enum flush_status)said.status) {
 	case FLUSH_OK:
 		return reply(s, 250, "Queuing started");

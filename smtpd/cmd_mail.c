@@ -67,8 +67,11 @@ has_room(struct session *s, octets_t size)
 	if (limit > 0 && size > (octets_t)limit)
 		return refuse(s, 552, "5.3.4", "Message size exceeds fixed limit") !=
 		       REFUSE;
-	if (storage_is_short(smtpd_site))
-		return refuse(s, 452, "4.3.1", "Insufficient system storage") != REFUSE;
+	if (storage_is_short(smtpd_site)) {
+		refuse(s, 452, "4.3.1", "Insufficient system storage");
+		s->fault = FAULT_RESOURCE;
+		return false;
+	}
 	return true;
 }
 

@@ -10,6 +10,7 @@
 static bool
 too_many(struct session *s)
 {
+	s->fault = 0;
 	reply(s, 452, "4.5.3 Error: too many recipients");
 	return s->t.overshoot++ < (size_t)s->p->smtpd_recipient_overshoot_limit;
 }

@@ -99,11 +99,14 @@ refuse_unlisted(struct session *s, size_t row, enum subject subject)
 {
 	int code = *(const int *)((const char *)s->p + classes[row].code);
 	const char *dsn = subject == SUBJECT_SENDER ? "5.1.0" : "5.1.1";
+	struct str text = STR("User unknown");
+	enum decision decision;
 
-	if (!s->p->show_user_unknown_table_name)
-		return refuse_subject(s, code, dsn, subject, STR("User unknown"));
-	return refuse_subject(s, code, dsn, subject,
-		arena_printf(s->command, "User unknown in %s", classes[row].table));
+	if (s->p->show_user_unknown_table_name)
+		text = arena_printf(s->command, "User unknown in %s", classes[row].table);
+	decision = refuse_subject(s, code, dsn, subject, text);
+	s->fault = FAULT_BOUNCE;
+	return decision;
 }
 
 static enum verdict

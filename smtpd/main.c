@@ -11,7 +11,7 @@ smtpd_open(void)
 }
 
 static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",
-	"flush", "anvil", "tlsmgr", NULL };
+	"flush", "anvil", "tlsmgr", "bounce", NULL };
 
 static const struct service smtpd = {
 	.name = "smtpd",

@@ -121,14 +121,25 @@ message_receive(struct session *s, bool counted, octets_t count)
 	return true;
 }
 
+static unsigned
+fault_of(const struct submit_reply *said)
+{
+	if (said->verdict == TEMPFAIL)
+		return str_starts(said->code, STR("4.3.")) ? FAULT_RESOURCE
+							   : FAULT_SOFTWARE;
+	return str_starts(said->code, STR("5.4.")) ? FAULT_BOUNCE : FAULT_POLICY;
+}
+
 /* What cleanup said, as a reply. */
 static bool
 answer(struct session *s, const struct submit_reply *said)
 {
 	int code = said->smtp_code;
 
+	s->fault = fault_of(said);
 	if (said->verdict == ACCEPT) {
 		s->errors = s->junk = 0;
+		s->transcript.faults = 0;
 		if (s->t.chunked)
 			return reply(s, 250, "2.0.0 Ok: %llu bytes queued as %s",
 				(unsigned long long)s->t.scan.size, s->t.queue_id);
@@ -147,6 +158,7 @@ static bool
 is_acceptable(struct session *s)
 {
 	if (is_over(s)) {
+		s->fault = FAULT_BOUNCE;
 		log_warn("%s: queue file size limit exceeded", s->t.queue_id);
 		return reply(s, 552, "5.3.4 Error: message file too big");
 	}

@@ -55,6 +55,12 @@ service_under_stress(void)
 	return false;
 }
 
+void
+service_busy(int change)
+{
+	(void)change;
+}
+
 bool
 service_stopping(void)
 {

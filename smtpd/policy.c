@@ -90,6 +90,7 @@ refuse(struct session *s, int code, const char *dsn, const char *fmt, ...)
 		return DUNNO;
 	}
 	s->refusal = refusal;
+	s->fault = FAULT_POLICY;
 	policy_log(s, "reject", refusal);
 	return REFUSE;
 }

@@ -36,6 +36,7 @@ reply_text(struct session *s, struct str text)
 		if (n > 5 && line[4] == '5' && line[5] == '.')
 			line[4] = '4';
 	}
+	session_note(s, WE_SAID, str_of(line, n));
 	memcpy(line + n, "\r\n", 2);
 	conn_write(s->conn, str_of(line, n + 2));
 	if (memcmp(line, "421", 3) == 0 || memcmp(line, "521", 3) == 0)

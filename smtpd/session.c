@@ -78,6 +78,7 @@ session_close(struct session *s)
 {
 	struct session blank = { .t.rcpts = s->t.rcpts };
 
+	transcript_free(&s->transcript);
 	arena_give_back(&s->arena);
 	arena_give_back(&s->command);
 	if (s->t.rcpts.room > RCPTS_KEPT) {
@@ -147,10 +148,26 @@ session_patience(const struct session *s)
 }
 
 void
+session_note(struct session *s, enum transcript_side side, struct str line)
+{
+	if (s->site->faults_wanted)
+		transcript_add(&s->transcript, side, line);
+}
+
+static void
+end_transcript(struct session *s)
+{
+	transcript_end(&s->transcript, s->site->faults_wanted, TRANSCRIPT_OF_SERVER,
+		s->client, s->end_reason);
+}
+
+void
 session_reset_mail(struct session *s)
 {
 	struct transaction blank = { .rcpts = s->t.rcpts };
 
+	if (s->transcript.lines > (size_t)s->p->smtpd_history_flush_threshold)
+		end_transcript(s);
 	if (s->t.submission)
 		submission_abort(s->t.submission);
 	blank.rcpts.n = 0;
@@ -182,6 +199,8 @@ void
 session_lost(struct session *s, enum conn_result why, struct str bytes)
 {
 	s->closing = true;
+	s->fault = 0;
+	s->end_reason = why == CONN_TIMEOUT ? STR("timeout") : STR("lost connection");
 	switch (why) {
 	case CONN_TIMEOUT:
 		reply(s, 421, "4.4.2 %.*s Error: timeout exceeded",
@@ -278,6 +297,7 @@ session_greet(struct session *s)
 	if (s->closing)
 		return;
 	if (!policy_connect(s)) { /* smtpd_delay_reject = no */
+		s->transcript.faults |= s->fault;
 		s->denied = arena_str(s->arena, s->refusal);
 		reply_text(s, s->denied);
 		return;
@@ -309,6 +329,8 @@ session_turn(struct session *s)
 	enum conn_result got;
 
 	if (s->errors >= s->p->smtpd_hard_error_limit) {
+		s->transcript.faults |= FAULT_PROTOCOL;
+		s->end_reason = STR("too many errors");
 		reply(s, 421, "4.7.0 %.*s Error: too many errors",
 			STR_ARG(s->p->myhostname));
 		log_line(
@@ -323,10 +345,12 @@ session_turn(struct session *s)
 		log_warn("%.*s: request longer than %d", STR_ARG(s->client),
 			s->p->line_length_limit);
 		s->errors++;
+		s->transcript.faults |= FAULT_PROTOCOL;
 		reply(s, 500, "5.5.2 Error: line too long");
 	} else if (got != CONN_LINE) {
 		session_lost(s, got, STR_NONE);
 	} else if (!refuses_bare_newline(s)) {
+		session_note(s, THEY_SAID, line);
 		verbs_run(s, line);
 	}
 	/* Nothing may be half done when this process is to end. */
@@ -368,6 +392,7 @@ smtpd_session(struct conn *conn)
 		(void)conn_flush(conn, deadline_in(MIN(s->p->smtpd_timeout, 10000)));
 	log_line(SMTPD_DISCONNECT, s->client, verbs_counts(s, s->command));
 	limits_disconnect(s);
+	end_transcript(s);
 	session_reset_mail(s);
 	session_close(s);
 }

@@ -15,6 +15,7 @@
 #include "net.h"
 #include "site.h"
 #include "submit.h"
+#include "transcript.h"
 #include "verbs.h"
 
 #define HELO_MOST 255 /* a domain: RFC 5321 section 4.5.3.1.2 */
@@ -63,7 +64,12 @@ struct session {
 	struct str denied;   /* smtpd_delay_reject = no: why nothing is served */
 	int errors, junk;
 	unsigned ok[VERBS], tried[VERBS];
-	struct buf content; /* what the data scanner hands on */
+	/* For the postmaster: what was said, and what the command in hand would be guilty
+	 * of if it failed (FAULT_; 0: of nothing). */
+	struct transcript transcript;
+	unsigned fault;
+	struct str end_reason; /* of a session that ends before QUIT */
+	struct buf content;    /* what the data scanner hands on */
 
 	/* What is being decided on: see policy.c. */
 	struct str asked_sender, asked_recipient; /* data NULL: not known yet */
@@ -91,6 +97,8 @@ struct str session_queue_id(const struct session *s);
 deadline_t session_patience(const struct session *s);
 /* Ends the transaction and forgets it (RSET, EHLO, the end of a message). */
 void session_reset_mail(struct session *s);
+/* Keeps a line of the dialogue for the postmaster, if he wants any. */
+void session_note(struct session *s, enum transcript_side side, struct str line);
 /* Forgets everything but the connection: STARTTLS, XCLIENT. */
 void session_restart(struct session *s);
 /* The client hung up, or was too slow: logs it, and ends the session. `bytes`: content so

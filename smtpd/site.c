@@ -1,5 +1,6 @@
 /* site.c -- see site.h. */
 #include "site.h"
+#include "transcript.h"
 #include "event.h"
 #include "log.h"
 #include "service.h"
@@ -168,6 +169,7 @@ open_lists(struct site *site)
 	site->mynetworks = match_list_open("mynetworks", p->mynetworks, parents, c);
 	site->xclient_hosts = match_list_open("smtpd_authorized_xclient_hosts",
 		p->smtpd_authorized_xclient_hosts, false, c);
+	site->faults_wanted = faults_wanted(c);
 	site->bare_newline_exclusions =
 		match_list_open("smtpd_forbid_bare_newline_exclusions",
 			p->smtpd_forbid_bare_newline_exclusions, false, c);

@@ -60,6 +60,7 @@ struct site {
 	bool check_recipients;   /* not receive_override_options =
 				    no_unknown_recipient_checks */
 	bool access_dot_parents; /* access tables name subdomains with a dot */
+	unsigned faults_wanted;  /* notify_classes */
 	bool prefix_ends;        /* queue id in front of "lost connection" (3.10) */
 	struct tls_context *tls; /* NULL: none */
 	bool tls_required, tls_wrapper;

@@ -61,6 +61,7 @@ unknown_command(struct session *s, struct str word, struct str line)
 {
 	if (!looks_like_header(line) && !list_has(s->site->forbidden_commands, word))
 		return reply(s, 500, "5.5.2 Error: command not recognized");
+	s->fault = 0;
 	log_line(SMTPD_NON_SMTP, s->client, str_sub(line, 0, 100));
 	reply(s, 221, "2.7.0 Error: I can break rules, too. Goodbye.");
 	s->closing = true;
@@ -71,11 +72,13 @@ unknown_command(struct session *s, struct str word, struct str line)
 static bool
 is_served(struct session *s, const struct verb *verb)
 {
+	s->fault = 0;
 	if (s->denied.data && verb->run != cmd_quit)
 		return reply(s, 503, "5.7.0 Error: access denied for %.*s",
 			STR_ARG(s->client));
 	if (s->site->tls_required && !s->conn->tls && !(verb->flags & VERB_PRE_TLS))
 		return reply(s, 530, "5.7.0 Must issue a STARTTLS command first");
+	s->fault = FAULT_PROTOCOL;
 	return true;
 }
 
@@ -113,14 +116,17 @@ verbs_run(struct session *s, struct str line)
 	size_t n;
 	bool ok;
 
+	s->fault = FAULT_PROTOCOL;
 	if (s->p->smtputf8_enable && !address_utf8_is_valid(line)) {
 		s->errors++;
+		s->transcript.faults |= FAULT_PROTOCOL;
 		reply(s, 500, "5.5.2 Error: bad UTF-8 syntax");
 		return;
 	}
 	if (str_chr(line, 0) >= 0 || s->conn->bare_cr ||
 		!str_token(&rest, " \t", &word)) {
 		s->errors++;
+		s->transcript.faults |= FAULT_PROTOCOL;
 		reply(s, 500, "5.5.2 Error: bad syntax");
 		return;
 	}
@@ -137,6 +143,8 @@ verbs_run(struct session *s, struct str line)
 	ok = n == VERB_UNKNOWN ? unknown_command(s, word, line) : run(s, &verbs[n], rest);
 	s->ok[n] += ok;
 	s->errors += !ok;
+	if (!ok)
+		s->transcript.faults |= s->fault;
 }
 
 static void

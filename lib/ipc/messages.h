@@ -322,6 +322,16 @@ IPC_STRUCT(notice_rcpt)
 	FIELD(STR, queue_id) /* of the notice, or none */ \
 	FIELD(STR, text)
 IPC_RPC(notice, 12)
+/* smtpd, smtp -> bounce: a session with errors, for the postmaster. */
+enum { TRANSCRIPT_OF_SERVER, TRANSCRIPT_OF_CLIENT };
+#define transcript_REQUEST(FIELD, LIST) \
+	FIELD(BOOL, rejected) /* it goes to bounce_notice_recipient */ \
+	FIELD(U8, whose)      /* TRANSCRIPT_OF_ */ \
+	FIELD(STR, peer)      /* "name[address]" */ \
+	FIELD(STR, text)      /* lines: "In:  " or "Out: ", and what was said */ \
+	FIELD(STR, reason)    /* why it ended early, or none */
+#define transcript_REPLY(FIELD, LIST) FIELD(U8, verdict)
+IPC_RPC(transcript, 17)
 
 /* ---- dns ---- */
 enum dns_status { DNS_OK, DNS_NXDOMAIN, DNS_NODATA, DNS_TEMPFAIL };

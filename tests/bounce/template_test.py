@@ -97,11 +97,11 @@ def begin(mta, text, **settings):
     mta.start()
 
 
-def notice(mta, recipient, box):
+def notice(mta, recipient, box, sender="s@box.example"):
     """The text that people read, and the header that is said in a template."""
     smtp = mta.smtp()
     smtp.say("EHLO client.example", "250-")
-    smtp.say("MAIL FROM:<s@box.example>", "250 ")
+    smtp.say(f"MAIL FROM:<{sender}>", "250 ")
     smtp.say(f"RCPT TO:<{recipient}> NOTIFY=FAILURE,SUCCESS", "250 ")
     smtp.say("DATA", "354 ")
     smtp.send(b"Subject: about\r\n\r\nbody\r\n.\r\n")
@@ -128,6 +128,9 @@ def compare_notices(theirs, ours):
                            ("u@box.example", "s")):
         check_equal(notice(ours, recipient, box), notice(theirs, recipient, box),
                     f"notice about {recipient} to {box}")
+    # notify_classes = bounce implies 2bounce
+    check_equal(notice(ours, "x@gone.example", "post", ""),
+                notice(theirs, "x@gone.example", "post", ""), "double bounce")
 
 
 def a_bad_file_holds_nothing_up():

@@ -39,7 +39,6 @@ NOT_HONOURED = {
     "postscreen_command_time_limit": "ends like <transport>_time_limit, which pipe reads",
     "smtp_tls_enforce_peername": "postern tls looks whether anybody has set it",
     "tls_random_source": "postern tls sets it when it is told to; OpenSSL seeds itself",
-    "notify_classes": "bounce knows three of the classes",
 }
 
 
