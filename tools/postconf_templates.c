@@ -2,6 +2,7 @@
  * their text as it will be read. Both can be told from the file in hand before it is
  * used. */
 #include "postconf.h"
+#include <stdlib.h>
 #include "templates.h"
 
 static void
@@ -61,8 +62,10 @@ print_templates(const struct postconf_options *o)
 	if (o->arguments.n > 1)
 		postconf_fatal("options -b and -t require at most one template file");
 	c = conf_load(o->directory, STR_NONE, &o->overrides, &issues);
-	if (!c)
+	if (!c) {
 		tell_all(&issues);
+		exit(1);
+	}
 	conf_issues_free(&issues);
 	conf_issues_init(&issues);
 	file = o->arguments.n ? o->arguments.items[0] : c->p.bounce_template_file;
