@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import check, check_equal, finish, is_root, process_status, wait_until
+from harness import PATIENCE, check, check_equal, finish, is_root, process_status, wait_until
 from load import (Load, Sink, copies_of, family, instance, is_captured_build, losses, queue_ends)
 
 CASES = (  # program, system calls, error
@@ -78,7 +78,11 @@ def fail(mta, load, program, calls, error, number):
                "strace at work, or too late for these processes")
     load.goes_on(40)
     tracer.send_signal(signal.SIGINT)
-    tracer.wait()
+    try:
+        tracer.wait(PATIENCE)
+    except subprocess.TimeoutExpired:  # it may miss a thread of a process that aborted
+        tracer.kill()
+        tracer.wait()
     with open(trace) as file:
         failed = "(INJECTED)" in file.read()
     for spool in find(mta, "spool"):
