@@ -331,6 +331,8 @@ cover_and_tell(const struct recovery *r, const struct bad_range *b)
 	cover_range(r, b);
 }
 
+/* An end that only the mark or a manifest knew of is covered as well: at the next start
+ * all of it lies before what was flushed since. */
 void
 damage_cover_torn(struct recovery *r)
 {
@@ -341,7 +343,7 @@ damage_cover_torn(struct recovery *r)
 
 		if (is_flushed(r, b->g, b->from))
 			r->bad.items[kept++] = *b;
-		else if (!b->missing_end)
+		else
 			cover_and_tell(r, b);
 	}
 	r->bad.n = kept;

@@ -54,7 +54,7 @@ twins_settle(struct recovery *r)
 void
 torn_tell(struct str ids)
 {
-	log_warn("spool: " STR_FMT " was being written when the system went down, and is "
+	log_info("spool: " STR_FMT " was being written when the system went down, and is "
 		 "not whole; nobody was told that it had been taken",
 		STR_ARG(ids));
 }
