@@ -224,6 +224,17 @@ survey_the_end(struct recovery *r, uint8_t stream)
 
 /* ---- what comes next ---- */
 
+/* A torn batch may have left bytes behind the last good one; where another batch follows
+ * they would be damage (walk.c). */
+static int
+clear_block(const struct segment *g)
+{
+	static const char zeroes[SPOOL_BLOCK];
+
+	return write_at(
+		g->fd, str_of(zeroes, round_up(g->end, SPOOL_BLOCK) - g->end), g->end);
+}
+
 /* Goes on in the newest segment of each stream. What was written there by a process that
  * died may not have been flushed: flush it before anything builds on it. */
 static void
@@ -233,7 +244,7 @@ reopen(struct spool *s, struct stream *t)
 
 	if (!g || g->end_is_missing || g->end > g->id.size / 8 * 7)
 		return;
-	if (fdatasync(g->fd) < 0) {
+	if (clear_block(g) < 0 || fdatasync(g->fd) < 0) {
 		segment_retire(s, g, errno);
 		return;
 	}
