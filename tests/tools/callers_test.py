@@ -141,7 +141,8 @@ def call(mta, name, command, text):
         with open(os.path.join(folder, entry), encoding="utf-8", errors="replace") as file:
             texts.append(file.read())
         os.unlink(os.path.join(folder, entry))
-    return [text for text in texts if qid in text.split("\n\n")[0]]
+    # (A notice about it names it, too: in its boundary.)
+    return [text for text in texts if f"\tid {qid};" in text.split("\n\n")[0]]
 
 
 def check_caller(mta, name, command, text, sender, recipients, patterns):
