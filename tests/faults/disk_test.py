@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import check, check_equal, finish, is_root, wait_until
+from harness import check, check_equal, finish, is_root, skip, wait_until
 from load import (BOX, RELAYED, Line, Sink, copies_of, family, instance, is_captured_build,
                   queue_ends)
 
@@ -298,5 +298,5 @@ if is_root():
     no_inodes()
     read_only()
 else:
-    print("not root: a file system of our own cannot be made")
+    skip("a file system of our own needs root")
 finish()

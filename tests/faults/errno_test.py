@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import PATIENCE, check, check_equal, finish, is_root, process_status, wait_until
+from harness import PATIENCE, check, check_equal, finish, is_root, process_status, skip, wait_until
 from load import (Load, Sink, copies_of, family, instance, is_captured_build, losses, queue_ends)
 
 CASES = (  # program, system calls, error
@@ -132,5 +132,5 @@ if is_root():
                   {"POSTERN_SPOOL_BROKEN": "order"}),
               "a spool that answers before it writes is found out")
 else:
-    print("not root: the jailed cannot be traced")
+    skip("only root may trace the jailed")
 finish()
