@@ -142,12 +142,13 @@ start(void)
 		report_now, NULL);
 }
 
-static void
+static bool
 reload(const struct conf *fresh)
 {
 	counts_start(fresh->p.anvil_rate_time_unit);
 	timer_set(&report_again, deadline_in(fresh->p.anvil_status_update_time),
 		report_now, NULL);
+	return true;
 }
 
 static void

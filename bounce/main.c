@@ -15,14 +15,6 @@ struct addressee {
 };
 
 struct str
-at_origin(const struct conf *c, struct arena *a, struct str user)
-{
-	if (str_chr(user, '@') >= 0)
-		return user;
-	return arena_printf(a, "%.*s@%.*s", STR_ARG(user), STR_ARG(c->p.myorigin));
-}
-
-struct str
 double_bounce(const struct conf *c, struct arena *a)
 {
 	return arena_printf(a, "%.*s@%.*s", STR_ARG(c->p.double_bounce_sender),
@@ -38,6 +30,17 @@ class_wanted(const struct conf *c, struct arena *a, const char *name)
 		if (str_case_is(classes.items[i], name))
 			return true;
 	return false;
+}
+
+uint32_t
+inspection_flags(const struct conf *c, struct arena *a, const char *class)
+{
+	struct strs classes = conf_list(c->p.internal_mail_filter_classes, a);
+
+	for (size_t i = 0; i < classes.n; i++)
+		if (str_case_is(classes.items[i], class))
+			return ENVELOPE_MILTERS;
+	return 0;
 }
 
 /* Notices come from the null sender, so that none is ever answered by another (RFC 5321
@@ -63,7 +66,7 @@ find_addressee(const struct envelope *e, const struct notice_request *n,
 		!(class_wanted(c, a, "2bounce") || class_wanted(c, a, "bounce")))
 		return false;
 	*out = (struct addressee){
-		.to = at_origin(c, a, c->p.x_2bounce_notice_recipient),
+		.to = c->p.x_2bounce_notice_recipient,
 		.from = last_resort,
 		.whom = "postmaster",
 		.postmaster = true,
@@ -139,7 +142,9 @@ send_report(struct report *r, const struct addressee *to, const char *queue_id, 
 	struct letter letter = {
 		.to = to->to,
 		.from = to->from,
-		.flags = r->envelope->flags & ENVELOPE_SMTPUTF8,
+		.flags = (r->envelope->flags & ENVELOPE_SMTPUTF8) |
+			 inspection_flags(
+				 r->conf, a, to->postmaster ? "notify" : "bounce"),
 		.queue_id = queue_id,
 		.now_us = r->now_us,
 	};
@@ -205,8 +210,7 @@ tell_postmaster(
 	if ((n->kind != NOTICE_FAILURE && !delay) ||
 		!class_wanted(c, rq->arena, delay ? "delay" : "bounce"))
 		return;
-	to.to = at_origin(c, rq->arena,
-		delay ? c->p.delay_notice_recipient : c->p.bounce_notice_recipient);
+	to.to = delay ? c->p.delay_notice_recipient : c->p.bounce_notice_recipient;
 	(void)tell(rq, n, e, &to, &say);
 }
 

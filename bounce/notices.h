@@ -17,11 +17,12 @@ struct letter {
 };
 /* Begins to submit it; its header comes first. */
 struct submission *letter_begin(const struct letter *l, const struct conf *c) MUST_CHECK;
-/* A recipient of main.cf: without a domain he is at $myorigin. */
-struct str at_origin(const struct conf *c, struct arena *a, struct str user);
 /* The sender of what may fail to reach the postmaster, and of which nobody is told then.
  */
 struct str double_bounce(const struct conf *c, struct arena *a);
+
+/* internal_mail_filter_classes: whether milters and checks see mail of the class. */
+uint32_t inspection_flags(const struct conf *c, struct arena *a, const char *class);
 
 /* transcript.c */
 SWITCHES void bounce_transcript(struct ipc_request *rq);

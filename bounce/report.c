@@ -1,5 +1,6 @@
 /* report.c -- see report.h. */
 #include "report.h"
+#include "mailbox.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -42,13 +43,7 @@ report_template(const struct notice_request *n)
 void
 report_date(uint64_t us, struct buf *out)
 {
-	time_t at = (time_t)(us / 1000000);
-	char text[64];
-	struct tm tm;
-
-	localtime_r(&at, &tm);
-	strftime(text, sizeof(text), "%a, %e %b %Y %H:%M:%S %z (%Z)", &tm);
-	buf_addz(out, text);
+	buf_addz(out, time_mail_date((time_t)(us / 1000000)));
 }
 
 /* Named after the message that it is about, not after itself. */
@@ -69,6 +64,16 @@ add_line(struct buf *out, struct str text)
 				      ? ' '
 				      : text.data[i]);
 	buf_addc(out, '\n');
+}
+
+/* An address as mail has it: with the quotes that it needs (RFC 5321 section 4.1.2). */
+static void
+add_address_line(struct buf *out, struct str address)
+{
+	struct buf quoted CLEANUP(buf_free) = BUF_INIT;
+
+	address_put(&quoted, address);
+	add_line(out, buf_str(&quoted));
 }
 
 /* Gives the length of the first line of a text that is folded at blanks. */
@@ -148,7 +153,7 @@ add_header(const struct report *r, struct buf *out)
 	buf_addz(out, "Subject: ");
 	add_line(out, r->postmaster ? t->postmaster_subject : t->subject);
 	buf_addz(out, "To: ");
-	add_line(out, r->to);
+	add_address_line(out, r->to);
 	buf_printf(out,
 		"Auto-Submitted: auto-%s\nMIME-Version: 1.0\n"
 		"Content-Type: multipart/report; report-type=",
@@ -198,10 +203,16 @@ add_explanation(const struct report *r, struct buf *out)
 		const struct notice_rcpt *rcpt = &r->notice->rcpts[i];
 		size_t begin = out->len;
 
-		buf_printf(out, "<%.*s>", STR_ARG(rcpt->address));
-		if (rcpt->original.len > 0 && !str_case_eq(rcpt->original, rcpt->address))
-			buf_printf(
-				out, " (expanded from <%.*s>)", STR_ARG(rcpt->original));
+		buf_addc(out, '<');
+		address_put(out, rcpt->address);
+		if (rcpt->original.len > 0 &&
+			!str_case_eq(rcpt->original, rcpt->address)) {
+			buf_addz(out, "> (expanded from <");
+			address_put(out, rcpt->original);
+			buf_addz(out, ">)");
+		} else {
+			buf_addc(out, '>');
+		}
 		buf_addz(out, ": ");
 		add_folded(out, begin, rcpt->text, 4);
 		buf_addc(out, '\n');
@@ -214,7 +225,7 @@ static void
 add_address(struct buf *out, const char *field, bool utf8, struct str address)
 {
 	buf_printf(out, "%s: %s; ", field, utf8 ? "utf-8" : "rfc822");
-	add_line(out, address);
+	add_address_line(out, address);
 }
 
 static void
@@ -255,7 +266,8 @@ add_recipient_status(
 	} else {
 		buf_addz(out, is_utf8(r) ? "Original-Recipient: utf-8;"
 					 : "Original-Recipient: rfc822;");
-		add_line(out, rcpt->original.len > 0 ? rcpt->original : rcpt->address);
+		add_address_line(
+			out, rcpt->original.len > 0 ? rcpt->original : rcpt->address);
 	}
 	buf_printf(out, "Action: %.*s\nStatus: %.*s\n", STR_ARG(rcpt->action),
 		STR_ARG(rcpt->code));
@@ -272,7 +284,7 @@ static void
 add_sender(const struct report *r, struct buf *out)
 {
 	if (r->envelope->sender.len > 0)
-		buf_add(out, r->envelope->sender);
+		address_put(out, r->envelope->sender);
 	else
 		buf_printf(out, "MAILER-DAEMON@%.*s", STR_ARG(r->conf->p.myhostname));
 }
@@ -359,8 +371,10 @@ report_transcript(const struct conf *c, const struct transcript_request *n,
 
 	buf_addz(out, "Date: ");
 	report_date(now_us, out);
-	buf_addz(out, "\nFrom: Mail Delivery System <MAILER-DAEMON>\nTo: Postmaster <");
-	buf_printf(out, STR_FMT ">\nSubject: " STR_FMT " %s: errors from ",
+	buf_printf(out, "\nFrom: Mail Delivery System <MAILER-DAEMON@" STR_FMT ">\n",
+		STR_ARG(c->p.myhostname));
+	buf_printf(out,
+		"To: Postmaster <" STR_FMT ">\nSubject: " STR_FMT " %s: errors from ",
 		STR_ARG(c->p.error_notice_recipient), STR_ARG(c->p.mail_name), side->who);
 	add_line(out, n->peer);
 	if (side->begin)

@@ -14,10 +14,10 @@ tell(struct ipc_request *rq, const struct transcript_request *n,
 	struct submission *s;
 	char queue_id[32];
 	struct letter letter = {
-		.to = at_origin(c, rq->arena,
-			n->rejected ? c->p.bounce_notice_recipient
-				    : c->p.error_notice_recipient),
+		.to = n->rejected ? c->p.bounce_notice_recipient
+				  : c->p.error_notice_recipient,
 		.from = double_bounce(c, rq->arena),
+		.flags = inspection_flags(c, rq->arena, "notify"),
 		.queue_id = queue_id,
 		.now_us = (uint64_t)time_wall_us(),
 	};

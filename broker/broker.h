@@ -7,9 +7,24 @@
 
 /* ---- permits.c ---- */
 bool permits(const char *program, struct str peer_program);
-/* Sockets that are not ours: "unix:path". Which ones tables of the administrator say, and
- * only the asking program reads those; broker sees to it that it is none of ours. */
-bool permits_endpoints(const char *program);
+/* Sockets that are not ours: "unix:path", "inet:host:port". Which unix ones may stand in
+ * any table of the administrator, and only the asking program reads those (ANY: broker
+ * sees to it that it is none of ours); or they have to stand in main.cf or master.cf. */
+enum endpoints_allowed { ENDPOINTS_NONE, ENDPOINTS_ANY, ENDPOINTS_NAMED };
+enum endpoints_allowed permits_endpoints(const char *program);
+
+/* ---- endpoints.c ---- */
+struct endpoints;
+/* Those that the configuration names. BLOCKS */
+struct endpoints *endpoints_new(const struct conf *c, const struct master_conf *m)
+	MUST_CHECK;
+void endpoints_free(struct endpoints *e);
+bool endpoints_have(const struct endpoints *e, struct str endpoint);
+
+/* ---- dial.c: a connected descriptor, or -1 and errno ---- */
+SWITCHES int dial_unix(const char *path) MUST_CHECK;
+/* "host:port", "[v6]:port". */
+SWITCHES int dial_inet(const struct conf *c, struct str endpoint) MUST_CHECK;
 
 /* ---- directory.c: the unix services of master.cf ---- */
 struct directory;
@@ -23,5 +38,9 @@ struct directory *directory_read(const struct conf *c) MUST_CHECK;
 void directory_free(struct directory *d);
 /* NULL: no such service. */
 const struct destination *directory_find(const struct directory *d, struct str service);
+const struct endpoints *directory_endpoints(const struct directory *d);
+
+/* ---- main.c ---- */
+const struct directory *broker_directory(void); /* as of now */
 
 #endif

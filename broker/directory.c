@@ -6,6 +6,7 @@
 
 struct directory {
 	struct map *services; /* name -> struct destination */
+	struct endpoints *endpoints;
 	struct arena *arena;
 };
 
@@ -37,8 +38,8 @@ directory_read(const struct conf *c)
 {
 	static const struct {
 		const char *name, *program;
-	} built_in[] = { { "spool", "spool" }, { "dns", "dns" },
-		{ "cleanup-suspect", "cleanup" } };
+	} built_in[] = { { "spool", "spool" }, { "dns", "dns" }, { "tlsmgr", "tlsmgr" },
+		{ "sasl", "sasl" }, { "cleanup-suspect", "cleanup" } };
 	struct conf_issues issues;
 	struct master_conf *file;
 	struct directory *d = NULL;
@@ -62,6 +63,7 @@ directory_read(const struct conf *c)
 			add(d, c, s->name, s->command,
 				s->private_ ? "private" : "public");
 	}
+	d->endpoints = endpoints_new(c, file);
 	master_conf_free(file);
 	return d;
 }
@@ -70,6 +72,7 @@ void
 directory_free(struct directory *d)
 {
 	map_free(d->services);
+	endpoints_free(d->endpoints);
 	arena_free(d->arena);
 	mem_free(d);
 }
@@ -78,4 +81,10 @@ const struct destination *
 directory_find(const struct directory *d, struct str service)
 {
 	return map_get(d->services, service);
+}
+
+const struct endpoints *
+directory_endpoints(const struct directory *d)
+{
+	return d->endpoints;
 }

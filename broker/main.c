@@ -6,41 +6,18 @@
 #include "service.h"
 #include "spawn.h"
 #include <errno.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-/* A listener whose queue is full is asked again; there is no event to wait for. */
-#define FULL_PAUSE    ((msec_t)20)
-#define FULL_PATIENCE ((msec_t)5000)
 
 static struct directory *directory;
 
-/* ---- connecting ---- */
-
-/* A connected descriptor, or -1 and errno. */
-SWITCHES static int
-connect_to(const char *path)
+const struct directory *
+broker_directory(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	deadline_t patience = deadline_in(FULL_PATIENCE);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || (size_t)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path) >=
-			      sizeof(sun.sun_path)) {
-		fd_close(&fd);
-		return -1;
-	}
-	while (connect(fd, (void *)&sun, sizeof(sun)) < 0) {
-		if (errno == EAGAIN && !deadline_passed(patience) &&
-			co_sleep(deadline_in(FULL_PAUSE)) == 0)
-			continue;
-		fd_close(&fd);
-		return -1;
-	}
-	return fd;
+	return directory;
 }
+
+/* ---- connecting ---- */
 
 /* Did master make the listening socket, whatever path led there? */
 static bool
@@ -53,21 +30,35 @@ is_ours(int fd)
 	       peer.pid == getppid();
 }
 
+static bool
+may_reach(const struct ipc_caller *caller, struct str endpoint)
+{
+	switch (permits_endpoints(caller->program)) {
+	case ENDPOINTS_ANY:
+		return true;
+	case ENDPOINTS_NAMED:
+		return endpoints_have(directory_endpoints(directory), endpoint);
+	case ENDPOINTS_NONE:
+		break;
+	}
+	return false;
+}
+
 /* "unix:path", below the queue directory unless absolute. -1 and errno. */
 SWITCHES static int
-open_endpoint(const struct ipc_caller *caller, struct str path)
+open_unix(const struct ipc_caller *caller, struct str path)
 {
 	struct buf whole CLEANUP(buf_free) = BUF_INIT;
 	int fd;
 
+	errno = EPERM;
+	if (str_chr(path, 0) >= 0)
+		return -1;
 	if (!str_starts(path, STR("/")))
 		buf_printf(
 			&whole, STR_FMT "/", STR_ARG(service_conf()->p.queue_directory));
 	buf_add(&whole, path);
-	errno = EPERM;
-	if (!permits_endpoints(caller->program) || str_chr(path, 0) >= 0)
-		return -1;
-	fd = connect_to(buf_cstr(&whole));
+	fd = dial_unix(buf_cstr(&whole));
 	if (fd < 0 || !is_ours(fd))
 		return fd;
 	log_warn("%s (service %s, process %d) may not reach our own socket " STR_FMT,
@@ -75,6 +66,20 @@ open_endpoint(const struct ipc_caller *caller, struct str path)
 	fd_close(&fd);
 	errno = EPERM;
 	return -1;
+}
+
+/* A socket of other software. */
+SWITCHES static int
+open_endpoint(const struct ipc_caller *caller, struct str endpoint)
+{
+	bool inet = str_starts(endpoint, STR("inet:"));
+
+	errno = EPERM;
+	if (!may_reach(caller, endpoint) ||
+		(inet && permits_endpoints(caller->program) != ENDPOINTS_NAMED))
+		return -1;
+	return inet ? dial_inet(service_conf(), str_from(endpoint, 5))
+		    : open_unix(caller, str_from(endpoint, 5));
 }
 
 /* -1 and errno: ENOENT no such service, EPERM not for this caller, ECONNREFUSED there is
@@ -85,8 +90,8 @@ open_peer(const struct ipc_caller *caller, struct str service)
 	const struct destination *to = directory_find(directory, service);
 	int fd;
 
-	if (str_starts(service, STR("unix:")))
-		return open_endpoint(caller, str_from(service, 5));
+	if (str_starts(service, STR("unix:")) || str_starts(service, STR("inet:")))
+		return open_endpoint(caller, service);
 	errno = ENOENT;
 	if (!to)
 		return -1;
@@ -101,7 +106,7 @@ open_peer(const struct ipc_caller *caller, struct str service)
 	errno = ECONNREFUSED;
 	if (to->missing)
 		return -1;
-	fd = connect_to(to->socket);
+	fd = dial_unix(to->socket);
 	if (fd >= 0 && ipc_hello(fd, caller) < 0)
 		fd_close(&fd);
 	return fd;
@@ -192,21 +197,22 @@ before_jail(void)
 		log_fatal("broker needs master.cf");
 }
 
-static void
+static bool
 reload(const struct conf *fresh)
 {
 	struct directory *next = directory_read(fresh);
 
 	if (!next)
-		return;
+		return true;
 	directory_free(directory);
 	directory = next;
+	return true;
 }
 
 static const struct service broker = {
 	.name = "broker",
 	.user = USER_MAIL_OWNER,
-	.sandbox = SANDBOX_CONNECT_LOCAL | SANDBOX_TABLES,
+	.sandbox = SANDBOX_CONNECT_LOCAL | SANDBOX_INTERNET | SANDBOX_TABLES,
 	.before_jail = before_jail,
 	.start = start,
 	.reload = reload,

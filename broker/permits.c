@@ -11,13 +11,14 @@ static const struct {
 	const char *peers[MOST];
 } table[] = {
 	{ "smtpd", { "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush",
-			   "bounce" } },
-	{ "postscreen", { "smtpd", "dns", "tlsmgr", "anvil" } }, /* smtpd: of type pass */
+			   "bounce", "sasl" } },
+	{ "postscreen", { "smtpd", "dns", "proxymap" } }, /* smtpd: of type pass */
 	{ "pickup", { "cleanup", "bounce" } },
 	{ "cleanup", { "spool", "dns", "proxymap", "mailauth", "dkimsign" } },
 	{ "mailauth", { "dns" } },
 	/* Its transports only to have them started: agents answer over their own link. */
-	{ "qmgr", { "spool", "bounce", "dns", "proxymap", "flush", AGENTS } },
+	{ "qmgr", { "spool", "bounce", "pickup", "dns", "proxymap", "flush", "verify",
+			  AGENTS } },
 	{ "bounce", { "cleanup" } },
 	{ "verify", { "cleanup", "proxymap" } },
 	{ "flush", { "qmgr" } },
@@ -31,10 +32,14 @@ static const struct {
 	{ "discard", { "qmgr" } },
 };
 
-bool
+enum endpoints_allowed
 permits_endpoints(const char *program)
 {
-	return strcmp(program, "lmtp") == 0; /* next hops: RFC 2033 over unix sockets */
+	if (strcmp(program, "lmtp") == 0) /* next hops: RFC 2033 over unix sockets */
+		return ENDPOINTS_ANY;
+	return strcmp(program, "smtpd") == 0 || strcmp(program, "cleanup") == 0
+		       ? ENDPOINTS_NAMED
+		       : ENDPOINTS_NONE;
 }
 
 bool

@@ -20,6 +20,9 @@ static const struct {
 	{ "smtp", "cleanup", false },
 	{ "smtp", "bounce", true }, /* to the postmaster only */
 	{ "smtpd", "bounce", true },
+	{ "smtpd", "sasl", true },
+	{ "smtp", "sasl", false },
+	{ "sasl", "cleanup", false },
 	{ "virtual", "cleanup", false },
 	{ "local", "cleanup", true }, /* forwarding */
 	{ "postscreen", "smtpd", true },

@@ -6,65 +6,65 @@
 
 #define SHOWN 200 /* characters of the line in the log */
 
-/* The tables of one parameter. */
-struct check_set {
-	const char *parameter;
-	struct maps *maps;
+static struct check_tables sets = {
+	.header = { "header_checks", NULL },
+	.mime = { "mime_header_checks", NULL },
+	.nested = { "nested_header_checks", NULL },
+	.body = { "body_checks", NULL },
 };
-static struct check_set header_set = { "header_checks", NULL };
-static struct check_set mime_set = { "mime_header_checks", NULL };
-static struct check_set nested_set = { "nested_header_checks", NULL };
-static struct check_set body_set = { "body_checks", NULL };
 
-/* One line, and what was found for it. */
-struct check {
-	struct message *m;
-	const struct check_set *set;
-	const char *object; /* "header" or "body" */
-	struct str line;
-	struct str text; /* behind the action's name */
-	bool drop;
-	struct str before, instead; /* lines, if not STR_NONE */
+/* What milters added. */
+static struct check_tables milter_sets = {
+	.header = { "milter_header_checks", NULL },
+	.mime = { "milter_header_checks", NULL },
 };
 
 void
-checks_open(const struct conf *c)
+cleanup_open_checks(const struct conf *c)
 {
-	header_set.maps = maps_open("header_checks", c->p.header_checks, 0, c);
-	mime_set.maps = maps_open("mime_header_checks", c->p.mime_header_checks, 0, c);
-	nested_set.maps =
-		maps_open("nested_header_checks", c->p.nested_header_checks, 0, c);
-	body_set.maps = maps_open("body_checks", c->p.body_checks, 0, c);
+	milter_sets.header.maps = maps_open(
+		"milter_header_checks", c->p.milter_header_checks, DICT_BYTES, c);
+
+	sets.header.maps = maps_open("header_checks", c->p.header_checks, DICT_BYTES, c);
+	sets.mime.maps =
+		maps_open("mime_header_checks", c->p.mime_header_checks, DICT_BYTES, c);
+	sets.nested.maps = maps_open(
+		"nested_header_checks", c->p.nested_header_checks, DICT_BYTES, c);
+	sets.body.maps = maps_open("body_checks", c->p.body_checks, DICT_BYTES, c);
 }
 
 bool
-checks_want_parts(const struct message *m)
+message_checks_header(void)
 {
-	return m->checked &&
-	       (!maps_empty(mime_set.maps) || !maps_empty(nested_set.maps) ||
-		       !maps_empty(body_set.maps));
+	return !maps_empty(sets.header.maps) || !maps_empty(sets.mime.maps) ||
+	       !maps_empty(sets.nested.maps);
 }
 
 bool
-checks_want_body(const struct message *m)
+message_checks_parts(const struct message *m)
 {
-	return m->checked && !maps_empty(body_set.maps);
+	return !m->checks.off && check_tables_want_parts(&sets);
+}
+
+bool
+message_checks_body(const struct message *m)
+{
+	return !m->checks.off && check_tables_want_body(&sets);
 }
 
 /* ---- the actions ---- */
 
 static void
-tell(const struct check *c, const char *action, struct str text)
+tell(void *arg, const struct check *c, const char *action, struct str text)
 {
-	const struct message *m = c->m;
-	const struct envelope *e = &m->envelope;
+	const struct message *m = arg;
 
-	log_line(CLEANUP_ACTION, str_c(m->queue_id), str_c(action),
+	if (c->set == &milter_sets.header)
+		action = arena_printf(m->arena, "milter-header-%s", action).data;
+	message_tell(m, action,
 		arena_printf(m->arena, "%s %.*s", c->object,
 			STR_ARG(str_sub(c->line, 0, MIN(c->line.len, SHOWN)))),
-		m->ask.origin, e->sender,
-		m->rcpts.n > 0 ? m->rcpts.items[m->rcpts.n - 1].address : STR_NONE,
-		e->protocol, e->helo, text.len > 0 ? text : STR_NONE);
+		text);
 }
 
 static bool
@@ -87,136 +87,83 @@ is_too_late(struct message *m)
 }
 
 static void
-act_reject(struct check *c)
+act_reject(void *arg, struct check *c)
 {
+	struct message *m = arg;
 	struct str text = c->text.len > 0 ? c->text : STR("message content rejected");
 	char code[12] = "5.7.1";
 	bool later;
 
 	(void)why_code_take(&text, code);
 	later = code[0] == '4';
-	tell(c, "reject", arena_printf(c->m->arena, "%s %.*s", code, STR_ARG(text)));
-	message_fail(c->m, later ? TEMPFAIL : PERMFAIL, later ? 451 : 550, code, "%.*s",
+	tell(m, c, "reject", arena_printf(m->arena, "%s %.*s", code, STR_ARG(text)));
+	message_fail(m, later ? TEMPFAIL : PERMFAIL, later ? 451 : 550, code, "%.*s",
 		STR_ARG(text));
-	c->m->verbatim = true;
+	m->verbatim = true;
 }
 
 static void
-act_warn(struct check *c)
+act_pass(void *arg, struct check *c)
 {
-	tell(c, "warning", c->text);
+	struct message *m = arg;
+	tell(m, c, "pass", c->text);
+	m->checks.off = true;
 }
 
 static void
-act_info(struct check *c)
+act_hold(void *arg, struct check *c)
 {
-	tell(c, "info", c->text);
-}
-
-static void
-act_pass(struct check *c)
-{
-	tell(c, "pass", c->text);
-	c->m->checked = false;
-}
-
-static void
-act_hold(struct check *c)
-{
-	if (is_too_late(c->m))
+	struct message *m = arg;
+	if (is_too_late(m))
 		return;
-	tell(c, "hold", c->text);
-	c->m->envelope.flags |= ENVELOPE_HOLD;
+	tell(m, c, "hold", c->text);
+	m->envelope.flags |= ENVELOPE_HOLD;
 }
 
 static void
-act_discard(struct check *c)
+act_discard(void *arg, struct check *c)
 {
-	tell(c, "discard", c->text);
-	c->m->discarded = true;
-	c->m->checked = false;
+	struct message *m = arg;
+	tell(m, c, "discard", c->text);
+	m->discarded = true;
+	m->checks.off = true;
 }
 
 static void
-act_ignore(struct check *c)
+act_redirect(void *arg, struct check *c)
 {
-	c->drop = true;
-}
-
-static void
-act_strip(struct check *c)
-{
-	tell(c, "strip", c->text);
-	c->drop = true;
-}
-
-/* A line of text of the table's. False: it cannot stand there. */
-static bool
-is_usable(const struct check *c, const char *action)
-{
-	struct str name;
-
-	if (c->text.len == 0) {
-		log_warn("%s action without text in %s map", action, c->set->parameter);
-		return false;
-	}
-	if (c->set == &body_set || field_start(c->text, &name))
-		return true;
-	log_warn("bad %s header text \"%.*s\" in %s map -- need \"headername: "
-		 "headervalue\"",
-		action, STR_ARG(c->text), c->set->parameter);
-	return false;
-}
-
-static void
-act_prepend(struct check *c)
-{
-	if (!is_usable(c, "PREPEND"))
-		return;
-	tell(c, "prepend", c->text);
-	c->before = c->text;
-}
-
-static void
-act_replace(struct check *c)
-{
-	if (!is_usable(c, "REPLACE"))
-		return;
-	tell(c, "replace", c->text);
-	c->instead = c->text;
-}
-
-static void
-act_redirect(struct check *c)
-{
+	struct message *m = arg;
 	if (!is_user_at_domain(c->text)) {
 		log_warn("bad REDIRECT target \"%.*s\" in %s map -- need user@domain",
 			STR_ARG(c->text), c->set->parameter);
 		return;
 	}
-	if (is_too_late(c->m))
+	if (is_too_late(m))
 		return;
-	tell(c, "redirect", c->text);
-	c->m->redirect = c->text;
+	tell(m, c, "redirect", c->text);
+	m->redirect = c->text;
 }
 
 static void
-act_bcc(struct check *c)
+act_bcc(void *arg, struct check *c)
 {
+	struct message *m = arg;
 	if (!is_user_at_domain(c->text)) {
 		log_warn("bad BCC address \"%.*s\" in %s map -- need user@domain",
 			STR_ARG(c->text), c->set->parameter);
 		return;
 	}
-	if (is_too_late(c->m) || c->m->redirect.data)
+	if (is_too_late(m) || m->redirect.data)
 		return;
-	tell(c, "bcc", c->text);
-	*vec_push(&c->m->late_copies) = c->text;
+	tell(m, c, "bcc", c->text);
+	*vec_push(&m->late_copies) =
+		(struct rcpt){ .address = c->text, .notify = NOTIFY_NEVER };
 }
 
 static void
-act_filter(struct check *c)
+act_filter(void *arg, struct check *c)
 {
+	struct message *m = arg;
 	if (c->text.len == 0) {
 		log_warn("missing FILTER command argument in %s map", c->set->parameter);
 		return;
@@ -226,197 +173,94 @@ act_filter(struct check *c)
 			STR_ARG(c->text), c->set->parameter);
 		return;
 	}
-	if (is_too_late(c->m))
+	if (is_too_late(m))
 		return;
-	tell(c, "filter", c->text);
-	c->m->filter = c->text;
+	tell(m, c, "filter", c->text);
+	m->filter = c->text;
 }
 
-static void
-act_nothing(struct check *c)
-{
-	(void)c;
-}
-
-static const struct {
-	const char *name;
-	void (*act)(struct check *c);
-} actions[] = {
+static const struct check_action own_actions[] = {
 	{ "BCC", act_bcc },
 	{ "DISCARD", act_discard },
-	{ "DUNNO", act_nothing },
 	{ "FILTER", act_filter },
 	{ "HOLD", act_hold },
-	{ "IGNORE", act_ignore },
-	{ "INFO", act_info },
-	{ "OK", act_nothing },
 	{ "PASS", act_pass },
-	{ "PREPEND", act_prepend },
 	{ "REDIRECT", act_redirect },
 	{ "REJECT", act_reject },
-	{ "REPLACE", act_replace },
-	{ "STRIP", act_strip },
-	{ "WARN", act_warn },
+	{ NULL, NULL },
 };
 
-/* ---- a line ---- */
-
 static void
-lookup_failed(struct check *c, enum dict_result got, const struct why *why)
+lookup_failed(void *arg, const struct check *c)
 {
-	if (got == DICT_FOUND)
-		log_warn("%s lookup of %.*s returns an empty string result",
-			c->set->parameter,
-			STR_ARG(str_sub(c->line, 0, MIN(c->line.len, SHOWN))));
-	else
-		log_warn("%s", why->text);
+	struct message *m = arg;
+
 	log_warn("%s: %s map lookup problem -- message not accepted, try again later",
-		c->m->queue_id, c->set->parameter);
-	message_fail(c->m, TEMPFAIL, 451, "4.3.0", "queue file write error");
-}
-
-/* Looks the line up and does what is found. */
-SWITCHES static void
-check_line(struct check *c)
-{
-	struct str value, word;
-	struct why why;
-	enum dict_result got;
-
-	if (!c->m->checked || c->line.len == 0 || maps_empty(c->set->maps))
-		return;
-	got = maps_find(c->set->maps, c->line, c->m->arena, &value, &why);
-	if (got == DICT_NOTFOUND)
-		return;
-	if (got != DICT_FOUND || value.len == 0) {
-		lookup_failed(c, got, &why);
-		return;
-	}
-	c->text = value;
-	(void)str_token(&c->text, " \t", &word);
-	c->text = str_trim(c->text);
-	for (size_t i = 0; i < COUNT(actions); i++)
-		if (str_case_is(word, actions[i].name)) {
-			actions[i].act(c);
-			return;
-		}
-	log_warn("unknown command in %s map: %.*s", c->set->parameter, STR_ARG(value));
-}
-
-/* ---- header fields ---- */
-
-static bool
-is_mime_field(const struct field *f)
-{
-	static const char *const names[] = { "Content-Description", "Content-Disposition",
-		"Content-ID", "Content-Transfer-Encoding", "Content-Type",
-		"MIME-Version" };
-
-	for (size_t i = 0; i < COUNT(names); i++)
-		if (field_is(f, names[i]))
-			return true;
-	return false;
-}
-
-static const struct check_set *
-set_for(enum part_header where, const struct field *f)
-{
-	if (where == HEADER_PART || is_mime_field(f))
-		return &mime_set;
-	return where == HEADER_NESTED ? &nested_set : &header_set;
+		m->queue_id, c->set->parameter);
+	message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
 }
 
 static void
-replace_field(struct message *m, struct field *f, struct str line)
+pass_on(void *arg, struct str bytes)
 {
-	f->text = arena_printf(m->arena, "%.*s\n", STR_ARG(line));
-	(void)field_start(line, &f->name);
-	f->body = str_from(f->text, (size_t)str_chr(f->text, ':') + 1);
+	content_add(arg, bytes);
 }
 
-enum field_fate
-checks_field(struct message *m, enum part_header where, struct field *f)
-{
-	struct check c = { .m = m,
-		.set = set_for(where, f),
-		.object = "header",
-		.line = str_sub(f->text, 0, f->text.len - 1) };
+static const struct check_calls calls = { tell, lookup_failed, pass_on, own_actions };
 
-	check_line(&c);
-	if (c.before.data) {
-		content_add(m, c.before);
-		content_add(m, STR("\n"));
-	}
-	if (c.instead.data)
-		replace_field(m, f, c.instead);
-	return c.drop ? FIELD_DROP : FIELD_KEEP;
+void
+message_checks_begin(struct message *m)
+{
+	/* Our own notices are looked at where internal_mail_filter_classes says so. */
+	const uint32_t unchecked =
+		ENVELOPE_NO_CHECKS | ENVELOPE_FORWARDED |
+		(m->envelope.flags & ENVELOPE_MILTERS ? 0 : ENVELOPE_BOUNCE);
+	const struct params *p = &m->conf->p;
+
+	m->checks = (struct checks){ .tables = &sets,
+		.calls = &calls,
+		.arg = m,
+		.arena = m->arena,
+		.body_limit = (octets_t)p->body_checks_size_limit,
+		.line_limit = (size_t)p->line_length_limit,
+		.off = (m->envelope.flags & unchecked) != 0 };
+}
+
+/* ---- fields of milters ---- */
+
+static void
+act_no_prepend(void *arg, struct check *c)
+{
+	tell(arg, c, "prepend", c->text);
+	log_warn("the milter_header/body_checks prepend action is not implemented");
+}
+
+static const struct check_action milter_actions[] = {
+	{ "BCC", act_bcc },
+	{ "DISCARD", act_discard },
+	{ "FILTER", act_filter },
+	{ "HOLD", act_hold },
+	{ "PREPEND", act_no_prepend },
+	{ "REDIRECT", act_redirect },
+	{ "REJECT", act_reject },
+	{ NULL, NULL },
+};
+static const struct check_calls milter_calls = { tell, lookup_failed, pass_on,
+	milter_actions };
+
+bool
+message_check_milter_field(struct message *m, struct field *f)
+{
+	struct checks checks = { .tables = &milter_sets,
+		.calls = &milter_calls,
+		.arg = m,
+		.arena = m->arena };
+
+	return checks_field(&checks, HEADER_PRIMARY, f);
 }
 
 enum field_fate
 header_check(struct message *m, struct field *f)
 {
-	return checks_field(m, HEADER_PRIMARY, f);
-}
-
-/* ---- the body ---- */
-
-/* A line, or a piece of a long one, that is whole. */
-SWITCHES static void
-body_line(struct message *m)
-{
-	struct str all = buf_str(&m->body_line);
-	bool ends = all.data[all.len - 1] == '\n';
-	struct check c = { .m = m,
-		.set = &body_set,
-		.object = "body",
-		.line = str_sub(all, 0, all.len - ends) };
-
-	m->body_seen += all.len;
-	check_line(&c);
-	if (c.before.data) {
-		content_add(m, c.before);
-		content_add(m, STR("\n"));
-	}
-	if (c.instead.data) {
-		content_add(m, c.instead);
-		content_add(m, ends ? STR("\n") : STR(""));
-	} else if (!c.drop) {
-		content_add(m, all);
-	}
-	buf_clear(&m->body_line);
-}
-
-/* Only the beginning of each part is looked at (body_checks_size_limit). */
-static bool
-is_looked_at(const struct message *m)
-{
-	return checks_want_body(m) && m->verdict == ACCEPT &&
-	       m->body_seen < (octets_t)m->conf->p.body_checks_size_limit;
-}
-
-void
-checks_body(struct message *m, struct str bytes)
-{
-	size_t limit = (size_t)m->conf->p.line_length_limit;
-
-	while (bytes.len > 0 && (m->body_line.len > 0 || is_looked_at(m))) {
-		const char *lf = memchr(bytes.data, '\n', bytes.len);
-		size_t len = lf ? (size_t)(lf - bytes.data) + 1 : bytes.len;
-
-		len = MIN(len, limit - m->body_line.len);
-		buf_add(&m->body_line, str_sub(bytes, 0, len));
-		bytes = str_from(bytes, len);
-		if (m->body_line.data[m->body_line.len - 1] == '\n' ||
-			m->body_line.len == limit)
-			body_line(m);
-	}
-	content_add(m, bytes);
-}
-
-void
-checks_body_end(struct message *m)
-{
-	if (m->body_line.len > 0)
-		body_line(m);
-	m->body_seen = 0;
+	return checks_field(&m->checks, HEADER_PRIMARY, f) ? FIELD_KEEP : FIELD_DROP;
 }

@@ -8,6 +8,19 @@
  * after the end of data (RFC 5321 section 4.5.3.2.6 gives us ten minutes). */
 #define SPOOL_PATIENCE ((msec_t)300 * 1000)
 
+void
+message_envelope(struct message *m, struct buf *out)
+{
+	for (size_t i = 0; i < m->envelope.attributes.n; i++)
+		if (!m->redirect.data || !str_starts(m->envelope.attributes.items[i],
+						 STR(ATTRIBUTE_FILTER)))
+			*vec_push(&m->attributes) = m->envelope.attributes.items[i];
+	m->envelope.attributes = (struct strs){ m->attributes.items, m->attributes.n };
+	m->envelope.rcpts = m->rcpts.items;
+	m->envelope.n_rcpts = m->rcpts.n;
+	envelope_put(out, &m->envelope);
+}
+
 static void
 spool_request(struct message *m, struct buf *out, bool large)
 {
@@ -20,14 +33,7 @@ spool_request(struct message *m, struct buf *out, bool large)
 		.large = large,
 	};
 
-	for (size_t i = 0; i < m->envelope.attributes.n; i++)
-		if (!m->redirect.data || !str_starts(m->envelope.attributes.items[i],
-						 STR(ATTRIBUTE_FILTER)))
-			*vec_push(&m->attributes) = m->envelope.attributes.items[i];
-	m->envelope.attributes = (struct strs){ m->attributes.items, m->attributes.n };
-	m->envelope.rcpts = m->rcpts.items;
-	m->envelope.n_rcpts = m->rcpts.n;
-	envelope_put(&envelope, &m->envelope);
+	message_envelope(m, &envelope);
 	put.envelope = buf_str(&envelope);
 	put.content = large ? STR_NONE : buf_str(&m->content);
 	put.corrupt = m->ask.crashes > 2;

@@ -8,6 +8,15 @@
 /* Bytes that all messages in this process keep in memory. */
 static size_t kept_together;
 
+/* Does anything depend on what the parts are? */
+static bool
+wants_parts(const struct message *m)
+{
+	return message_checks_parts(m) || strict_wants_parts(m) ||
+	       (m->conf->p.detect_8bit_encoding_header && !m->to_spool &&
+		       !(m->envelope.flags & ENVELOPE_8BIT));
+}
+
 static void
 content_flush(struct message *m)
 {
@@ -21,24 +30,8 @@ content_flush(struct message *m)
 	}
 	buf_free(&m->content);
 	kept_together -= kept;
-}
-
-/* cleanup_replace_stray_cr_lf: submitters have made line ends of CRLF; a CR that is left
- * would end a line for one program and not for another. */
-static struct str
-replace_stray_cr(struct message *m, struct str chunk)
-{
-	char *copy;
-
-	if (!m->conf->p.cleanup_replace_stray_cr_lf || str_chr(chunk, '\r') < 0)
-		return chunk;
-	buf_clear(&m->replaced);
-	buf_add(&m->replaced, chunk);
-	copy = m->replaced.data;
-	for (size_t i = 0; i < chunk.len; i++)
-		if (copy[i] == '\r')
-			copy[i] = ' ';
-	return buf_str(&m->replaced);
+	if (!wants_parts(m)) /* the envelope has left */
+		parts_ignore(&m->parts);
 }
 
 /* Appends finished bytes. */
@@ -62,9 +55,38 @@ content_add(struct message *m, struct str bytes)
 	}
 	buf_add(&m->content, bytes);
 	kept_together += bytes.len;
-	if ((m->content.len >= CONTENT_KEPT && !checks_want_body(m)) ||
+	if (message_has_milters(m)) {
+		/* They may change all of it. One alone may be of any size. */
+		if (kept_together > CONTENT_KEPT_TOGETHER &&
+			kept_together > m->content.len)
+			message_fail(m, TEMPFAIL, 451, "4.3.1",
+				"Insufficient system resources");
+		return;
+	}
+	if ((m->content.len >= CONTENT_KEPT && !message_checks_body(m)) ||
 		(kept_together > CONTENT_KEPT_TOGETHER && m->content.len >= IPC_CHUNK))
 		content_flush(m);
+}
+
+void
+content_replace(struct message *m, struct buf *fresh)
+{
+	int64_t limit = m->conf->p.message_size_limit;
+
+	kept_together += fresh->len;
+	content_free(m);
+	m->content = *fresh;
+	*fresh = (struct buf)BUF_INIT;
+	m->size = m->content.len;
+	if (limit > 0 && m->size > (octets_t)limit)
+		message_fail(m, PERMFAIL, 552, "5.3.4", "message file too big");
+}
+
+void
+content_free(struct message *m)
+{
+	kept_together -= m->content.len;
+	buf_free(&m->content);
 }
 
 static void
@@ -88,10 +110,13 @@ on_field(void *arg, struct field *f)
 
 	if (m->verdict != ACCEPT)
 		return;
+	strict_field(m, f);
 	if (m->parts.header == HEADER_PRIMARY)
 		content_field(m, f);
-	else if (checks_field(m, m->parts.header, f) == FIELD_KEEP)
+	else if (checks_field(&m->checks, m->parts.header, f)) {
+		(void)header_see_encoding(m, f);
 		content_add(m, f->text);
+	}
 }
 
 /* The header section is over: what is missing, and the empty line. */
@@ -104,9 +129,15 @@ on_header_end(void *arg, bool cut_short)
 	for (size_t i = 0; primary && i < n_steps && m->verdict == ACCEPT; i++)
 		if (steps[i].fields_end)
 			steps[i].fields_end(m);
+	strict_header_end(m);
+	if (primary && strict_adds_header(m))
+		content_add(m, STR("MIME-Error: message header was not terminated by "
+				   "empty line\n"));
+	if (!wants_parts(m))
+		parts_ignore(&m->parts);
 	if (!cut_short)
 		content_add(m, STR("\n"));
-	m->body_seen = 0;
+	checks_part_begins(&m->checks);
 }
 
 static void
@@ -114,10 +145,8 @@ on_text(void *arg, struct str bytes)
 {
 	struct message *m = arg;
 
-	if (m->body_line.len > 0 || checks_want_body(m))
-		checks_body(m, bytes);
-	else
-		content_add(m, bytes);
+	strict_text(m, bytes);
+	checks_body(&m->checks, bytes);
 }
 
 /* Boundary lines are looked at like text. */
@@ -128,24 +157,24 @@ static void
 parts_begin(struct message *m)
 {
 	const struct params *p = &m->conf->p;
-	const uint32_t unchecked =
-		ENVELOPE_NO_CHECKS | ENVELOPE_BOUNCE | ENVELOPE_FORWARDED;
 
-	m->checked = !(m->envelope.flags & unchecked);
 	m->parts = (struct parts){ .calls = &part_calls,
 		.arg = m,
 		.field_limit = (size_t)p->header_size_limit,
 		.nesting_limit = (size_t)p->mime_nesting_limit,
 		.boundary_limit = (size_t)p->mime_boundary_length_limit,
-		.only_primary =
-			p->disable_mime_input_processing || !checks_want_parts(m) };
+		.only_primary = p->disable_mime_input_processing };
+	message_checks_begin(m);
+	strict_begin(m);
+	input_begin(m);
 }
 
 static void
 content_finish(struct message *m)
 {
-	parts_end(&m->parts);
-	checks_body_end(m);
+	input_end(m);
+	checks_body_end(&m->checks);
+	strict_judge(m);
 	if (m->mid_line)
 		content_add(m, STR("\n"));
 }
@@ -158,17 +187,15 @@ content_read(struct message *m)
 
 	parts_begin(m);
 	for (size_t i = 0; i < m->ask.prepend.n; i++) {
-		content_add(m, m->ask.prepend.items[i]);
-		content_add(m, STR("\n"));
+		input_own(m, m->ask.prepend.items[i]);
+		input_own(m, STR("\n"));
 	}
-	content_add(m, m->ask.received);
-	m->received = m->ask.received.len > 0; /* ours counts too */
+	input_own(m, m->ask.received);
 	while ((got = ipc_request_read(m->rq, &chunk, DEADLINE_NEVER)) > 0)
 		if (m->verdict == ACCEPT)
-			parts_add(&m->parts, replace_stray_cr(m, chunk));
+			input_add(m, chunk);
 	if (got < 0) /* nobody waits for an answer any more */
 		message_fail(m, TEMPFAIL, 451, "4.3.0", "the submitter went away");
 	else if (m->verdict == ACCEPT)
 		content_finish(m);
-	kept_together -= m->content.len;
 }

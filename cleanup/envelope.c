@@ -1,6 +1,7 @@
 /* envelope.c -- sender and recipients: canonical form, virtual aliases, blind copies. */
 #include "message.h"
 #include "conf.h"
+#include "explain.h"
 #include "log.h"
 #include "service.h"
 
@@ -26,82 +27,88 @@ envelope_rewrite(struct message *m)
 
 /* ---- virtual aliases (virtual(5), contract 5.2 and 6.1) ---- */
 
-/* One recipient's expansion: the work list is out.items[done ...]. */
+/* One recipient's expansion. Each of its addresses is looked up until the tables have
+ * nothing for it: its first target takes its place, the others come behind the last. */
 struct expansion {
 	struct message *m;
 	const struct rcpt *of; /* the recipient as submitted */
-	struct map *seen;      /* addresses that were looked up: no address twice */
-	VEC(struct str) open;  /* still to be looked up */
-	VEC(unsigned) depth;   /* of each of them */
-	VEC(struct str) found; /* final addresses */
+	VEC(struct str) list;  /* what it is so far; the first ones are final */
+	struct map *own;       /* addresses that are among their own targets: final */
 };
 
 static void
-expansion_add(struct expansion *x, struct str address, unsigned depth)
+expansion_fails(struct message *m, const char *what, struct str address)
 {
-	*vec_push(&x->open) = address;
-	*vec_push(&x->depth) = depth;
+	log_warn("%s: unreasonable virtual_alias_maps %s %.*s -- message not accepted, "
+		 "try again later",
+		m->queue_id, what, STR_ARG(address));
+	message_fail(m, TEMPFAIL, 451, "4.6.0", "Alias expansion error");
+	m->verbatim = true;
 }
 
-/* Looks up one address; its targets join the work list. */
-static enum dict_result
-expand_one(struct expansion *x, struct str address, unsigned depth, struct why *why)
+static void
+explain_targets(const char *parameter, struct str address, const struct strs *targets)
+{
+	struct buf all CLEANUP(buf_free) = BUF_INIT;
+
+	for (size_t i = 0; i < targets->n; i++)
+		buf_printf(&all, "%s" STR_FMT, i ? ", " : "", STR_ARG(targets->items[i]));
+	explain_step("alias", str_c(parameter), address, "becomes", buf_str(&all));
+}
+
+/* Puts the targets of an address into the list. False: it is final, or all has failed. */
+SWITCHES static bool
+expand_once(struct expansion *x, size_t at)
 {
 	struct message *m = x->m;
-	struct str value, extension = STR_NONE;
+	struct str address = x->list.items[at];
 	struct strs targets;
-	enum dict_result got = maps_find_address(tables.virtual_alias, address,
-		m->conf->p.recipient_delimiter, FIND_FULL | FIND_USER | FIND_DOMAIN,
-		mapping_takes_bare_user(address), m->arena, &value, &extension, why);
 
-	if (got != DICT_FOUND)
-		return got;
-	targets = mapping_values(m, value);
+	if (map_get(x->own, arena_lower(m->arena, address)) ||
+		!mapping_targets(m, &tables.virtual_alias, address, &targets))
+		return false;
+	if (explain_on)
+		explain_targets(tables.virtual_alias.parameter, address, &targets);
 	for (size_t i = 0; i < targets.n; i++) {
-		struct str to = mapping_target(
-			m, "virtual", targets.items[i], address, extension);
+		struct str to = targets.items[i];
 
-		if (str_case_eq(to, address)) /* it stands for itself: final */
-			*vec_push(&x->found) = to;
+		if (to.len > (size_t)m->conf->p.virtual_alias_address_length_limit) {
+			to = str_sub(to, 0, MIN(to.len, 300));
+			expansion_fails(m, "result",
+				arena_printf(m->arena, STR_FMT "...", STR_ARG(to)));
+			return false;
+		}
+		if (i == 0)
+			x->list.items[at] = to;
 		else
-			expansion_add(x, to, depth + 1);
+			*vec_push(&x->list) = to;
+		if (str_case_eq(to, address))
+			map_set(x->own, arena_lower(m->arena, to), x);
 	}
-	return DICT_FOUND;
+	return true;
 }
 
-static bool
-expand_all(struct expansion *x, struct why *why)
+/* The limits count as in Postfix: how many addresses a recipient is at a time, and how
+ * often one is replaced. Whatever leads in a circle meets one of them. */
+SWITCHES static void
+expand_all(struct expansion *x)
 {
 	const struct params *p = &x->m->conf->p;
 
-	expansion_add(x, x->of->address, 0);
-	for (size_t i = 0; i < x->open.n; i++) {
-		struct str address = x->open.items[i];
-		struct str key = arena_lower(x->m->arena, address);
-		enum dict_result got;
+	*vec_push(&x->list) = x->of->address;
+	for (size_t i = 0; i < x->list.n && x->m->verdict == ACCEPT; i++) {
+		int depth = 0;
 
-		if (map_set(x->seen, key, x))
-			continue;
-		if (x->depth.items[i] > (unsigned)p->virtual_alias_recursion_limit ||
-			x->open.n > (size_t)p->virtual_alias_expansion_limit) {
-			log_warn("%s: unreasonable virtual_alias_maps expansion for %.*s "
-				 "-- "
-				 "message not accepted, try again later",
-				x->m->queue_id, STR_ARG(x->of->address));
-			why_set(why, "4.6.0", "Alias expansion error");
-			return false;
+		if (x->list.n > (size_t)p->virtual_alias_expansion_limit) {
+			expansion_fails(x->m, "map expansion size for", x->of->address);
+			return;
 		}
-		got = expand_one(x, address, x->depth.items[i], why);
-		if (got == DICT_ERROR) {
-			log_warn("%s: virtual_alias_maps lookup problem for %.*s: %s",
-				x->m->queue_id, STR_ARG(address), why->text);
-			why_set(why, "4.3.0", "queue file write error");
-			return false;
-		}
-		if (got == DICT_NOTFOUND)
-			*vec_push(&x->found) = address;
+		while (expand_once(x, i))
+			if (++depth >= p->virtual_alias_recursion_limit) {
+				expansion_fails(x->m, "map nesting for", x->of->address);
+				return;
+			}
 	}
-	return true;
 }
 
 /* One copy for each pair of original and final recipient, or for each final one alone
@@ -109,7 +116,7 @@ expand_all(struct expansion *x, struct why *why)
 static struct str
 duplicate_key(struct message *m, const struct rcpt *r)
 {
-	struct str original = r->original.data ? r->original : r->address;
+	struct str original = rcpt_original(r);
 
 	if (!m->conf->p.enable_original_recipient)
 		original = STR("");
@@ -127,7 +134,7 @@ tell_of_expansion(struct expansion *x)
 	struct rcpt *told;
 
 	if (!(of->notify & NOTIFY_SUCCESS) ||
-		(x->found.n == 1 && str_eq(x->found.items[0], of->address)))
+		(x->list.n == 1 && str_eq(x->list.items[0], of->address)))
 		return of->notify;
 	told = vec_push(&x->m->rcpts);
 	*told = *of;
@@ -142,10 +149,10 @@ expansion_give(struct expansion *x, struct map *given)
 	struct message *m = x->m;
 	uint8_t notify = tell_of_expansion(x);
 
-	for (size_t i = 0; i < x->found.n; i++) {
+	for (size_t i = 0; i < x->list.n; i++) {
 		struct rcpt r = *x->of;
 
-		r.address = x->found.items[i];
+		r.address = x->list.items[i];
 		r.notify = notify;
 		if (!str_case_eq(r.address, x->of->address) && !r.original.data)
 			r.original = x->of->address;
@@ -161,25 +168,22 @@ envelope_virtual(struct message *m)
 	size_t n = m->rcpts.n;
 	struct map *given;
 
-	if (n == 1 && maps_empty(tables.virtual_alias))
+	if (n == 1 && maps_empty(tables.virtual_alias.maps))
 		return;
 	given = map_new();
 	memset(&m->rcpts, 0, sizeof(m->rcpts));
 	for (size_t i = 0; i < n && m->verdict == ACCEPT; i++) {
-		struct expansion x = { .m = m, .of = &before[i], .seen = map_new() };
-		struct why why;
+		struct expansion x = { .m = m, .of = &before[i], .own = map_new() };
 
-		if (maps_empty(tables.virtual_alias) ||
+		if (maps_empty(tables.virtual_alias.maps) ||
 			(m->envelope.flags & ENVELOPE_NO_MAPPING))
-			*vec_push(&x.found) = before[i].address;
-		else if (!expand_all(&x, &why))
-			message_fail(m, TEMPFAIL, 451, why.code, "%s", why.text);
+			*vec_push(&x.list) = before[i].address;
+		else
+			expand_all(&x);
 		if (m->verdict == ACCEPT)
 			expansion_give(&x, given);
-		map_free(x.seen);
-		vec_free(&x.open);
-		vec_free(&x.depth);
-		vec_free(&x.found);
+		map_free(x.own);
+		vec_free(&x.list);
 	}
 	map_free(given);
 	mem_free(before);
@@ -188,38 +192,25 @@ envelope_virtual(struct message *m)
 /* ---- blind copies ---- */
 
 /* A copy that nobody is told about, neither in the header nor by a notice. */
-static void
-bcc_add(struct message *m, struct str address)
+SWITCHES static void
+bcc_add(struct message *m, const char *reason, struct str address)
 {
-	struct rcpt *r = vec_push(&m->rcpts);
+	struct rcpt r = { .notify = NOTIFY_NEVER };
 
-	r->address = route_rewrite(tables.route, REWRITE_LOCAL, address, m->arena);
-	r->notify = NOTIFY_NEVER;
+	explain_step("copy", str_c(reason), STR_NONE, "goes to", address);
+	r.address = mapping_apply(m, ENVELOPE_RECIPIENT, address);
+	*vec_push(&m->rcpts) = r;
 }
 
 /* The copies that a table wants of mail from, or to, this address. */
 SWITCHES static void
-bcc_find(struct message *m, struct maps *maps, const char *parameter, struct str address)
+bcc_find(struct message *m, const struct mapping *map, struct str address)
 {
-	struct str value, extension;
 	struct strs copies;
-	struct why why;
-	enum dict_result got;
 
-	if (maps_empty(maps) || address.len == 0)
-		return;
-	got = maps_find_address(maps, address, m->conf->p.recipient_delimiter,
-		FIND_FULL | FIND_USER | FIND_DOMAIN, mapping_takes_bare_user(address),
-		m->arena, &value, &extension, &why);
-	if (got == DICT_ERROR) {
-		log_warn("%s: %s map lookup problem for %.*s -- message not accepted, "
-			 "try again later",
-			m->queue_id, parameter, STR_ARG(address));
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
-	}
-	copies = got == DICT_FOUND ? mapping_values(m, value) : (struct strs){ 0 };
-	for (size_t i = 0; i < copies.n; i++)
-		bcc_add(m, copies.items[i]);
+	if (mapping_targets(m, map, address, &copies))
+		for (size_t i = 0; i < copies.n; i++)
+			bcc_add(m, map->parameter, copies.items[i]);
 }
 
 void
@@ -227,14 +218,13 @@ envelope_bcc(struct message *m)
 {
 	size_t n = m->rcpts.n;
 
-	if (m->envelope.flags & (ENVELOPE_BOUNCE | ENVELOPE_NO_MAPPING))
+	if (m->envelope.flags & (ENVELOPE_BOUNCE | ENVELOPE_NO_MAPPING | ENVELOPE_PROBE))
 		return;
 	if (m->conf->p.always_bcc.len > 0)
-		bcc_add(m, m->conf->p.always_bcc);
-	bcc_find(m, tables.sender_bcc, "sender_bcc_maps", m->envelope.sender);
+		bcc_add(m, "always_bcc", m->conf->p.always_bcc);
+	bcc_find(m, &tables.sender_bcc, m->envelope.sender);
 	for (size_t i = 0; i < n; i++)
-		bcc_find(m, tables.recipient_bcc, "recipient_bcc_maps",
-			m->rcpts.items[i].address);
+		bcc_find(m, &tables.recipient_bcc, m->rcpts.items[i].address);
 }
 
 /* What header and body checks did to the recipients. */
@@ -245,6 +235,8 @@ envelope_late(struct message *m)
 	size_t n = m->rcpts.n;
 
 	if (m->redirect.data) {
+		explain_step(
+			"action", STR("REDIRECT"), STR_NONE, "sends it to", m->redirect);
 		m->rcpts.n = 1;
 		m->rcpts.items[0] =
 			(struct rcpt){ .address = route_rewrite(tables.route,
@@ -257,8 +249,13 @@ envelope_late(struct message *m)
 	if (m->late_copies.n == 0)
 		return;
 	memset(&m->rcpts, 0, sizeof(m->rcpts));
-	for (size_t i = 0; i < m->late_copies.n; i++)
-		bcc_add(m, m->late_copies.items[i]);
+	for (size_t i = 0; i < m->late_copies.n; i++) {
+		struct rcpt r = m->late_copies.items[i];
+
+		explain_step("copy", STR("BCC"), STR_NONE, "goes to", r.address);
+		r.address = mapping_apply(m, ENVELOPE_RECIPIENT, r.address);
+		*vec_push(&m->rcpts) = r;
+	}
 	envelope_virtual(m);
 	for (size_t i = 0; i < n; i++)
 		*vec_push(&m->rcpts) = before[i];

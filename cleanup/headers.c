@@ -66,6 +66,21 @@ header_see(struct message *m, struct field *f)
 	return FIELD_KEEP;
 }
 
+/* Who does not say so in MAIL, as sendmail's callers do not, says it here: the content
+ * has 8-bit parts, and a server that cannot take them gets them as quoted-printable. */
+enum field_fate
+header_see_encoding(struct message *m, struct field *f)
+{
+	struct str said = str_trim(f->body);
+
+	/* One with a comment is not seen, as in Postfix. */
+	if (m->conf->p.detect_8bit_encoding_header &&
+		field_is(f, "Content-Transfer-Encoding") &&
+		(str_case_is(said, "8bit") || str_case_is(said, "binary")))
+		m->envelope.flags |= ENVELOPE_8BIT;
+	return FIELD_KEEP;
+}
+
 /* Where it has been delivered before: local stops loops by it, without reading content.
  */
 enum field_fate
@@ -82,19 +97,6 @@ add_field(struct message *m, const char *prefix, const char *name, struct str va
 {
 	content_add(
 		m, arena_printf(m->arena, "%s%s: %.*s\n", prefix, name, STR_ARG(value)));
-}
-
-/* RFC 5322 section 3.3; the zone is the machine's. */
-static struct str
-date_text(struct message *m)
-{
-	time_t at = (time_t)(m->envelope.arrival_us / 1000000);
-	char text[64];
-	struct tm tm;
-
-	localtime_r(&at, &tm);
-	strftime(text, sizeof(text), "%a, %e %b %Y %H:%M:%S %z", &tm);
-	return arena_str(m->arena, str_c(text));
 }
 
 /* Unique by the queue id, which is never given twice, and the second. */
@@ -137,7 +139,8 @@ is_plain_phrase(struct str name)
 static struct str
 from_text(struct message *m)
 {
-	struct str sender = m->envelope.sender, name = m->ask.full_name;
+	struct str sender = address_quote(m->envelope.sender, m->arena);
+	struct str name = m->ask.full_name;
 	struct buf out CLEANUP(buf_free) = BUF_INIT;
 
 	if (sender.len == 0)
@@ -177,7 +180,9 @@ header_add_missing(struct message *m)
 			log_line(CLEANUP_MESSAGE_ID, str_c(m->queue_id), id);
 		}
 		if (!(m->resent ? m->has_resent_date : m->has_date))
-			add_field(m, prefix, "Date", date_text(m));
+			add_field(m, prefix, "Date",
+				str_c(time_mail_date(
+					(time_t)(m->envelope.arrival_us / 1000000))));
 		if (!(m->resent ? m->has_resent_from : m->has_from))
 			add_field(m, prefix, "From", from_text(m));
 		if (!m->has_recipient && p->undisclosed_recipients_header.len > 0) {

@@ -1,17 +1,16 @@
 /* mapping.c -- what one address becomes: canonical form, canonical(5) tables,
  * masquerading (contract 6.1). */
 #include "message.h"
-#include "addrlist.h"
 #include "conf.h"
+#include "explain.h"
 #include "log.h"
 
 /* A table that leads in a circle, or nearly, is left after so many steps. */
 enum { NESTING_MOST = 100 };
 
-/* One of the tables, in the order in which they are asked. */
-static struct mapping {
-	const char *parameter;
-	struct maps *maps;
+/* The tables, in the order in which they are asked. */
+static struct {
+	struct mapping map;
 	unsigned places;
 } mappings[3];
 
@@ -58,74 +57,49 @@ mapping_open(const struct conf *c, struct arena *a)
 {
 	const struct params *p = &c->p;
 
-	mappings[0] = (struct mapping){ "sender_canonical_maps",
+	mappings[0].map = (struct mapping){ "sender_canonical_maps",
 		maps_open(
 			"sender_canonical_maps", p->sender_canonical_maps, DICT_FOLD, c),
+		"canonical" };
+	mappings[0].places =
 		places_of("sender_canonical_classes", p->sender_canonical_classes, a) &
-			(ENVELOPE_SENDER | HEADER_SENDER) };
-	mappings[1] = (struct mapping){ "recipient_canonical_maps",
+		(ENVELOPE_SENDER | HEADER_SENDER);
+	mappings[1].map = (struct mapping){ "recipient_canonical_maps",
 		maps_open("recipient_canonical_maps", p->recipient_canonical_maps,
 			DICT_FOLD, c),
-		places_of("recipient_canonical_classes", p->recipient_canonical_classes,
-			a) &
-			(ENVELOPE_RECIPIENT | HEADER_RECIPIENT) };
-	mappings[2] = (struct mapping){ "canonical_maps",
+		"canonical" };
+	mappings[1].places = places_of("recipient_canonical_classes",
+				     p->recipient_canonical_classes, a) &
+			     (ENVELOPE_RECIPIENT | HEADER_RECIPIENT);
+	mappings[2].map = (struct mapping){ "canonical_maps",
 		maps_open("canonical_maps", p->canonical_maps, DICT_FOLD, c),
-		places_of("canonical_classes", p->canonical_classes, a) };
+		"canonical" };
+	mappings[2].places = places_of("canonical_classes", p->canonical_classes, a);
 	masquerade.domains = conf_list(arena_lower(a, p->masquerade_domains), a);
 	masquerade.exceptions = match_list_open(
 		"masquerade_exceptions", p->masquerade_exceptions, false, c);
 	masquerade.places = places_of("masquerade_classes", p->masquerade_classes, a);
 }
 
-/* ---- what a table's value means ---- */
-
-struct strs
-mapping_values(struct message *m, struct str value)
-{
-	struct addr_list l = { 0 };
-	struct strs out;
-
-	addr_list_parse(value, m->arena, &l);
-	out.items = arena_alloc(m->arena, (l.list.n + 1) * sizeof(*out.items));
-	for (out.n = 0; out.n < l.list.n; out.n++)
-		out.items[out.n] = address_unquote(l.list.items[out.n].address, m->arena);
-	addr_list_free(&l);
-	return out;
-}
-
 bool
-mapping_takes_bare_user(struct str address)
+mapping_targets(struct message *m, const struct mapping *map, struct str address,
+	struct strs *out)
 {
-	struct str local, domain;
 	struct why why;
 
-	address_split(address, &local, &domain);
-	return domain.data &&
-	       route_takes_bare_user(tables.route, domain, &why) == DICT_FOUND;
-}
-
-struct str
-mapping_target(struct message *m, const char *kind, struct str target, struct str of,
-	struct str extension)
-{
-	struct str local, domain, target_local, target_domain;
-	struct str delimiters = m->conf->p.recipient_delimiter;
-
-	address_split(of, &local, &domain);
-	if (str_starts(target, STR("@")))
-		return route_rewrite(tables.route, REWRITE_LOCAL,
-			arena_printf(m->arena, STR_FMT STR_FMT, STR_ARG(local),
-				STR_ARG(target)),
-			m->arena);
-	target = route_rewrite(tables.route, REWRITE_LOCAL, target, m->arena);
-	if (extension.len == 0 || delimiters.len == 0 ||
-		str_find(m->conf->p.propagate_unmatched_extensions, str_c(kind)) < 0)
-		return target;
-	address_split(target, &target_local, &target_domain);
-	return arena_printf(m->arena, "%.*s%c%.*s%s%.*s", STR_ARG(target_local),
-		delimiters.data[0], STR_ARG(extension), target_domain.data ? "@" : "",
-		STR_ARG(target_domain));
+	switch (mapping_find(tables.route, map, address, m->arena, out, &why)) {
+	case DICT_FOUND:
+		return true;
+	case DICT_NOTFOUND:
+		return false;
+	case DICT_ERROR:
+		break;
+	}
+	log_warn("%s: %s map lookup problem for %.*s -- message not accepted, try again "
+		 "later",
+		m->queue_id, map->parameter, STR_ARG(address));
+	message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
+	return false;
 }
 
 /* ---- canonical tables ---- */
@@ -134,27 +108,15 @@ mapping_target(struct message *m, const char *kind, struct str target, struct st
 SWITCHES static bool
 map_once(struct message *m, const struct mapping *map, struct str *address)
 {
-	struct str value, extension;
 	struct strs targets;
-	struct why why;
-	enum dict_result got = maps_find_address(map->maps, *address,
-		m->conf->p.recipient_delimiter, FIND_FULL | FIND_USER | FIND_DOMAIN,
-		mapping_takes_bare_user(*address), m->arena, &value, &extension, &why);
 
-	if (got == DICT_NOTFOUND)
+	if (!mapping_targets(m, map, *address, &targets))
 		return false;
-	targets = got == DICT_FOUND ? mapping_values(m, value) : (struct strs){ 0 };
-	if (targets.n == 0) {
-		log_warn("%s: %s map lookup problem for %.*s -- message not accepted, "
-			 "try again later",
-			m->queue_id, map->parameter, STR_ARG(*address));
-		message_fail(m, TEMPFAIL, 451, "4.3.0", "queue file write error");
-		return false;
-	}
 	if (targets.n > 1)
 		log_warn("%s: multi-valued %s entry for %.*s: the first is taken",
 			m->queue_id, map->parameter, STR_ARG(*address));
-	*address = mapping_target(m, "canonical", targets.items[0], *address, extension);
+	explain_rewrite(map->parameter, *address, targets.items[0]);
+	*address = targets.items[0];
 	return true;
 }
 
@@ -214,15 +176,21 @@ mapping_apply(struct message *m, enum address_place place, struct str address)
 {
 	bool is_header = place & (HEADER_SENDER | HEADER_RECIPIENT);
 	bool is_ours = !is_header || (m->envelope.flags & ENVELOPE_REWRITE);
+	struct str before = address;
 
 	if (address.len == 0)
 		return address;
 	address = route_rewrite(tables.route, is_ours ? REWRITE_LOCAL : REWRITE_REMOTE,
 		address, m->arena);
+	explain_rewrite("canonical form", before, address);
 	if (m->envelope.flags & ENVELOPE_NO_MAPPING)
 		return address;
 	for (size_t i = 0; i < COUNT(mappings); i++)
-		if ((mappings[i].places & place) && !maps_empty(mappings[i].maps))
-			address = map_canonical(m, &mappings[i], address);
-	return masquerade.places & place ? masqueraded(m, address) : address;
+		if (mappings[i].places & place)
+			address = map_canonical(m, &mappings[i].map, address);
+	before = address;
+	if (masquerade.places & place)
+		address = masqueraded(m, address);
+	explain_rewrite("masquerade_domains", before, address);
+	return address;
 }

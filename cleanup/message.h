@@ -3,9 +3,14 @@
 #define MESSAGE_H
 
 #include "base.h"
+#include "charset.h"
+#include "checks.h"
 #include "dict.h"
+#include "downgrade.h"
+#include "esmtp.h"
 #include "ipc.h"
 #include "messages.h"
+#include "milter.h"
 #include "parts.h"
 #include "route.h"
 
@@ -13,6 +18,24 @@
 #define CONTENT_KEPT ((size_t)512 * 1024)
 /* All messages in hand together; when they need more, streaming begins earlier. */
 #define CONTENT_KEPT_TOGETHER ((size_t)128 * 1024 * 1024)
+
+/* non_empty_end_of_header_action */
+enum end_of_header_action { EOH_FIX_QUIETLY, EOH_ADD_HEADER, EOH_REJECT };
+
+/* What input.c keeps between two pieces of content. */
+struct input {
+	struct buf first; /* the beginning, while it cannot be judged */
+	bool begun;       /* behind that */
+	struct buf replaced, stripped, converted;
+	struct downgrade downgrade; /* force_mime_input_conversion */
+};
+
+/* What strict.c looks for, and what it met. */
+struct strict {
+	unsigned watched, met;
+	struct str type;   /* the last Content-Type field */
+	bool unterminated; /* the first line of the body was to be a field */
+};
 
 struct message {
 	struct ipc_request *rq;
@@ -22,20 +45,24 @@ struct message {
 	struct envelope envelope; /* as submitted, but its recipients are in `rcpts` */
 	VEC(struct rcpt) rcpts;
 	struct parts parts;
-	struct buf replaced;         /* a piece of content whose stray CRs are blanks */
+	struct input input;
+	struct strict strict;
 	struct buf content;          /* finished bytes that did not leave yet */
 	octets_t size;               /* of all finished bytes */
 	bool mid_line;               /* the last of them is no line end */
 	struct ipc_stream *to_spool; /* once the content outgrew what we keep */
 	char queue_id[32];
 	/* What the checks said. */
-	bool checked;   /* they still look */
+	struct checks checks;
 	bool discarded; /* taken, and forgotten */
 	bool verbatim;  /* why.text is the site's own */
 	struct str redirect, filter;
-	VEC(struct str) late_copies;
-	struct buf body_line; /* in pieces */
-	octets_t body_seen;   /* of this part */
+	VEC(struct rcpt) late_copies;
+	/* Who hears of it (milters.c). */
+	struct milters milters;
+	struct milter *milter_in_hand;
+	struct str milter_sender, milter_rcpt; /* that they heard of last */
+	struct str reply; /* of one of them: whole lines for an SMTP client, or none */
 	/* What the header steps saw. */
 	VEC(struct str) attributes; /* of the envelope */
 	size_t delivered;           /* how many of them say where it was before */
@@ -80,6 +107,9 @@ struct step {
 extern const struct step steps[];
 extern const size_t n_steps;
 
+/* For the log: what was done about which text of the message, and what is said of it. */
+void message_tell(
+	const struct message *m, const char *action, struct str object, struct str text);
 void message_fail(struct message *m, enum verdict verdict, uint16_t smtp_code,
 	const char *code, const char *fmt, ...) PRINTF(5, 6);
 
@@ -93,15 +123,9 @@ void mapping_open(const struct conf *c, struct arena *a); /* before the jail */
  * the message. */
 SWITCHES struct str mapping_apply(
 	struct message *m, enum address_place place, struct str address);
-/* A table's value is an address list as in a header (RFC 5322 section 3.4). */
-struct strs mapping_values(struct message *m, struct str value);
-/* May the user part be asked for alone? Where the domain is one of ours. */
-SWITCHES bool mapping_takes_bare_user(struct str address);
-/* What a table's value means for the address it was found for: "@other" keeps the user,
- * an extension that was cut off for the look-up is put back where
- * propagate_unmatched_extensions names this kind of table. */
-struct str mapping_target(struct message *m, const char *kind, struct str target,
-	struct str of, struct str extension);
+/* mapping_find(). False: the table has nothing, or it failed, and the message with it. */
+SWITCHES bool mapping_targets(struct message *m, const struct mapping *map,
+	struct str address, struct strs *out);
 /* rewrite.c */
 /* Is this message's header ours to complete and to change? local_header_rewrite_clients
  * say so, or remote_header_rewrite_domain is set. */
@@ -109,25 +133,55 @@ bool header_is_ours(const struct message *m);
 SWITCHES enum field_fate header_rewrite(struct message *m, struct field *f);
 SWITCHES void envelope_late(struct message *m);
 /* checks.c */
-void checks_open(const struct conf *c); /* before the jail */
-bool checks_want_parts(const struct message *m);
-bool checks_want_body(const struct message *m);
+void cleanup_open_checks(const struct conf *c); /* before the jail */
+void message_checks_begin(struct message *m);
+bool message_checks_header(void); /* are there tables for any header? */
+bool message_checks_body(const struct message *m);
+bool message_checks_parts(const struct message *m);
 SWITCHES enum field_fate header_check(struct message *m, struct field *f);
-SWITCHES enum field_fate checks_field(
-	struct message *m, enum part_header where, struct field *f);
-/* Passes what it lets through on to content_add(). */
-SWITCHES void checks_body(struct message *m, struct str bytes);
-SWITCHES void checks_body_end(struct message *m); /* of a part */
+bool message_check_milter_field(struct message *m, struct field *f);
+/* milters.c */
+void milters_open_lists(const struct conf *c, struct arena *a); /* before the jail */
+SWITCHES void milters_hear_envelope(struct message *m);
+SWITCHES void milters_inspect(struct message *m);
+void message_held_by_milter(struct message *m, struct str reason);
+/* Then the content has to stay here until they have seen all of it. */
+bool message_has_milters(const struct message *m);
+/* Goodbye, or the connections go back to smtpd. */
+SWITCHES void milters_finish(struct message *m, struct submit_reply *say);
 /* headers.c */
 enum field_fate header_limits(struct message *m, struct field *f);
 enum field_fate header_drop(struct message *m, struct field *f);
 enum field_fate header_see(struct message *m, struct field *f);
 enum field_fate header_delivered(struct message *m, struct field *f);
 void header_add_missing(struct message *m);
+enum field_fate header_see_encoding(struct message *m, struct field *f);
+/* input.c */
+void input_open(const struct conf *c);
+void input_begin(struct message *m);
+SWITCHES void input_own(
+	struct message *m, struct str lines); /* ours, before the content */
+SWITCHES void input_add(struct message *m, struct str chunk);
+SWITCHES void input_end(struct message *m);
+void input_free(struct message *m);
+/* strict.c */
+void strict_open(const struct conf *c);
+void strict_begin(struct message *m); /* behind message_checks_begin() */
+bool strict_wants_parts(const struct message *m);
+void strict_field(struct message *m, const struct field *f);
+void strict_header_end(struct message *m);
+/* Does a field tell that the header ended in the middle of a line? */
+bool strict_adds_header(const struct message *m);
+void strict_text(struct message *m, struct str bytes);
+void strict_judge(struct message *m); /* at the end of the content */
 /* content.c */
 SWITCHES void content_read(struct message *m); /* all of it, from the submitter */
 void content_add(struct message *m, struct str bytes);
+void content_replace(struct message *m, struct buf *fresh); /* takes it over */
+void content_free(struct message *m);
 /* commit.c */
+/* The envelope as it is stored, once: behind what out holds. */
+void message_envelope(struct message *m, struct buf *out);
 SWITCHES void commit(struct message *m);
 SWITCHES void commit_aside(
 	struct message *m); /* into corrupt/: it crashed us too often */
@@ -138,7 +192,7 @@ SWITCHES void commit_stopped(struct message *m); /* that failed: spool has said 
 
 /* Tables, opened before the jail. */
 struct cleanup_tables {
-	struct maps *virtual_alias, *sender_bcc, *recipient_bcc;
+	struct mapping virtual_alias, sender_bcc, recipient_bcc;
 	struct route *route;
 	struct strs drop; /* message_drop_headers */
 };

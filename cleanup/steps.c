@@ -1,14 +1,16 @@
 /* steps.c -- everything that is done to a message before its commit, in this order.
- * Milters and signing go into this list and nowhere else. */
+ * Signing goes into this list and nowhere else. */
 #include "message.h"
 
 const struct step steps[] = {
 	{ .name = "rewrite", .envelope = envelope_rewrite },
+	{ .name = "milters", .envelope = milters_hear_envelope, .end = milters_inspect },
 	{ .name = "bcc", .envelope = envelope_bcc },
 	{ .name = "virtual", .envelope = envelope_virtual },
 	{ .name = "checks", .field = header_check },
 	{ .name = "limits", .field = header_limits },
 	{ .name = "drop", .field = header_drop },
+	{ .name = "encoding", .field = header_see_encoding },
 	{ .name = "delivered", .field = header_delivered },
 	{ .name = "addresses", .field = header_rewrite },
 	{ .name = "missing", .field = header_see, .fields_end = header_add_missing },

@@ -6,9 +6,21 @@
 static void
 discard_deliver(struct delivery *d)
 {
-	struct str text = d->ask.nexthop.len > 0 ? d->ask.nexthop : STR("discarded");
+	struct str text = d->ask.nexthop;
+	char code[12];
 
+	/* A success has its own code, whatever the site wrote. */
+	(void)why_code_take(&text, code);
+	if (text.len == 0)
+		text = STR("discarded");
 	delivery_all(d, ACCEPT, "2.0.0", STR("none"), text);
+}
+
+static void
+discard_explain(
+	const struct explain_request *ask, struct explain_reply *say, struct arena *arena)
+{
+	agent_explain(discard_deliver, ask, say, arena);
 }
 
 static void
@@ -22,6 +34,7 @@ static const struct service discard = {
 	.user = USER_MAIL_OWNER,
 	.peers = (const char *const[]){ "qmgr", NULL },
 	.start = discard_start,
+	.explain = discard_explain,
 	.drain = agent_drain,
 };
 

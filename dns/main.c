@@ -1,86 +1,12 @@
 /* dns -- the suite's resolver (design.md section 8). */
 #include "event.h"
 #include "log.h"
-#include "resolver.h"
+#include "answers.h"
 #include "service.h"
-#include <arpa/nameser.h>
 #include <stdlib.h>
 
-static struct resolver *resolver;
-static struct hosts_file *hosts;
 static struct resolver_options options;
-
-/* One question in hand: a name, or what the search list makes of it. */
-struct asked {
-	struct ipc_request *rq;
-	struct dns_request ask;
-	struct strs names;
-	size_t at;              /* which of them is asked now */
-	struct dns_reply first; /* of the name as given, when there is none better */
-	bool have_first;
-};
-
-static void ask_next(struct asked *a);
-
-static bool
-in_hosts(struct asked *a, struct dns_reply *reply)
-{
-	return (a->ask.flags & DNS_HOSTS) && hosts_file_find(hosts, a->names.items[a->at],
-						     a->ask.type, a->rq->arena, reply);
-}
-
-static void
-answer(void *arg, const struct dns_reply *reply)
-{
-	struct asked *a = arg;
-	struct dns_reply say = *reply, found;
-
-	/* hosts: files after dns, where nsswitch.conf asks for that order */
-	if (reply->status != DNS_OK && in_hosts(a, &found))
-		say = found;
-	if (say.status == DNS_OK || say.status == DNS_TEMPFAIL) {
-		dns_answer(a->rq, &say);
-		return;
-	}
-	/* "There is such a host" outlives "there is none" of another name. */
-	if (!a->have_first || say.status == DNS_NODATA)
-		a->first = say;
-	a->have_first = true;
-	if (++a->at < a->names.n)
-		ask_next(a);
-	else
-		dns_answer(a->rq, &a->first);
-}
-
-static void
-ask_next(struct asked *a)
-{
-	struct dns_reply found;
-
-	if ((a->ask.flags & DNS_HOSTS) && !hosts_dns_first(hosts) && in_hosts(a, &found))
-		dns_answer(a->rq, &found);
-	else
-		resolver_ask(resolver, a->names.items[a->at], a->ask.type,
-			(a->ask.flags & DNS_VALIDATE) != 0, a->rq->arena, answer, a);
-}
-
-static void
-dns_ask(struct ipc_request *rq)
-{
-	struct asked *a = arena_alloc(rq->arena, sizeof(*a));
-
-	a->rq = rq;
-	if (dns_request_get(rq->payload, &a->ask, rq->arena) < 0) {
-		struct dns_reply reply = { .status = DNS_TEMPFAIL,
-			.reason = STR("malformed question") };
-
-		log_warn("malformed question from %s", rq->caller->program);
-		dns_answer(rq, &reply);
-		return;
-	}
-	a->names = hosts_names(hosts, a->ask.name, a->ask.flags, rq->arena);
-	ask_next(a);
-}
+static struct answers answers;
 
 /* Read when the first question comes, and again when it changed: its directory, since a
  * rule on a file dies when another is renamed into its place. */
@@ -109,7 +35,8 @@ dns_before_jail(void)
 	}
 	service_allow_read("/etc");
 	allow_directory_of(c, options.resolv_conf);
-	hosts = hosts_file_open("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf");
+	answers.hosts =
+		hosts_file_open("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf");
 }
 
 static void
@@ -117,9 +44,15 @@ dns_start(void)
 {
 	struct why why;
 
-	resolver = resolver_open(&options, &why);
-	if (!resolver)
+	answers.resolver = resolver_open(&options, &why);
+	if (!answers.resolver)
 		log_fatal("DNS resolver: %s", why.text);
+}
+
+static void
+dns_ask(struct ipc_request *rq)
+{
+	answers_give(&answers, rq);
 }
 
 static const struct ipc_handler handlers[] = {

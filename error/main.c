@@ -22,6 +22,13 @@ error_deliver(struct delivery *d)
 }
 
 static void
+error_explain(
+	const struct explain_request *ask, struct explain_reply *say, struct arena *arena)
+{
+	agent_explain(error_deliver, ask, say, arena);
+}
+
+static void
 error_start(void)
 {
 	agent_run(error_deliver, SLOTS);
@@ -32,6 +39,7 @@ static const struct service error_service = {
 	.user = USER_MAIL_OWNER,
 	.peers = (const char *const[]){ "qmgr", NULL },
 	.start = error_start,
+	.explain = error_explain,
 	.drain = agent_drain,
 };
 

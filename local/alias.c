@@ -1,5 +1,6 @@
 /* alias.c -- aliases(5): look-up, rights, and who hears of failures. */
 #include "local.h"
+#include "explain.h"
 #include "log.h"
 #include "route.h"
 
@@ -12,10 +13,13 @@ find_owner(struct recipient *r, struct str name, struct context *c, struct why *
 	const struct params *p = &r->d->conf->p;
 	struct arena *a = r->d->arena;
 	struct str key = arena_printf(a, "owner-" STR_FMT, STR_ARG(name)), value;
+	enum dict_result found = DICT_NOTFOUND;
 
 	if (str_case_starts(name, STR("owner-")))
 		return true;
-	switch (maps_find(tables.alias, key, a, &value, why)) {
+	if (p->owner_request_special)
+		found = maps_find(tables.alias, key, a, &value, why);
+	switch (found) {
 	case DICT_ERROR:
 		return false;
 	case DICT_FOUND:
@@ -73,6 +77,7 @@ alias_deliver(struct recipient *r, const struct context *c)
 	struct str name, value;
 	struct why why;
 	uid_t owner = 0;
+	size_t step;
 
 	switch (look_up(r, c, &name, &value, &owner, &why)) {
 	case DICT_NOTFOUND:
@@ -94,6 +99,7 @@ alias_deliver(struct recipient *r, const struct context *c)
 	inner.forwarder = STR_NONE;
 	inner.unmatched = name.len == c->local.len ? STR_NONE : c->extension;
 	inner.depth++;
+	step = explain_open("alias", STR("alias_maps"), name);
 	items_parse(value, r->d->arena, &items);
 	if (items.list.n == 0) {
 		log_warn("no recipient in alias lookup result for " STR_FMT,
@@ -101,7 +107,10 @@ alias_deliver(struct recipient *r, const struct context *c)
 		recipient_ended(r, c->address, TEMPFAIL, "4.3.5",
 			"mail system configuration error");
 	}
+	r->of_owner = inner.owned;
 	items_deliver(r, &inner, &items);
+	r->of_owner = c->owned;
+	explain_close(step, "becomes", value);
 	items_free(&items);
 	return ACCEPT;
 failed:

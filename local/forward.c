@@ -2,6 +2,7 @@
  * message for all that share a sender. */
 #include "local.h"
 #include "log.h"
+#include "mailbox.h"
 #include "submit.h"
 #include <stdio.h>
 #include <time.h>
@@ -18,13 +19,12 @@ notify_of_member(uint8_t notify)
 
 /* Members of a list with an owner, who is the sender of `to`, are nobody's alias any
  * more. */
-static void
-make_envelope(struct recipient *r, const char *queue_id, const struct forwarded *to,
+void
+forward_envelope(struct recipient *r, const char *queue_id, const struct forwarded *to,
 	size_t n, struct envelope *e)
 {
 	struct delivery *d = r->d;
 	const struct rcpt *rcpt = &d->envelope.rcpts[r->index];
-	bool owned = !str_eq(to->sender, d->envelope.sender);
 
 	*e = d->envelope;
 	e->queue_id = str_c(queue_id);
@@ -37,10 +37,8 @@ make_envelope(struct recipient *r, const char *queue_id, const struct forwarded 
 	for (size_t i = 0; i < n; i++)
 		e->rcpts[i] = (struct rcpt){
 			.address = to[i].address,
-			.original = owned                 ? STR_NONE
-				    : rcpt->original.data ? rcpt->original
-							  : rcpt->address,
-			.orcpt = owned ? STR_NONE : rcpt->orcpt,
+			.original = to->owned ? STR_NONE : rcpt_original(rcpt),
+			.orcpt = to->owned ? STR_NONE : rcpt->orcpt,
 			.notify = notify_of_member(rcpt->notify),
 		};
 }
@@ -49,14 +47,10 @@ static struct str
 received(struct recipient *r, const char *queue_id)
 {
 	const struct params *p = &r->d->conf->p;
-	time_t now = time(NULL);
-	char date[64];
-	struct tm tm;
 
-	localtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%a, %e %b %Y %H:%M:%S %z", &tm);
 	return arena_printf(r->d->arena, "Received: by %.*s (%.*s)\n\tid %s; %s\n",
-		STR_ARG(p->myhostname), STR_ARG(p->mail_name), queue_id, date);
+		STR_ARG(p->myhostname), STR_ARG(p->mail_name), queue_id,
+		time_mail_date(time(NULL)));
 }
 
 /* The content, chunk by chunk and unread. -1: it could not be read. */
@@ -78,7 +72,7 @@ send_some(struct recipient *r, const struct forwarded *to, size_t n)
 {
 	struct delivery *d = r->d;
 	struct str mark = arena_printf(d->arena, "Delivered-To: " STR_FMT,
-		STR_ARG(d->envelope.rcpts[r->index].address));
+		STR_ARG(address_quote(d->envelope.rcpts[r->index].address, d->arena)));
 	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
 	struct submit_request ask = { .origin = STR("local") };
 	deadline_t patience = deadline_in(SUBMIT_PATIENCE);
@@ -90,7 +84,7 @@ send_some(struct recipient *r, const struct forwarded *to, size_t n)
 	char queue_id[32];
 
 	service_queue_id(queue_id);
-	make_envelope(r, queue_id, to, n, &e);
+	forward_envelope(r, queue_id, to, n, &e);
 	envelope_put(&envelope, &e);
 	ask.envelope = buf_str(&envelope);
 	ask.received = received(r, queue_id);
@@ -101,15 +95,31 @@ send_some(struct recipient *r, const struct forwarded *to, size_t n)
 		submission_abort(s);
 	else
 		v = submission_end(s, d->arena, &said, patience);
-	for (size_t i = 0; i < n; i++) {
-		if (v == ACCEPT)
-			recipient_ended(r, to[i].address, ACCEPT, "2.0.0",
-				"forwarded as %s", queue_id);
-		else
-			recipient_ended(r, to[i].address, v,
-				arena_cstr(d->arena, said.code), STR_FMT,
-				STR_ARG(said.text));
+	/* The new message tells of its recipients. */
+	if (v == ACCEPT)
+		recipient_ended(r, d->envelope.rcpts[r->index].address, ACCEPT, "2.0.0",
+			"forwarded as %s", queue_id);
+	else
+		recipient_ended(r, d->envelope.rcpts[r->index].address, v,
+			arena_cstr(d->arena, said.code), STR_FMT, STR_ARG(said.text));
+}
+
+size_t
+forward_group(struct recipient *r, struct forwarded *some)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->forward.n; i++) {
+		struct forwarded *one = &r->forward.items[i];
+
+		if (!one->sender.data ||
+			(n > 0 && (one->owned != some[0].owned ||
+					  !str_eq(one->sender, some[0].sender))))
+			continue;
+		some[n++] = *one;
+		one->sender = STR_NONE;
 	}
+	return n;
 }
 
 void
@@ -127,18 +137,6 @@ forward_send(struct recipient *r)
 		return;
 	}
 	some = arena_alloc(r->d->arena, r->forward.n * sizeof(*some) + 1);
-	for (size_t i = 0; i < r->forward.n; i++) {
-		struct str sender = r->forward.items[i].sender;
-
-		if (!sender.data)
-			continue; /* sent with an earlier one */
-		n = 0;
-		for (size_t j = i; j < r->forward.n; j++)
-			if (r->forward.items[j].sender.data &&
-				str_eq(r->forward.items[j].sender, sender)) {
-				some[n++] = r->forward.items[j];
-				r->forward.items[j].sender = STR_NONE;
-			}
+	while ((n = forward_group(r, some)) > 0)
 		send_some(r, some, n);
-	}
 }

@@ -2,6 +2,7 @@
  * that exists. Only he can read it, so his child does; what is odd about it makes it
  * ignored, with a warning, and mail goes to the mailbox. */
 #include "local.h"
+#include "explain.h"
 #include "log.h"
 #include "writer.h"
 #include <errno.h>
@@ -72,6 +73,18 @@ is_trusted(const struct list_file_reply *said, const struct user *u, struct str 
 	return false;
 }
 
+static void
+explain_paths(const struct strs *paths)
+{
+	const char *result = explain_may(EXPLAIN_AS_USER)
+				     ? "is read as its owner"
+				     : "is not read without --forward";
+
+	for (size_t i = 0; i < paths->n; i++)
+		explain_step(
+			"file", STR("forward_path"), paths->items[i], result, STR_NONE);
+}
+
 enum verdict
 forward_file_deliver(struct recipient *r, const struct context *c, const struct user *u)
 {
@@ -83,10 +96,15 @@ forward_file_deliver(struct recipient *r, const struct context *c, const struct 
 	struct items items = { 0 };
 	struct str path;
 	struct why why;
+	size_t step;
 	bool none;
 
 	ask.paths = forward_paths(r, c, u, &about);
 	if (ask.paths.n == 0 && !p->require_home_directory)
+		return PERMFAIL;
+	if (explain_on)
+		explain_paths(&ask.paths);
+	if (!explain_may(EXPLAIN_AS_USER))
 		return PERMFAIL;
 	if (writer_list_read(u->uid, u->gid, &ask, r->d->arena, &said, &why) != ACCEPT) {
 		recipient_ended(r, c->address, TEMPFAIL, why.code, "%s", why.text);
@@ -114,12 +132,14 @@ forward_file_deliver(struct recipient *r, const struct context *c, const struct 
 	inner.source = FROM_FORWARD;
 	inner.as = u;
 	inner.expanding = c->local;
-	inner.forwarder = c->user;
+	inner.forwarder = inner.sent_by = c->user;
 	inner.unmatched = about[said.found - 1].takes_extension ? STR_NONE : c->extension;
 	inner.depth++;
+	step = explain_open("forward", STR("forward_path"), path);
 	items_parse_file(said.content, r->d->arena, &items);
 	none = items.list.n == 0;
 	items_deliver(r, &inner, &items);
+	explain_close(step, "is followed", STR_NONE);
 	items_free(&items);
 	return none ? PERMFAIL : ACCEPT;
 }

@@ -76,7 +76,7 @@ take_quotes(struct str item, struct arena *a, struct str *out)
 static void
 add(struct items *out, enum item_kind kind, struct str text)
 {
-	*vec_push(&out->list) = (struct item){ kind, text };
+	*vec_push(&out->list) = (struct item){ .kind = kind, .text = text };
 }
 
 static void
@@ -96,15 +96,17 @@ static void
 add_item(struct str item, struct arena *a, struct items *out)
 {
 	struct str text = item;
+	bool quoted = take_quotes(item, a, &text);
 
-	take_quotes(item, a, &text);
 	text = str_trim(text);
 	if (str_starts(text, STR("|")))
-		add(out, ITEM_COMMAND, str_trim(str_from(text, 1)));
+		add(out, ITEM_COMMAND, str_from(text, 1));
 	else if (str_starts(text, STR("/")))
 		add(out, ITEM_FILE, text);
 	else if (str_case_starts(text, INCLUDE))
-		add(out, ITEM_INCLUDE, str_trim(str_from(text, INCLUDE.len)));
+		add(out, ITEM_INCLUDE,
+			quoted ? str_from(text, INCLUDE.len)
+			       : str_trim(str_from(text, INCLUDE.len)));
 	else
 		add_addresses(item, a, out);
 }
@@ -122,6 +124,16 @@ items_parse(struct str text, struct arena *a, struct items *out)
 	}
 }
 
+/* One line, those that go on with it included. */
+static void
+parse_line(struct buf *line, struct arena *a, struct items *out)
+{
+	items_parse(arena_str(a, buf_str(line)), a, out);
+	if (out->list.n > 0)
+		out->list.items[out->list.n - 1].ends_line = true;
+	buf_clear(line);
+}
+
 void
 items_parse_file(struct str text, struct arena *a, struct items *out)
 {
@@ -135,13 +147,11 @@ items_parse_file(struct str text, struct arena *a, struct items *out)
 		text = str_from(text, line.len + 1);
 		if (str_starts(line, STR("#")))
 			continue;
-		if (!goes_on) {
-			items_parse(arena_str(a, buf_str(&logical)), a, out);
-			buf_clear(&logical);
-		}
+		if (!goes_on)
+			parse_line(&logical, a, out);
 		buf_add(&logical, line);
 	}
-	items_parse(arena_str(a, buf_str(&logical)), a, out);
+	parse_line(&logical, a, out);
 }
 
 void

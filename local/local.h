@@ -27,14 +27,17 @@ struct context {
 	struct str local, user, extension, domain;
 	struct str sender;    /* envelope sender of what comes out here */
 	bool owned;           /* an owner- alias made it so */
+	bool listed;          /* a member of an :include: list of an alias */
 	struct str expanding; /* the alias or user just expanded: not again at once */
 	struct str forwarder; /* the user whose .forward file it is, or none */
+	struct str sent_by;   /* the same behind aliases, too */
 	struct str unmatched; /* extension that goes on to what is in the list */
 	int depth;
 };
 
 struct forwarded {
 	struct str address, sender;
+	bool owned; /* the sender is a list's owner */
 };
 
 /* One recipient of a delivery, and everything it became. */
@@ -49,7 +52,10 @@ struct recipient {
 	 * section 5.2.7.3).
 	 */
 	enum { NOT_EXPANDED, EXPANDED, EXPANDED_LIST } expansion;
+	bool of_owner; /* what is done now is for a list that has one, and for nobody else
+			*/
 	struct str pass_to;   /* transport that takes it all, or none */
+	unsigned deferrals;   /* so far */
 	enum verdict verdict; /* the worst so far; TEMPFAIL beats PERMFAIL */
 	struct why why;
 };
@@ -58,6 +64,7 @@ struct recipient {
 /* Writes down how one part of the delivery ended, in the log and in *r. */
 void recipient_ended(struct recipient *r, struct str address, enum verdict verdict,
 	const char *code, const char *fmt, ...) PRINTF(5, 6);
+SWITCHES void recipient_follow(struct recipient *r);
 /* Was this done for this message before? Notes it. */
 bool been_here(struct recipient *r, const char *fmt, ...) PRINTF(2, 3);
 /* A local name, wherever it came from: *c says from where, name is its local part. */
@@ -75,6 +82,7 @@ enum item_kind { ITEM_ADDRESS, ITEM_COMMAND, ITEM_FILE, ITEM_INCLUDE };
 struct item {
 	enum item_kind kind;
 	struct str text; /* an address, or what follows | and :include: */
+	bool ends_line;  /* of a file */
 };
 struct items {
 	VEC(struct item) list;
@@ -122,6 +130,16 @@ struct str censored(struct str value, struct str filter, struct arena *a);
 
 /* ---- forward.c: submits what goes elsewhere ---- */
 SWITCHES void forward_send(struct recipient *r);
+/* Takes those that have one sender, and are not taken yet, into some, which has room for
+ * all of r->forward. 0: none is left. */
+size_t forward_group(struct recipient *r, struct forwarded *some) MUST_CHECK;
+/* The envelope of new mail to n addresses that have one sender; "" is its queue id. */
+void forward_envelope(struct recipient *r, const char *queue_id,
+	const struct forwarded *to, size_t n, struct envelope *e);
+
+/* ---- explain.c: struct service's explain ---- */
+SWITCHES void local_explain(const struct explain_request *ask, struct explain_reply *say,
+	struct arena *arena);
 
 /* Opened at start. */
 struct local_tables {

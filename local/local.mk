@@ -2,7 +2,7 @@
 daemon_PROGRAMS += local/local
 local_local_SOURCES = local/main.c local/local.h local/alias.c local/expand.c \
 	local/forward.c local/forward_file.c local/items.c local/mailbox.c local/target.c \
-	local/user.c
+	local/user.c local/explain.c
 local_local_LDADD = lib/route/libroute.a lib/mime/libmime.a $(SERVICE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 EXTRA_DIST += local/README

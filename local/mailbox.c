@@ -1,6 +1,7 @@
 /* mailbox.c -- where mail ends: a command, a file, a mailbox. Children do the work, as
  * the user. */
 #include "local.h"
+#include "explain.h"
 #include "log.h"
 #include "runner.h"
 #include "writer.h"
@@ -12,13 +13,12 @@ static void
 add_headers(
 	struct recipient *r, const struct context *c, const char *what, struct buf *out)
 {
-	const struct rcpt *rcpt = &r->d->envelope.rcpts[r->index];
+	/* A member of a list with an owner is nobody's recipient but the list's. */
+	unsigned which = HEADER_RETURN_PATH | (c->owned ? 0 : HEADER_ORIGINAL_TO);
 
-	buf_printf(out, "Return-Path: <" STR_FMT ">\nX-Original-To: " STR_FMT "\n",
-		STR_ARG(c->sender),
-		STR_ARG(rcpt->original.data ? rcpt->original : rcpt->address));
 	if (list_has(r->d->conf->p.prepend_delivered_header, what))
-		buf_printf(out, "Delivered-To: " STR_FMT "\n", STR_ARG(rcpt->address));
+		which |= HEADER_DELIVERED_TO;
+	delivery_headers(r->d, &r->d->envelope.rcpts[r->index], c->sender, which, out);
 }
 
 /* ---- commands ---- */
@@ -49,13 +49,12 @@ environment_of(struct recipient *r, const struct context *c, const struct user *
 
 	e.all = runner_environment(p->export_environment, VARIABLES_MOST, e.a);
 	set(&e, "HOME", as->home);
-	set(&e, "LOGNAME", as->name);
-	set(&e, "USER", as->name);
+	set(&e, "LOGNAME", c->user);
+	set(&e, "USER", c->user);
 	set(&e, "SHELL", as->shell);
 	set(&e, "SENDER", c->sender);
-	set(&e, "RECIPIENT", rcpt->address);
-	set(&e, "ORIGINAL_RECIPIENT",
-		rcpt->original.data ? rcpt->original : rcpt->address);
+	set(&e, "RECIPIENT", c->address);
+	set(&e, "ORIGINAL_RECIPIENT", c->owned ? STR_NONE : rcpt_original(rcpt));
 	set(&e, "LOCAL", c->local);
 	set(&e, "DOMAIN", c->domain);
 	set(&e, "EXTENSION", c->extension.len ? c->extension : STR_NONE);
@@ -85,7 +84,8 @@ command_deliver(struct recipient *r, const struct context *c, const struct user 
 	struct why why;
 	enum verdict v;
 
-	if (been_here(r, "command %u " STR_FMT, (unsigned)as->uid, STR_ARG(command)))
+	if (been_here(r, "command " STR_FMT ":%u " STR_FMT, STR_ARG(c->user),
+		    (unsigned)as->uid, STR_ARG(command)))
 		return;
 	if (r->d->ask.probe) {
 		recipient_ended(r, c->address, ACCEPT, "2.0.0",
@@ -125,7 +125,7 @@ write_to(struct recipient *r, const struct context *c, uid_t uid, gid_t gid,
 		.rest = r->d->ask.rest,
 		.limit = (uint64_t)p->mailbox_size_limit,
 		.locks = p->mailbox_delivery_lock,
-		.how = (uint8_t)how };
+		.how = (uint8_t)(how | MAILBOX_GIVES_UP) };
 
 	add_headers(r, c, "file", &head);
 	ask.headers = buf_str(&head);
@@ -196,6 +196,7 @@ mailbox_deliver(struct recipient *r, const struct context *c, const struct user 
 			maildir ? "" : "/", STR_ARG(u->name), maildir ? "/" : "");
 		gid = spool_group(arena_cstr(a, spool), gid);
 	}
+	explain_step("mailbox", STR_NONE, u->name, "is", path);
 	if (r->d->ask.probe) {
 		recipient_ended(r, c->address, ACCEPT, "2.0.0",
 			str_ends(path, STR("/")) ? "delivers to maildir"

@@ -27,8 +27,11 @@ recipient_ended(struct recipient *r, struct str address, enum verdict verdict,
 	vsnprintf(said.text, sizeof(said.text), fmt, ap);
 	va_end(ap);
 	j = delivery_judge(r->d, verdict, code, str_c(said.text));
-	delivery_record(r->d, r->index, address, &j, STR("local"));
+	delivery_record(r->d, address,
+		r->of_owner ? STR_NONE : rcpt_original(&r->d->envelope.rcpts[r->index]),
+		&j, STR("local"));
 	verdict = why_set(&why, j.code, STR_FMT, STR_ARG(j.text));
+	r->deferrals += verdict == TEMPFAIL;
 	/* One part that must be tried again makes the whole be tried again. */
 	if (verdict == ACCEPT ? r->why.code[0] == '\0'
 			      : r->verdict != TEMPFAIL || verdict == TEMPFAIL) {
@@ -67,12 +70,13 @@ list_has(struct str list, const char *word)
 	return false;
 }
 
-/* A member of a list with an owner gets a message of his own, so that its failure goes to
- * the owner; and so does whomever a user forwards to. */
+/* A member of a list gets a message of his own, so that its failure goes to the list's
+ * owner and its delivery is tried by itself; and so does whomever a user forwards to. */
 static bool
 goes_as_new_mail(const struct context *c)
 {
-	return c->owned || (c->forwarder.len > 0 && !str_case_eq(c->user, c->forwarder));
+	return c->owned || c->listed ||
+	       (c->sent_by.len > 0 && !str_case_eq(c->user, c->sent_by));
 }
 
 void
@@ -102,6 +106,22 @@ name_deliver(struct recipient *r, const struct context *from, struct str name,
 		user_deliver(r, &c);
 }
 
+/* Follows one recipient until all it becomes is done or in r->forward. */
+void
+recipient_follow(struct recipient *r)
+{
+	struct delivery *d = r->d;
+	struct context c = { .sender = d->envelope.sender, .as = &default_user };
+	struct str address = d->envelope.rcpts[r->index].address, name, domain;
+
+	address_split(address, &name, &domain);
+	if (delivery_was_here(d, address))
+		recipient_ended(r, address, PERMFAIL, "5.4.6",
+			"mail forwarding loop for " STR_FMT, STR_ARG(address));
+	else
+		name_deliver(r, &c, name, domain);
+}
+
 /* What the sender is told of it. */
 static void
 recipient_settle(struct recipient *r)
@@ -120,15 +140,9 @@ static void
 recipient_deliver(struct delivery *d, size_t i)
 {
 	struct recipient r = { .d = d, .index = i, .seen = map_new() };
-	struct context c = { .sender = d->envelope.sender, .as = &default_user };
-	struct str address = d->envelope.rcpts[i].address, name, domain;
+	struct str address = d->envelope.rcpts[i].address;
 
-	address_split(address, &name, &domain);
-	if (delivery_was_here(d, address))
-		recipient_ended(&r, address, PERMFAIL, "5.4.6",
-			"mail forwarding loop for " STR_FMT, STR_ARG(address));
-	else
-		name_deliver(&r, &c, name, domain);
+	recipient_follow(&r);
 	forward_send(&r);
 	if (r.pass_to.len > 0 && (r.why.code[0] == '\0' || r.verdict == ACCEPT))
 		delivery_pass(d, i, r.pass_to);
@@ -236,6 +250,7 @@ static const struct service local = {
 		NULL },
 	.before_jail = local_before_jail,
 	.start = local_start,
+	.explain = local_explain,
 	.drain = local_drain,
 };
 

@@ -1,5 +1,6 @@
 /* target.c -- where each item of an alias, a .forward file or a list leads. */
 #include "local.h"
+#include "explain.h"
 #include "log.h"
 #include "route.h"
 #include "writer.h"
@@ -19,8 +20,12 @@ allowed(struct str list, const struct context *c)
 void
 forward_to(struct recipient *r, const struct context *c, struct str address)
 {
-	if (!been_here(r, "indirect " STR_FMT, STR_ARG(address)))
-		*vec_push(&r->forward) = (struct forwarded){ address, c->sender };
+	if (been_here(r, "indirect " STR_FMT, STR_ARG(address)))
+		return;
+	explain_step("forward", STR_NONE, address, "is sent new mail from", c->sender);
+	*vec_push(&r->forward) = (struct forwarded){
+		.address = address, .sender = c->sender, .owned = c->owned
+	};
 }
 
 /* user@domain becomes user+ext@domain, where the extension matched nothing so far. */
@@ -124,15 +129,25 @@ include_deliver(struct recipient *r, const struct context *c, struct str path)
 
 	if (been_here(r, "include %u " STR_FMT, (unsigned)c->as->uid, STR_ARG(path)))
 		return;
+	/* Whose list it is decides who reads it. */
+	if (c->as != &default_user && !explain_may(EXPLAIN_AS_USER)) {
+		explain_step("file", STR("include"), path,
+			"is not read without --forward", STR_NONE);
+		return;
+	}
 	v = list_read(r, c, path, &said, &why);
+	explain_step("file", STR("include"), path, v == ACCEPT ? "is read" : "fails",
+		v == ACCEPT ? STR_NONE : str_c(why.text));
 	if (v == ACCEPT)
 		v = list_rights(r, c, said.uid, &inner.as, &why);
 	if (v != ACCEPT) {
 		log_warn("%s", why.text);
-		recipient_ended(r, c->address, v, why.code, "%s", why.text);
+		recipient_ended(
+			r, c->address, v, why.code, "mail system configuration error");
 		return;
 	}
 	inner.source = FROM_INCLUDE;
+	inner.listed = c->forwarder.len == 0;
 	inner.depth++;
 	items_parse_file(said.content, r->d->arena, &items);
 	items_deliver(r, &inner, &items);
@@ -170,15 +185,21 @@ item_deliver(struct recipient *r, const struct context *c, const struct item *it
 	}
 }
 
+/* What comes behind a line of a file that must be tried again waits with it. */
 void
 items_deliver(struct recipient *r, const struct context *c, const struct items *l)
 {
+	unsigned before = r->deferrals;
+
 	if (c->depth > EXPANSION_MOST) {
 		log_warn("alias database loop for " STR_FMT, STR_ARG(c->local));
 		recipient_ended(r, c->address, PERMFAIL, "5.4.6",
 			"alias database loop for " STR_FMT, STR_ARG(c->local));
 		return;
 	}
-	for (size_t i = 0; i < l->list.n; i++)
+	for (size_t i = 0; i < l->list.n; i++) {
 		item_deliver(r, c, &l->list.items[i]);
+		if (l->list.items[i].ends_line && r->deferrals != before)
+			break;
+	}
 }

@@ -5,6 +5,7 @@
  *	mailbox_command, home_mailbox, mail_spool_directory;
  *	without such a user: fallback_transport_maps, fallback_transport, luser_relay */
 #include "local.h"
+#include "explain.h"
 #include "log.h"
 #include "route.h"
 #include "runner.h"
@@ -21,6 +22,8 @@ user_find(struct recipient *r, struct str name, uid_t uid, struct user *out,
 	if (v == ACCEPT)
 		*out = (struct user){ said.name, said.home, said.shell, said.uid,
 			said.gid };
+	explain_step("user", STR_NONE, name, v == ACCEPT ? "has home" : "is unknown",
+		v == ACCEPT ? out->home : str_c(why->text));
 	return v;
 }
 

@@ -128,7 +128,8 @@ function print_bounds(name) {
 		printf "At most %s%s.\n", most[name], type[name] == "TIME" ? " seconds" : ""
 }
 
-# Lines of at most 78; "." and "'" at the beginning of one would be a macro.
+# Lines of at most 78, and no more than one sentence; "." and "'" at the beginning of one would
+# be a macro.
 function print_text(text, n, i, word, line) {
 	gsub(/\\/, "\\e", text)
 	n = split(text, word, " ")
@@ -139,6 +140,10 @@ function print_text(text, n, i, word, line) {
 		}
 		line = line (line == "" ? "" : " ") \
 			(line == "" && word[i] ~ /^[.']/ ? "\\&" : "") word[i]
+		if (i < n && word[i] ~ /[.?!]$/) {
+			print line
+			line = ""
+		}
 	}
 	print line
 }

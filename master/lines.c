@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- services that Postfix does not have: there without a line of their own ---- */
+/* ---- services that Postfix does not have, or can do without: there without a line of
+ * their own ---- */
 
 static const struct {
 	const char *name, *program;
@@ -15,6 +16,8 @@ static const struct {
 	{ "broker", "broker" },
 	{ "spool", "spool" },
 	{ "dns", "dns" },
+	{ "tlsmgr", "tlsmgr" }, /* has the keys of servers, which is new */
+	{ "sasl", "sasl" },
 	/* Takes, one at a time, what was in the hands of a cleanup that crashed. */
 	{ "cleanup-suspect", "cleanup" },
 };
@@ -224,7 +227,9 @@ set_numbers(struct line *l, const struct conf *c)
 					       : default_bound(l, c);
 	l->most = processes(l);
 	l->daemon_timeout = str_is(l->conf.command, "qmgr") ? c->p.qmgr_daemon_timeout
-							    : c->p.daemon_timeout;
+			    : str_is(l->conf.command, "postscreen")
+				    ? c->p.postscreen_watchdog_timeout
+				    : c->p.daemon_timeout;
 	l->stays = str_is(l->conf.command, "broker") ||
 		   str_is(l->conf.command, "spool") || str_is(l->conf.command, "qmgr");
 }

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct master master = { .log = -1 };
+struct master master = { .log = -1, .accepted = -1 };
 
 /* ---- options (contract 2.3) ---- */
 

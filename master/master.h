@@ -74,7 +74,8 @@ struct master {
 	VEC(struct line *) lines;
 	uint32_t generation;
 	unsigned processors;
-	int log; /* maillog_file, or -1 */
+	int log;      /* maillog_file, or -1 */
+	int accepted; /* both files as they were accepted, for workers */
 	bool foreground;
 	bool stopping;
 };
@@ -119,7 +120,9 @@ void supervise_retire_all(struct line *l); /* the line is gone: no successors */
 /* NULL, logged, when the process could not be made. */
 struct worker *worker_start(struct line *l);
 void worker_order(struct worker *w, enum control_kind kind, uint32_t value);
-void worker_link(struct worker *w); /* gives it another link to broker */
+void worker_reload(struct worker *w);            /* gives it what was accepted last */
+void worker_tables(struct worker *w, int names); /* CONTROL_TABLES */
+void worker_link(struct worker *w);              /* gives it another link to broker */
 struct worker *worker_adopt(struct line *l, const struct saved_worker *was);
 /* The socket to the broker that runs; -1. */
 int workers_identities(void);

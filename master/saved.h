@@ -7,7 +7,7 @@
 #include "conf.h"
 
 /* The first row; another number for each change of the rows or of spawn.h. */
-#define SAVED_FORMAT "postern-master 3"
+#define SAVED_FORMAT "postern-master 4"
 
 struct saved_worker {
 	pid_t pid;

@@ -120,11 +120,14 @@ execute(int state, bool only_check)
 	arena_free(arena);
 }
 
+/* Not while the ends of children are being told: one that nobody has heard of yet would
+ * be named in the state, and the new program would wait for it. */
 static void
-become_new(void)
+become_new(void *arg)
 {
-	int state = save_state();
+	int state = master.stopping ? -1 : save_state();
 
+	(void)arg;
 	if (state < 0)
 		return;
 	log_flush();
@@ -138,6 +141,8 @@ become_new(void)
 static void
 checked(pid_t pid, int status, void *arg)
 {
+	static struct event_later later = { .fn = become_new };
+
 	(void)pid, (void)arg;
 	timer_cancel(&upgrade.patience);
 	upgrade.checker = 0;
@@ -146,7 +151,7 @@ checked(pid_t pid, int status, void *arg)
 	if (master.stopping)
 		return;
 	if (status == 0)
-		become_new();
+		event_at_turn_end(&later);
 	else
 		log_error(
 			"upgrade: the new program failed its check; the running version "
@@ -250,6 +255,7 @@ upgrade_prepare(int fd)
 
 	if (saved_read(fd, s) < 0)
 		return -1;
+	fd_close(&fd);
 	master.generation = s->generation + 1;
 	instance_lock_adopt(s->locks);
 	keep_open(s->locks[0], false);

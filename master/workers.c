@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define FIRST_FD       3 /* of those that a worker inherits besides the standard ones */
-#define INHERITED_MOST (SPAWN_LISTENERS + 5)
+#define INHERITED_MOST (SPAWN_LISTENERS + 6)
 /* Where descriptors are kept while they change places: above all their places, and below
  * the usual soft limit of 1024. */
 #define ASIDE_FD (FIRST_FD + INHERITED_MOST)
@@ -358,6 +358,8 @@ worker_start(struct line *l)
 	}
 	page = page_for(l, &b.spawn.suspects);
 	b.spawn = (struct spawn){ .suspects = b.spawn.suspects,
+		.accepted = master.accepted,
+		.explain = -1,
 		.worker = free_number(),
 		.generation = master.generation,
 		.limit = workers_share(l),
@@ -372,6 +374,7 @@ worker_start(struct line *l)
 	inherits(&b, &b.spawn.identities);
 	inherits(&b, &b.spawn.log);
 	inherits(&b, &b.spawn.suspects);
+	inherits(&b, &b.spawn.accepted);
 	for (size_t i = 0; i < l->listeners.n && i < SPAWN_LISTENERS; i++) {
 		b.spawn.listeners[b.spawn.n_listeners] = l->listeners.items[i]->fd;
 		inherits(&b, &b.spawn.listeners[b.spawn.n_listeners++]);
@@ -415,6 +418,18 @@ void
 worker_order(struct worker *w, enum control_kind kind, uint32_t value)
 {
 	tell(w, kind, value, -1);
+}
+
+void
+worker_reload(struct worker *w)
+{
+	tell(w, CONTROL_RELOAD, master.generation, master.accepted);
+}
+
+void
+worker_tables(struct worker *w, int names)
+{
+	tell(w, CONTROL_TABLES, 0, names);
 }
 
 void

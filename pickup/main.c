@@ -1,6 +1,7 @@
 /* pickup -- brings in local mail from maildrop/ (pickup(8)). */
 #include "drop.h"
 #include "log.h"
+#include "pickup.h"
 #include "service.h"
 #include "submit.h"
 #include <dirent.h>
@@ -11,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SUBMIT_PATIENCE ((msec_t)300 * 1000)
 /* A file that postdrop has not finished for this long never will be. */
 #define UNFINISHED_MOST (24 * 3600)
 
@@ -28,18 +28,14 @@ struct drop_file {
 	char queue_id[32];
 };
 
-static void
-add_received(const struct drop_file *f, const struct conf *c, struct buf *out)
+void
+add_received(uid_t uid, const char *queue_id, struct buf *out)
 {
-	time_t now = time(NULL);
-	char date[64];
-	struct tm tm;
+	const struct conf *c = service_conf();
 
-	localtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%a, %e %b %Y %H:%M:%S %z", &tm);
 	buf_printf(out, "Received: by %.*s (%.*s, from userid %u)\n\tid %s; %s\n",
-		STR_ARG(c->p.myhostname), STR_ARG(c->p.mail_name), (unsigned)f->st.st_uid,
-		f->queue_id, date);
+		STR_ARG(c->p.myhostname), STR_ARG(c->p.mail_name), (unsigned)uid,
+		queue_id, time_mail_date(time(NULL)));
 }
 
 /* VERP puts the delimiters into the sender's address: no others than allowed. */
@@ -60,7 +56,7 @@ make_envelope(const struct drop_file *f, const struct conf *c, struct envelope *
 		.sender = f->drop.sender,
 		.envid = f->drop.envid,
 		.ret = f->drop.ret,
-		.flags = (f->drop.flags & DROP_FLAGS) | ENVELOPE_LOCAL,
+		.flags = (f->drop.flags & DROP_FLAGS) | ENVELOPE_LOCAL | ENVELOPE_MILTERS,
 		.rcpts = f->drop.rcpts,
 		.n_rcpts = f->drop.n_rcpts,
 	};
@@ -126,7 +122,7 @@ bring_in(struct drop_file *f, struct drop_reader *r)
 	make_envelope(f, c, &e);
 	submission_overrides(c, f->arena, &e);
 	envelope_put(&envelope, &e);
-	add_received(f, c, &received);
+	add_received(f->st.st_uid, f->queue_id, &received);
 	ask.envelope = buf_str(&envelope);
 	ask.received = buf_str(&received);
 	ask.full_name = f->drop.full_name;
@@ -173,6 +169,16 @@ is_finished(struct drop_file *f)
 	return false;
 }
 
+/* Left by a Postfix that had this queue directory before us: a record of the time comes
+ * first. */
+static bool
+is_of_postfix(const struct drop_file *f)
+{
+	char first = 0;
+
+	return pread(f->fd, &first, 1, 0) == 1 && first == 'T';
+}
+
 static void
 take_file(const char *name)
 {
@@ -190,6 +196,12 @@ take_file(const char *name)
 	f.fd = fd;
 	if (!is_finished(&f))
 		return;
+	if (is_of_postfix(&f)) {
+		log_warn(
+			"maildrop/%s: it is Postfix's: `postern import --queue` takes it",
+			name);
+		return;
+	}
 	f.arena = arena_new();
 	if (drop_read_envelope(&r, fd, &bytes) < 0 ||
 		drop_get(buf_str(&bytes), &f.drop, f.arena) < 0 ||
@@ -254,6 +266,11 @@ pickup_before_jail(void)
 			strerror(errno));
 }
 
+static const struct ipc_handler handlers[] = {
+	{ .type = requeue_TYPE, .run = requeue_run },
+	{ 0 },
+};
+
 static const struct service pickup = {
 	.name = "pickup",
 	.user = USER_MAIL_OWNER,
@@ -261,6 +278,7 @@ static const struct service pickup = {
 	.peers = (const char *const[]){ "cleanup", "cleanup-suspect", "bounce", NULL },
 	.before_jail = pickup_before_jail,
 	.start = pickup_wake,
+	.handlers = handlers,
 	.wakeup = pickup_wake,
 };
 

@@ -1,5 +1,6 @@
 /* pipe -- feeds mail to a command (pipe(8)). */
 #include "pipe.h"
+#include "explain.h"
 #include "launcher.h"
 #include "log.h"
 #include "runner.h"
@@ -11,21 +12,16 @@ static struct pipe_options options;
 static void
 add_headers(const struct delivery *d, struct buf *out)
 {
-	const struct rcpt *rcpt = &d->envelope.rcpts[0];
-	struct str sender = pipe_quoted(d->envelope.sender, d->arena);
+	struct str sender =
+		d->envelope.sender.len ? d->envelope.sender : options.null_sender;
 
 	if (options.from_line)
-		from_line(sender.len ? sender : options.null_sender, out);
-	if (options.return_path)
-		buf_printf(out, "Return-Path: <" STR_FMT ">\n", STR_ARG(sender));
-	if (options.original_to)
-		buf_printf(out, "X-Original-To: " STR_FMT "\n",
-			STR_ARG(pipe_quoted(
-				rcpt->original.data ? rcpt->original : rcpt->address,
-				d->arena)));
-	if (options.delivered_to)
-		buf_printf(out, "Delivered-To: " STR_FMT "\n",
-			STR_ARG(pipe_quoted(rcpt->address, d->arena)));
+		from_line(sender, out);
+	delivery_headers(d, &d->envelope.rcpts[0], sender,
+		(options.return_path ? HEADER_RETURN_PATH : 0) |
+			(options.original_to ? HEADER_ORIGINAL_TO : 0) |
+			(options.delivered_to ? HEADER_DELIVERED_TO : 0),
+		out);
 }
 
 static enum verdict
@@ -45,13 +41,25 @@ run_command(struct delivery *d, struct why *why)
 		.content = d->ask.content,
 		.rest = d->ask.rest };
 
-	if (options.size > 0 && d->ask.size > options.size)
-		return why_set(why, "5.2.3", "message too large");
 	if (pipe_words(&options, d, &ask.argv, why) != ACCEPT)
 		return TEMPFAIL;
 	add_headers(d, &head);
 	ask.headers = buf_str(&head);
 	return runner_command(options.uid, options.gid, &ask, d->rest_fd, d->arena, why);
+}
+
+static void
+explain_command(struct delivery *d)
+{
+	struct buf command CLEANUP(buf_free) = BUF_INIT;
+	struct strs words;
+	struct why why;
+
+	if (pipe_words(&options, d, &words, &why) != ACCEPT) /* logged */
+		return;
+	for (size_t i = 0; i < words.n; i++)
+		buf_printf(&command, "%s" STR_FMT, i ? " " : "", STR_ARG(words.items[i]));
+	explain_step("command", STR_NONE, STR_NONE, "is run", buf_str(&command));
 }
 
 static void
@@ -61,12 +69,18 @@ pipe_deliver(struct delivery *d)
 	struct why why;
 	enum verdict v;
 
+	if (options.size > 0 && d->ask.size > options.size) {
+		delivery_all(d, PERMFAIL, "5.2.3", relay, STR("message too large"));
+		return;
+	}
 	if (options.delivered_to && delivery_was_here(d, first)) {
 		delivery_all(d, PERMFAIL, "5.4.6", relay,
 			arena_printf(d->arena, "mail forwarding loop for " STR_FMT,
 				STR_ARG(first)));
 		return;
 	}
+	if (explain_on)
+		explain_command(d);
 	if (d->ask.probe) {
 		delivery_all(d, ACCEPT, "2.0.0", relay,
 			arena_printf(d->arena, "delivers to %s service", service_name()));
@@ -99,6 +113,13 @@ pipe_before_jail(void)
 }
 
 static void
+pipe_explain(
+	const struct explain_request *ask, struct explain_reply *say, struct arena *arena)
+{
+	agent_explain(pipe_deliver, ask, say, arena);
+}
+
+static void
 pipe_start(void)
 {
 	agent_run(pipe_deliver, SLOTS);
@@ -111,6 +132,7 @@ static const struct service pipe_service = {
 	.peers = (const char *const[]){ "qmgr", "proxymap", NULL },
 	.before_jail = pipe_before_jail,
 	.start = pipe_start,
+	.explain = pipe_explain,
 	.drain = agent_drain,
 };
 

@@ -23,7 +23,5 @@ void pipe_options_read(struct strs args, const struct conf *c, struct pipe_optio
  * recipient are there once for each. TEMPFAIL 4.3.5: an unknown macro (logged). */
 enum verdict pipe_words(const struct pipe_options *o, const struct delivery *d,
 	struct strs *out, struct why *why);
-/* An address as it stands in headers, and in arguments with flag q. */
-struct str pipe_quoted(struct str address, struct arena *a);
 
 #endif

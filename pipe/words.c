@@ -13,16 +13,10 @@ struct macros {
 	struct str unknown;
 };
 
-struct str
-pipe_quoted(struct str address, struct arena *a)
-{
-	return address_quote(address, a);
-}
-
 static struct str
 shown(struct macros *m, struct str address)
 {
-	return m->o->quote ? pipe_quoted(address, m->d->arena) : address;
+	return m->o->quote ? address_quote(address, m->d->arena) : address;
 }
 
 /* The recipient as flags h and u want him. */
@@ -45,8 +39,6 @@ static bool
 rcpt_value(struct macros *m, struct str name, struct str *out)
 {
 	const struct params *p = &m->d->conf->p;
-	struct str original =
-		m->rcpt->original.data ? m->rcpt->original : m->rcpt->address;
 	struct str local, domain, user, extension = STR_NONE;
 	struct str whole = folded(m, m->rcpt->address, &local, &domain);
 
@@ -56,7 +48,7 @@ rcpt_value(struct macros *m, struct str name, struct str *out)
 	if (str_is(name, "recipient"))
 		*out = shown(m, whole);
 	else if (str_is(name, "original_recipient"))
-		*out = shown(m, original);
+		*out = shown(m, folded(m, rcpt_original(m->rcpt), &local, &domain));
 	else if (str_is(name, "user"))
 		*out = user;
 	else if (str_is(name, "extension"))

@@ -1,13 +1,10 @@
 /* active.c -- see active.h. */
-#include "active.h"
+#include "active_impl.h"
 #include "agent.h"
-#include "backoff.h"
 #include "log.h"
 #include "outside.h"
 #include "store.h"
-#include "ticker.h"
 #include "verp.h"
-#include <stdlib.h>
 
 /* Agents that may die under a recipient in one attempt. */
 #define LOST_LIMIT 2
@@ -58,7 +55,7 @@ leave_arena(struct arena *arena)
 	arenas.spare[arenas.n++] = arena;
 }
 
-static void
+void
 active_free(struct active *a)
 {
 	struct arena *arena = a->arena;
@@ -136,10 +133,12 @@ static void
 apply_states(struct active *a, const struct spool_state *states, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (states[i].kind == SPOOL_DONE || states[i].kind == SPOOL_FAILED ||
-			states[i].kind == SPOOL_NOTIFIED ||
-			states[i].kind == SPOOL_DEFERRED ||
-			states[i].kind == SPOOL_DELAY_SENT)
+		if (states[i].kind == SPOOL_REQUEUE)
+			a->message->requeue = true;
+		else if (states[i].kind == SPOOL_DONE || states[i].kind == SPOOL_FAILED ||
+			 states[i].kind == SPOOL_NOTIFIED ||
+			 states[i].kind == SPOOL_DEFERRED ||
+			 states[i].kind == SPOOL_DELAY_SENT)
 			state_rcpts(a, &states[i], apply_state);
 	if (a->n_expanded > 0)
 		decide_expanded(a);
@@ -193,6 +192,18 @@ active_pass(struct active *a, uint32_t n, struct str to)
 		queue_at(a, n, transport, to);
 }
 
+/* Mail to the address of last resort in a domain of ours goes nowhere, whichever
+ * transport such a domain has (contract 10). */
+static bool
+is_last_resort(const struct route_result *to)
+{
+	struct str local, domain;
+
+	address_split(to->recipient, &local, &domain);
+	return to->class == CLASS_LOCAL &&
+	       str_case_eq(local, outside.conf->p.double_bounce_sender);
+}
+
 /* Finds the destination of one recipient and queues it there, or decides it at once. */
 static void
 route_one(struct active *a, uint32_t n)
@@ -202,7 +213,7 @@ route_one(struct active *a, uint32_t n)
 	struct why why = { 0 };
 	enum verdict v;
 
-	if (a->filter.len > 0) {
+	if (a->filter.len > 0 && !a->verifying) { /* a question is about the address */
 		route_through(outside.route, a->filter, r->address, &to);
 		queue_at(a, n, to.transport, to.nexthop);
 		return;
@@ -211,19 +222,21 @@ route_one(struct active *a, uint32_t n)
 		outside.route, a->envelope.sender, r->address, a->arena, &to, &why);
 	if (a->cancelled)
 		return; /* while a look-up waited */
-	if (v != ACCEPT) {
-		route_failed(a, n, v, &why);
-		return;
-	}
-	if (!str_eq(to.recipient, r->address)) {
+	if (v != TEMPFAIL && !str_eq(to.recipient, r->address)) {
 		if (!r->original.data && r->address.len > 0)
 			r->original = r->address;
 		r->address = arena_str(a->arena, to.recipient);
 	}
-	queue_at(a, n, to.transport, to.nexthop);
+	if (v != ACCEPT) {
+		route_failed(a, n, v, &why);
+		return;
+	}
+	if (is_last_resort(&to))
+		active_settle_here(a, n, ACCEPT, "2.0.0",
+			STR("undeliverable postmaster notification discarded"));
+	else
+		queue_at(a, n, to.transport, to.nexthop);
 }
-
-static void attempt_ended(struct active *a);
 
 /* Settling the last recipient would end the attempt, and a, under our feet: `resolving`
  * holds that back. */
@@ -240,6 +253,13 @@ route_all(void *arg)
 		attempt_ended(a);
 }
 
+static void
+requeue(struct active *a)
+{
+	a->on_errand = true;
+	outside.requeue(a);
+}
+
 /* The envelope in the log does not decode: never the mail's fault. */
 static void
 envelope_is_damaged(struct message *m, struct arena *arena)
@@ -249,8 +269,8 @@ envelope_is_damaged(struct message *m, struct arena *arena)
 	arena_free(arena);
 }
 
-static struct str
-find_filter(const struct envelope *e)
+struct str
+active_filter(const struct envelope *e)
 {
 	for (size_t i = 0; i < e->attributes.n; i++)
 		if (str_starts(e->attributes.items[i], STR(ATTRIBUTE_FILTER)))
@@ -273,7 +293,7 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 		envelope_is_damaged(m, arena);
 		return;
 	}
-	a->filter = find_filter(&a->envelope);
+	a->filter = active_filter(&a->envelope);
 	index_set_queue(&queue_index, m, QUEUE_ACTIVE);
 	m->active = a;
 	m->worked_on = true;
@@ -285,9 +305,13 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 	a->chain = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->chain));
 	a->taken_us = outside.now_us();
 	a->verp = verp_delimiters(&a->envelope);
-	a->verifying = (a->envelope.flags & ENVELOPE_VERIFY) != 0;
+	a->verifying = (a->envelope.flags & (ENVELOPE_VERIFY | ENVELOPE_PROBE)) != 0;
 	a->reporting = a->verifying || (a->envelope.flags & ENVELOPE_REPORT);
 	apply_states(a, states, n_states);
+	if (m->requeue && a->undecided > 0) {
+		requeue(a);
+		return;
+	}
 	log_line(QMGR_ACTIVE, str_c(m->queue_id), a->envelope.sender,
 		log_num((int64_t)m->size),
 		log_num((int64_t)(a->envelope.n_rcpts - a->n_expanded)));
@@ -358,88 +382,6 @@ active_settle_here(struct active *a, uint32_t n, enum verdict verdict, const cha
 		attempt_ended(a);
 }
 
-static void
-write_state(struct active *a, enum spool_state_kind kind, const struct buf *rcpts,
-	const struct rcpt_now *like, uint64_t when_us)
-{
-	struct spool_state s = { .mid = a->message->mid,
-		.kind = (uint8_t)kind,
-		.when_us = when_us,
-		.rcpts = buf_str(rcpts) };
-
-	if (like) {
-		s.status = like->code;
-		s.reason = like->text;
-		s.detail = like->detail;
-	}
-	store_state(a->message, &s);
-}
-
-static bool
-all_over(const struct active *a)
-{
-	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
-		if (a->now[i].state != RCPT_DONE && a->now[i].state != RCPT_NOTIFIED)
-			return false;
-	return true;
-}
-
-static bool
-same_reason(const struct rcpt_now *x, const struct rcpt_now *y)
-{
-	return x->state == y->state && str_eq(x->code, y->code) &&
-	       str_eq(x->text, y->text) && str_eq(x->detail, y->detail);
-}
-
-static void
-add_rcpt(struct buf *rcpts, uint32_t n)
-{
-	char at[4];
-
-	put_u32(at, n);
-	buf_add(rcpts, str_of(at, 4));
-}
-
-/* One record for the recipients of `list` in this state that share a reason; `list` loses
- * them (they become UINT32_MAX). */
-static void
-write_alike(struct active *a, uint32_t *list, size_t n, enum rcpt_state state,
-	enum spool_state_kind kind, uint64_t when_us)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct buf rcpts CLEANUP(buf_free) = BUF_INIT;
-		const struct rcpt_now *first;
-
-		if (list[i] == UINT32_MAX || a->now[list[i]].state != state)
-			continue;
-		first = &a->now[list[i]];
-		for (size_t j = i; j < n; j++) {
-			if (list[j] == UINT32_MAX ||
-				!same_reason(&a->now[list[j]], first))
-				continue;
-			add_rcpt(&rcpts, list[j]);
-			list[j] = UINT32_MAX;
-		}
-		write_state(a, kind, &rcpts, state == RCPT_DONE ? NULL : first, when_us);
-	}
-}
-
-void
-active_settled(struct active *a, const uint32_t *rcpts, size_t n)
-{
-	uint32_t *list;
-
-	/* Delivered to everybody: the end of the message says it all. */
-	if (a->message->queue == QUEUE_GONE || (a->undecided == 0 && all_over(a)))
-		return;
-	list = mem_alloc(n * sizeof(*list));
-	memcpy(list, rcpts, n * sizeof(*list));
-	write_alike(a, list, n, RCPT_DONE, SPOOL_DONE, 0);
-	write_alike(a, list, n, RCPT_FAILED, SPOOL_FAILED, 0);
-	write_alike(a, list, n, RCPT_REPORTED, SPOOL_FAILED, 0);
-	mem_free(list);
-}
-
 void
 active_lost(struct active *a, struct destination *d, const uint32_t *rcpts, size_t n)
 {
@@ -459,226 +401,4 @@ active_flight_ended(struct active *a)
 	a->flights--;
 	if (a->flights == 0 && (a->undecided == 0 || a->cancelled))
 		attempt_ended(a);
-}
-
-/* ---- the end of an attempt ---- */
-
-static struct backoff_rules
-backoff(void)
-{
-	const struct params *p = &outside.conf->p;
-
-	return (struct backoff_rules){ .least = p->minimal_backoff_time,
-		.most = p->maximal_backoff_time,
-		.run_delay = p->queue_run_delay,
-		.lifetime = p->maximal_queue_lifetime,
-		.bounce_lifetime = p->bounce_queue_lifetime };
-}
-
-static msec_t
-age_of(const struct active *a)
-{
-	int64_t age = (outside.now_us() - (int64_t)a->message->arrival_us) / 1000;
-
-	return MAX(age, 0); /* a clock that was set back */
-}
-
-/* All recipients in a state, for write_alike. The caller frees it. */
-static uint32_t *
-rcpts_in(const struct active *a, enum rcpt_state state, size_t *n)
-{
-	uint32_t *list = mem_alloc((a->envelope.n_rcpts + 1) * sizeof(*list));
-
-	*n = 0;
-	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
-		if (a->now[i].state == state)
-			list[(*n)++] = i;
-	return list;
-}
-
-/* What was deferred has been so for too long: it failed. */
-static void
-expire(struct active *a)
-{
-	size_t n;
-	uint32_t *list = rcpts_in(a, RCPT_DEFERRED, &n);
-	struct backoff_rules rules = backoff();
-
-	if (n && !a->soon &&
-		(a->message->expire || backoff_expired(&rules, age_of(a),
-					       a->envelope.sender.len == 0))) {
-		log_line(QMGR_EXPIRED, str_c(a->message->queue_id), a->envelope.sender,
-			a->message->expire ? STR("force-expired") : STR("expired"));
-		for (size_t i = 0; i < n; i++)
-			a->now[list[i]].state = RCPT_FAILED;
-		write_alike(a, list, n, RCPT_FAILED, SPOOL_FAILED, 0);
-	}
-	mem_free(list);
-}
-
-/* delay_warning_time: once for a message, when an attempt of it ends late. Nobody is told
- * of the delay of a notice. */
-static bool
-is_late(const struct active *a)
-{
-	msec_t limit = outside.conf->p.delay_warning_time;
-
-	return limit > 0 && !a->delay_sent && !a->soon && a->envelope.sender.len > 0 &&
-	       age_of(a) >= limit;
-}
-
-/* RFC 3461 section 4.1: no NOTIFY at all means that failures are reported, and delays
- * where that is done at all. */
-bool
-active_notice_is_due(const struct active *a, uint32_t n, unsigned kind)
-{
-	uint8_t notify = a->envelope.rcpts[n].notify;
-
-	switch (kind) {
-	case NOTICE_FAILURE:
-		return a->now[n].state == RCPT_FAILED &&
-		       (notify == 0 || (notify & NOTIFY_FAILURE));
-	case NOTICE_SUCCESS:
-		return a->now[n].state == RCPT_REPORTED ||
-		       (a->reporting && (a->now[n].state == RCPT_FAILED ||
-						a->now[n].state == RCPT_DEFERRED));
-	default:
-		return a->now[n].state == RCPT_DEFERRED && is_late(a) &&
-		       (notify == 0 || (notify & NOTIFY_DELAY));
-	}
-}
-
-static bool
-any_notice_is_due(const struct active *a)
-{
-	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)
-		for (unsigned kind = NOTICE_FAILURE; kind <= NOTICE_SUCCESS; kind++)
-			if (active_notice_is_due(a, i, kind))
-				return true;
-	return false;
-}
-
-/* What needs no notice, or whose notice was accepted, is over. */
-static void
-ends_are_over(struct active *a, unsigned accepted)
-{
-	struct buf rcpts CLEANUP(buf_free) = BUF_INIT;
-
-	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++) {
-		unsigned kind =
-			a->now[i].state == RCPT_FAILED ? NOTICE_FAILURE : NOTICE_SUCCESS;
-
-		if ((a->now[i].state != RCPT_FAILED &&
-			    a->now[i].state != RCPT_REPORTED) ||
-			(active_notice_is_due(a, i, kind) && !(accepted & 1u << kind)))
-			continue;
-		a->now[i].state = RCPT_NOTIFIED;
-		add_rcpt(&rcpts, i);
-	}
-	if (rcpts.len && !all_over(a))
-		write_state(a, SPOOL_NOTIFIED, &rcpts, NULL, 0);
-}
-
-static void
-sleep_until_next(struct active *a)
-{
-	struct backoff_rules rules = backoff();
-	msec_t delay = a->soon ? 1000 : backoff_delay(&rules, age_of(a));
-	uint64_t when_us = (uint64_t)outside.now_us() + (uint64_t)delay * 1000;
-	size_t n;
-	uint32_t *list = rcpts_in(a, RCPT_DEFERRED, &n);
-	struct message *m = a->message;
-
-	write_alike(a, list, n, RCPT_DEFERRED, SPOOL_DEFERRED, when_us);
-	mem_free(list);
-	m->flush = false;
-	active_free(a);
-	index_sleep(&queue_index, m, (uint32_t)((when_us + 999999) / 1000000));
-	ticker_touch();
-}
-
-static void
-message_ends(struct active *a)
-{
-	struct message *m = a->message;
-
-	active_free(a);
-	store_finish(m);
-}
-
-static void
-attempt_over(struct active *a)
-{
-	ends_are_over(a, 0);
-	if (all_over(a))
-		message_ends(a);
-	else
-		sleep_until_next(a);
-}
-
-/* The message was deleted or put on hold while it was worked on. */
-static void
-cancelled(struct active *a)
-{
-	struct message *m = a->message;
-	enum queue_name queue = (enum queue_name)m->queue;
-
-	if (queue != QUEUE_GONE && a->undecided == 0 && all_over(a)) {
-		message_ends(a);
-		return;
-	}
-	active_free(a);
-	if (queue == QUEUE_GONE && m->confirmed)
-		index_remove(&queue_index, m);
-	else if (queue != QUEUE_GONE && queue != QUEUE_ON_HOLD) /* released again */
-		index_make_ready(&queue_index, m, false);
-}
-
-static void
-attempt_ended(struct active *a)
-{
-	if (a->resolving || a->noticing || a->flights > 0)
-		return;
-	if (a->cancelled) {
-		cancelled(a);
-		return;
-	}
-	expire(a);
-	if (any_notice_is_due(a)) {
-		a->noticing = true;
-		outside.send_notice(a);
-	} else {
-		attempt_over(a);
-	}
-}
-
-/* The record outlives a restart: nobody is told twice. */
-static void
-delay_was_told(struct active *a)
-{
-	struct buf all CLEANUP(buf_free) = BUF_INIT;
-
-	a->delay_sent = true;
-	write_state(a, SPOOL_DELAY_SENT, &all, NULL, 0);
-}
-
-void
-active_notices_ended(struct active *a, unsigned accepted)
-{
-	a->noticing = false;
-	ends_are_over(a, accepted);
-	if (accepted & 1u << NOTICE_DELAY && !a->cancelled)
-		delay_was_told(a);
-	if (a->cancelled)
-		cancelled(a);
-	else
-		attempt_over(a);
-}
-
-void
-active_cancel(struct active *a)
-{
-	a->cancelled = true;
-	schedule_cancel(a);
-	attempt_ended(a);
 }

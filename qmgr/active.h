@@ -40,12 +40,13 @@ struct active {
 	int content_fd; /* content too large for a frame: a memfd with all of it ... */
 	bool content_is_whole; /* ... or the file of its body; -1: in the frame */
 	bool cancelled;        /* deleted or put on hold meanwhile: no more deliveries */
-	bool noticing;         /* its notices are with bounce, or on the way there */
+	bool on_errand;        /* its notices are with bounce, or all of it with pickup */
 	bool delay_sent;       /* its sender knows that it is late */
 	bool reporting;        /* its sender hears of all outcomes of this attempt */
 	bool verifying;        /* and that is all: nothing is delivered */
 	struct str verp;       /* delimiters, or none */
-	struct active *next_notice;
+	SWITCHES void (*errand)(struct active *a);
+	struct active *next_errand;
 	bool soon;      /* what failed is our own: try again in a second */
 	bool resolving; /* in look-ups that may switch */
 };
@@ -58,6 +59,8 @@ struct arena *active_arena(void);
  * it and the states. */
 void active_start(struct message *m, struct arena *arena, struct str envelope,
 	const struct spool_state *states, size_t n_states);
+/* The "transport:nexthop" that all of it goes through, or none. */
+struct str active_filter(const struct envelope *e);
 /* Is there room for one more (qmgr_message_active_limit, qmgr_message_recipient_limit)?
  */
 bool active_has_room(void);
@@ -77,6 +80,9 @@ void active_lost(
 void active_flight_ended(struct active *a);
 /* Bounce has the notices of these kinds: bits of 1 << NOTICE_something. */
 void active_notices_ended(struct active *a, unsigned accepted);
+/* What became of the recipients that were left when pickup had the message. */
+void active_requeued(
+	struct active *a, enum verdict verdict, const char *code, struct str text);
 /* Deleted, or put on hold: nothing more goes out. */
 void active_cancel(struct active *a);
 /* Has recipient n a place in the notice of this kind (NOTICE_FAILURE ...)? The one of

@@ -65,14 +65,15 @@ release_message(struct message *m)
 	wake_message(m);
 }
 
-/* Routing is done anew at each attempt; what cleanup did to the addresses stays. */
+/* Deliveries under way end before it goes (requeue.h). */
 static void
 requeue_message(struct message *m)
 {
 	if (m->queue == QUEUE_ON_HOLD)
 		write_kind(m, SPOOL_RELEASE, (uint64_t)outside.now_us());
-	else
-		write_kind(m, SPOOL_WAKE, (uint64_t)outside.now_us());
+	write_kind(m, SPOOL_REQUEUE, (uint64_t)outside.now_us());
+	m->requeue = true;
+	cancel(m);
 	wake_message(m);
 }
 

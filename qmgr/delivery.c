@@ -27,20 +27,6 @@ fresh(struct arena **kept)
 
 /* ---- content ---- */
 
-/* A file that nobody can change any more. */
-static int
-sealed_memfd(struct str content)
-{
-	int fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd >= 0 && (write_all(fd, content) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
-			       fcntl(fd, F_ADD_SEALS,
-				       F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-					       F_SEAL_WRITE) < 0))
-		fd_close(&fd);
-	return fd;
-}
-
 int
 delivery_content(struct active *a, struct arena *arena, struct content_carried *out)
 {
@@ -62,7 +48,7 @@ delivery_content(struct active *a, struct arena *arena, struct content_carried *
 	else
 		fd_close(&got.body_fd);
 	if (a->content_fd < 0 && got.content.len > IN_FRAME) {
-		a->content_fd = sealed_memfd(got.content);
+		a->content_fd = memfd_sealed("message", got.content);
 		if (a->content_fd < 0)
 			return -1;
 		a->content_is_whole = true;

@@ -1,12 +1,15 @@
 # qmgr
 daemon_PROGRAMS += qmgr/qmgr
-QMGR_PARTS = qmgr/active.h qmgr/active.c qmgr/backoff.h qmgr/backoff.c qmgr/control.h \
-	qmgr/control.c qmgr/delivery.h qmgr/delivery.c qmgr/feedback.h qmgr/feedback.c \
+QMGR_PARTS = qmgr/active.h qmgr/active_impl.h qmgr/active.c qmgr/attempt.c \
+	qmgr/record.c qmgr/backoff.h qmgr/backoff.c qmgr/control.h \
+	qmgr/control.c qmgr/delivery.h qmgr/delivery.c qmgr/errand.h qmgr/errand.c \
+	qmgr/feedback.h qmgr/feedback.c \
 	qmgr/index.h qmgr/index.c qmgr/loader.h qmgr/loader.c qmgr/notice.h qmgr/notice.c \
-	qmgr/outside.h qmgr/resolver.h qmgr/resolver.c qmgr/schedule.h qmgr/schedule.c \
+	qmgr/outside.h qmgr/requeue.h qmgr/requeue.c qmgr/resolver.h qmgr/resolver.c \
+	qmgr/schedule.h qmgr/schedule.c \
 	qmgr/store.h qmgr/store.c qmgr/ticker.h qmgr/ticker.c qmgr/verp.h qmgr/verp.c
 QMGR_LIBS = $(ROUTE_LIBS) $(SERVICE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lm
-qmgr_qmgr_SOURCES = qmgr/main.c $(QMGR_PARTS)
+qmgr_qmgr_SOURCES = qmgr/main.c qmgr/explained.h qmgr/explain.c $(QMGR_PARTS)
 qmgr_qmgr_LDADD = $(QMGR_LIBS)
 check_PROGRAMS += qmgr/qmgr_test qmgr/queue_test
 TESTS += qmgr/qmgr_test qmgr/queue_test

@@ -2,11 +2,14 @@
  * time, and tells spool what became of it (design section 7). */
 #include "active.h"
 #include "control.h"
+#include "errand.h"
 #include "event.h"
+#include "explained.h"
 #include "loader.h"
 #include "log.h"
 #include "notice.h"
 #include "outside.h"
+#include "requeue.h"
 #include "resolver.h"
 #include "service.h"
 #include "store.h"
@@ -123,6 +126,7 @@ before_jail(void)
 		.read_states = read_states,
 		.start_worker = start_worker,
 		.send_notice = notice_send,
+		.requeue = requeue_send,
 		.where_tables_work = resolver_run,
 		.wake_loader = loader_wake,
 	};
@@ -139,7 +143,7 @@ start(void)
 	store_start();
 }
 
-static void
+static bool
 reload(const struct conf *fresh)
 {
 	struct route *old = outside.route;
@@ -148,6 +152,7 @@ reload(const struct conf *fresh)
 	outside.route = route_renew(old, fresh);
 	resolver_retire(old);
 	schedule_reload();
+	return false;
 }
 
 static void
@@ -158,7 +163,8 @@ finish_flights(void *arg)
 	(void)arg;
 	co_name("drain");
 	schedule_pause(true);
-	while ((schedule_flights() > 0 || store_pending() > 0) &&
+	while ((schedule_flights() > 0 || errands_under_way() > 0 ||
+		       store_pending() > 0) &&
 		!deadline_passed(patience))
 		if (co_sleep(deadline_in(20)) < 0)
 			break;
@@ -181,6 +187,7 @@ static const struct service qmgr = {
 	.link_closed = worker_gone,
 	.plain = control_plain,
 	.reload = reload,
+	.explain = qmgr_explain,
 	.drain = drain,
 };
 

@@ -1,6 +1,7 @@
 /* notice.c -- see notice.h. */
 #include "notice.h"
 #include "delivery.h"
+#include "errand.h"
 #include "event.h"
 #include "log.h"
 #include "outside.h"
@@ -8,13 +9,8 @@
 #include "verp.h"
 #include <errno.h>
 
-#define AT_ONCE  20
-#define PATIENCE ((msec_t)300000) /* bounce waits for cleanup and the disk */
-
-static struct {
-	struct active *first, *last; /* waiting for their turn */
-	size_t running;
-} notices;
+#define PATIENCE        ((msec_t)300000) /* bounce waits for cleanup and the disk */
+#define VERIFY_PATIENCE ((msec_t)10000)
 
 /* Action of RFC 3464 section 2.3.3. Success at another host that knows nothing of DSN is
  * `relayed`: what becomes of the message there, nobody will hear. */
@@ -140,44 +136,60 @@ hand_kind_on(struct active *a, unsigned kind)
 	return all;
 }
 
-SWITCHES static unsigned
+/* ---- probes ---- */
+
+static enum verify_status
+probe_status(const struct rcpt_now *now)
+{
+	if (str_starts(now->code, STR("2")))
+		return VERIFY_OK;
+	return str_starts(now->code, STR("4")) ? VERIFY_DEFER : VERIFY_BOUNCE;
+}
+
+/* verify asked about one address. Where that became several, the best of them counts:
+ * some mail for it arrives. When verify does not answer, it will ask again. */
+SWITCHES static void
+tell_verify(struct active *a)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	const struct rcpt *r = &a->envelope.rcpts[0];
+	struct probed_request say = { .status = VERIFY_UNKNOWN,
+		.address = r->original.len ? r->original : r->address };
+	struct probed_reply said;
+
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++) {
+		enum verify_status one = probe_status(&a->now[i]);
+
+		if (a->now[i].state != RCPT_REPORTED ||
+			(say.status != VERIFY_UNKNOWN && one >= say.status))
+			continue;
+		say.status = (uint8_t)one;
+		say.text = a->now[i].text;
+	}
+	if (probed_call(service_peer("verify"), &say, &said, arena,
+		    deadline_in(VERIFY_PATIENCE)) < 0)
+		log_warn("%s: verify does not answer: %s", a->message->queue_id,
+			strerror(errno));
+}
+
+SWITCHES static void
 hand_all_on(struct active *a)
 {
 	unsigned accepted = 0;
 
+	if (a->envelope.flags & ENVELOPE_PROBE) {
+		tell_verify(a);
+		active_notices_ended(a, 1u << NOTICE_SUCCESS);
+		return;
+	}
 	for (unsigned kind = NOTICE_FAILURE; kind <= NOTICE_SUCCESS; kind++)
 		if (is_due(a, kind) && hand_kind_on(a, kind))
 			accepted |= 1u << kind;
-	return accepted;
-}
-
-static void
-notices_run(void *arg)
-{
-	(void)arg;
-	co_name("notice");
-	while (notices.first) {
-		struct active *a = notices.first;
-
-		notices.first = a->next_notice;
-		if (!notices.first)
-			notices.last = NULL;
-		active_notices_ended(a, hand_all_on(a));
-	}
-	notices.running--;
+	active_notices_ended(a, accepted);
 }
 
 void
 notice_send(struct active *a)
 {
-	a->next_notice = NULL;
-	if (notices.last)
-		notices.last->next_notice = a;
-	else
-		notices.first = a;
-	notices.last = a;
-	if (notices.running >= AT_ONCE)
-		return;
-	notices.running++;
-	co_spawn(notices_run, NULL, CO_STACK_SMALL);
+	errand_queue(a, hand_all_on);
 }

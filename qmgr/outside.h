@@ -24,6 +24,8 @@ struct outside {
 	void (*start_worker)(struct transport *t);
 	/* Hands the notices that are due to bounce; ends with active_notices_ended(). */
 	void (*send_notice)(struct active *a);
+	/* Hands what is left of it to pickup; ends with active_requeued(). */
+	void (*requeue)(struct active *a);
 	/* Runs fn where look-ups may switch: at once, or in a coroutine. */
 	void (*where_tables_work)(void (*fn)(void *arg), void *arg);
 	/* For messages that have to be read first: takes them with index_take() ... */

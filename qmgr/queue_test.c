@@ -43,7 +43,7 @@ static bool spool_is_deaf; /* keeps updates unanswered */
 static int read_error;     /* of the next read */
 
 static const char *const kind_names[] = { "", "DONE", "FAILED", "DEFERRED", "NOTIFIED",
-	"HOLD", "RELEASE", "EXPIRE", "WAKE", "FINISHED", "DELAY" };
+	"HOLD", "RELEASE", "EXPIRE", "WAKE", "FINISHED", "DELAY", "REQUEUE" };
 
 static struct fake_message *
 fake(uint64_t mid)
@@ -345,6 +345,28 @@ fake_notice(struct active *a)
 		active_notices_ended(a, bounce_accepts ? ALL_NOTICES : 0);
 }
 
+/* pickup takes all but mail to refused@. */
+static void
+fake_requeue(struct active *a)
+{
+	bool bad = false;
+
+	buf_printf(&said, "requeue %s:", a->message->queue_id);
+	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++) {
+		struct str rcpt = a->envelope.rcpts[i].address;
+
+		if (a->now[i].state != RCPT_TODO)
+			continue;
+		bad |= str_starts(rcpt, STR("refused@"));
+		buf_printf(&said, " " STR_FMT, STR_ARG(rcpt));
+	}
+	buf_addc(&said, '\n');
+	if (bad)
+		active_requeued(a, PERMFAIL, "5.7.1", STR("not that"));
+	else
+		active_requeued(a, ACCEPT, "2.0.0", STR_NONE);
+}
+
 static int64_t
 fake_now(void)
 {
@@ -406,6 +428,7 @@ world_begins(const char *more_conf)
 		.read_states = fake_read_states,
 		.start_worker = fake_start,
 		.send_notice = fake_notice,
+		.requeue = fake_requeue,
 		.where_tables_work = resolver_run,
 		.wake_loader = loader_wake,
 	};
@@ -1225,6 +1248,41 @@ QUEUE_TEST(commands_reach_mail_in_flight, "")
 	UNTIL(n_deliveries == 4);
 	CHECK_INT((long long)deliveries[3].envelope.n_rcpts, 1);
 	CHECK_STR(deliveries[3].envelope.rcpts[0].address, "b@two.example");
+	ipc_link_close(link);
+}
+
+QUEUE_TEST(a_requeue_takes_what_is_left, "")
+{
+	struct ipc_link *link = command_connect();
+
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	new_mail(1, "s@x.example", "a@one.example b@two.example");
+	put_message(2, "s@x.example", "refused@one.example");
+	fake(2)->note.hold = true;
+	announce(2, false);
+	UNTIL(n_deliveries == 2 && queue_index.n == 2);
+	CHECK_STR(command(link, QUEUE_REQUEUE, "ID1"), "ID1");
+	CHECK_STR(command(link, QUEUE_REQUEUE, "ID2"), "ID2");
+	CHECK_STR(buf_str(&said), "1 REQUEUE\n2 RELEASE\n2 REQUEUE\n");
+	buf_clear(&said);
+	for (size_t i = 0; i < 2; i++) /* those are not called back */
+		if (str_is(deliveries[i].envelope.rcpts[0].address, "b@two.example"))
+			answer(i, TEMPFAIL, "4.0.0", "no", false);
+		else
+			delivered(i);
+	UNTIL(active_count() == 0 && store_pending() == 0);
+	now += SECOND;
+	ticker_run();
+	UNTIL(queue_index.n == 0);
+	CHECK_INT((long long)n_deliveries, 2);
+	CHECK(str_find(buf_str(&said), STR("requeue ID1: b@two.example\n")) >= 0);
+	CHECK(!log_has("ID1: removed"));
+	/* What cleanup refuses goes back to the sender. */
+	CHECK(str_find(buf_str(&said), STR("notice about ID2: refused@one.example\n")) >=
+		0);
+	CHECK(log_has("ID2: to=<refused@one.example>, relay=none, "));
+	CHECK(log_has("ID2: removed"));
 	ipc_link_close(link);
 }
 

@@ -44,12 +44,22 @@ feedback_param(struct str transport, const char *suffix)
 	return f;
 }
 
+bool
+transport_is_deferred(struct str name)
+{
+	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
+	struct strs deferred = conf_list(outside.conf->p.defer_transports, scratch);
+
+	for (size_t i = 0; i < deferred.n; i++)
+		if (str_eq(deferred.items[i], name))
+			return true;
+	return false;
+}
+
 static void
 transport_configure(struct transport *t)
 {
 	const struct conf *c = outside.conf;
-	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
-	struct strs deferred = conf_list(c->p.defer_transports, scratch);
 
 	t->rules = (struct window_rules){
 		.initial = (int)conf_transport_int(
@@ -69,9 +79,7 @@ transport_configure(struct transport *t)
 	t->rate_delay = conf_transport_time(c, t->name, "destination_rate_delay");
 	if (t->rate_delay > 0)
 		t->rules.limit = t->rules.initial = 1;
-	t->deferred = false;
-	for (size_t i = 0; i < deferred.n; i++)
-		t->deferred |= str_eq(deferred.items[i], t->name);
+	t->deferred = transport_is_deferred(t->name);
 }
 
 struct transport *

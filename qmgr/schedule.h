@@ -70,6 +70,8 @@ void schedule_init(void);
 void schedule_reload(void);
 void schedule_free(void);
 struct transport *transport_get(struct str name);
+/* By defer_transports: its mail waits for a flush. */
+bool transport_is_deferred(struct str name);
 /* Because it does not answer: its mail waits for transport_retry_time. */
 bool transport_is_dead(const struct transport *t);
 /* The queue of a next hop. recipient: the key when deliveries are for one recipient. */

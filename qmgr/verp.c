@@ -19,7 +19,7 @@ struct str
 verp_sender(
 	struct str delimiters, struct str sender, const struct rcpt *r, struct arena *a)
 {
-	struct str to = r->original.data ? r->original : r->address, domain = STR("");
+	struct str to = rcpt_original(r), domain = STR("");
 	ssize_t at = str_rchr(sender, '@'), to_at = str_rchr(to, '@');
 
 	if (at < 0)

@@ -158,6 +158,23 @@ try_host(struct attempt *a, const struct host *host, int *sessions)
 	attempt_refuse_all(a, &r);
 }
 
+/* best_mx_transport: who takes the mail for which we are the best mail exchanger. */
+static void
+pass_to_best_mx(struct attempt *a)
+{
+	struct str to = a->conf->p.best_mx_transport, local, domain;
+
+	for (size_t i = 0; i < a->d->envelope.n_rcpts; i++) {
+		if (delivery_decided(a->d, i))
+			continue;
+		address_split(a->d->envelope.rcpts[i].address, &local, &domain);
+		delivery_pass(a->d, i,
+			str_chr(to, ':') >= 0 ? to
+					      : arena_printf(a->d->arena, "%.*s:%.*s",
+							STR_ARG(to), STR_ARG(domain)));
+	}
+}
+
 static void
 try_hosts(struct attempt *a)
 {
@@ -167,8 +184,12 @@ try_hosts(struct attempt *a)
 	struct why why;
 	size_t n;
 
-	if (hosts_find(&a->nexthop, c, a->d->arena, &hosts, &why) != ACCEPT)
-		refuse_nexthop(a, &why);
+	if (hosts_find(&a->nexthop, c, a->d->arena, &hosts, &why) != ACCEPT) {
+		if (strcmp(why.code, "5.4.6") == 0 && c->p.best_mx_transport.len > 0)
+			pass_to_best_mx(a);
+		else
+			refuse_nexthop(a, &why);
+	}
 	/* A mail exchanger for this domain leaves the rest to the better ones: a relay
 	 * would bring the mail back here. */
 	if (hosts.we_are_one)

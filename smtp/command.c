@@ -21,14 +21,14 @@ write_path(struct conn *conn, struct str address, const struct delivery *d)
 }
 
 void
-command_mail(struct session *s, const struct delivery *d)
+command_mail(struct session *s, const struct delivery *d, struct str sender)
 {
 	const struct envelope *e = &d->envelope;
 	struct conn *conn = s->conn;
 	size_t begin = conn->out.len;
 
 	conn_write(conn, STR("MAIL FROM:<"));
-	write_path(conn, e->sender, d);
+	write_path(conn, sender, d);
 	conn_write(conn, STR(">"));
 	if (s->offers & OFFERS_SIZE)
 		conn_printf(conn, " SIZE=%llu", (unsigned long long)d->ask.size);
@@ -76,7 +76,7 @@ write_orcpt(struct conn *conn, const struct rcpt *r, bool utf8)
 
 	if (rest.len == 0) {
 		conn_printf(conn, " ORCPT=%s;", utf8 ? "utf-8" : "rfc822");
-		write_xtext(conn, r->original.data ? r->original : r->address);
+		write_xtext(conn, rcpt_original(r));
 		return;
 	}
 	if (!str_split(&rest, ';', &type) || type.len == 0 || rest.len == 0)
@@ -86,14 +86,14 @@ write_orcpt(struct conn *conn, const struct rcpt *r, bool utf8)
 }
 
 void
-command_rcpt(struct session *s, const struct delivery *d, size_t rcpt)
+command_rcpt(struct session *s, const struct delivery *d, size_t rcpt, struct str address)
 {
 	const struct rcpt *r = &d->envelope.rcpts[rcpt];
 	struct conn *conn = s->conn;
 	size_t begin = conn->out.len;
 
 	conn_write(conn, STR("RCPT TO:<"));
-	write_path(conn, r->address, d);
+	write_path(conn, address, d);
 	conn_write(conn, STR(">"));
 	if (s->offers & OFFERS_DSN) {
 		write_orcpt(conn, r, (d->envelope.flags & ENVELOPE_SMTPUTF8) != 0);
@@ -101,6 +101,65 @@ command_rcpt(struct session *s, const struct delivery *d, size_t rcpt)
 	}
 	conn_write(conn, STR("\r\n"));
 	session_said(s, begin);
+}
+
+/* ---- XFORWARD ---- */
+
+struct forwarded {
+	unsigned offer;
+	const char *name;
+	struct str value;
+};
+
+/* Only what is known. */
+static bool
+write_xforward(struct session *s, const struct forwarded *list, size_t n)
+{
+	size_t begin = s->conn->out.len;
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!(s->offers & list[i].offer) || list[i].value.len == 0 ||
+			str_is(list[i].value, "unknown"))
+			continue;
+		conn_printf(s->conn, "%s %s=", any ? "" : "XFORWARD", list[i].name);
+		write_xtext(s->conn, list[i].value);
+		any = true;
+	}
+	if (!any)
+		return false;
+	conn_write(s->conn, STR("\r\n"));
+	session_said(s, begin);
+	return true;
+}
+
+bool
+command_xforward_client(struct session *s, const struct delivery *d)
+{
+	const struct envelope *e = &d->envelope;
+	const struct forwarded list[] = {
+		{ OFFERS_XFORWARD_NAME, "NAME", e->client_name },
+		{ OFFERS_XFORWARD_ADDR, "ADDR", e->client_address },
+		{ OFFERS_XFORWARD_PORT, "PORT", e->client_port },
+	};
+
+	return write_xforward(s, list, COUNT(list));
+}
+
+bool
+command_xforward_session(struct session *s, const struct delivery *d)
+{
+	const struct envelope *e = &d->envelope;
+	const struct forwarded list[] = {
+		{ OFFERS_XFORWARD_PROTO, "PROTO", e->protocol },
+		{ OFFERS_XFORWARD_HELO, "HELO", e->helo },
+		{ OFFERS_XFORWARD_IDENT, "IDENT", e->queue_id },
+		{ OFFERS_XFORWARD_SOURCE, "SOURCE",
+			e->flags & (ENVELOPE_REWRITE | ENVELOPE_LOCAL) ? STR("LOCAL")
+								       : STR("REMOTE") },
+	};
+
+	return write_xforward(s, list, COUNT(list));
 }
 
 void

@@ -1,5 +1,6 @@
 /* hosts.c -- which addresses to try for a next hop, best first. */
 #include "smtp.h"
+#include "explain.h"
 #include "idna.h"
 #include "log.h"
 #include <arpa/nameser.h>
@@ -67,6 +68,8 @@ ask_with(struct str name, uint16_t type, uint32_t flags, struct arena *arena,
 		    deadline_in(DNS_PATIENCE)) < 0)
 		*said = (struct dns_reply){ .status = DNS_TEMPFAIL,
 			.reason = STR("Host not found, try again") };
+	if (explain_on)
+		explain_dns(name, type, said);
 }
 
 /* The addresses of a host, as smtp_host_lookup says: by DNS, by the system's own ways
@@ -98,13 +101,14 @@ chance(void)
 
 static void
 host_add(struct hosts *h, struct str name, const struct net_addr *addr,
-	uint16_t preference, const struct conf *c)
+	uint16_t preference, unsigned port, const struct conf *c)
 {
 	struct host *host = vec_push(&h->list);
 
 	host->name = name;
 	host->addr = *addr;
 	host->preference = preference;
+	host->port = port;
 	host->order = c->p.smtp_randomize_addresses ? chance() : (uint32_t)h->list.n;
 }
 
@@ -149,7 +153,7 @@ addresses_add(struct hosts *h, struct str name, uint16_t preference, unsigned po
 
 			if (said.records[i].type == kinds[k].type &&
 				net_addr_parse(said.records[i].data, port, &addr) == 0)
-				host_add(h, name, &addr, preference, c);
+				host_add(h, name, &addr, preference, port, c);
 		}
 	}
 }
@@ -324,6 +328,97 @@ hosts_of_domain(const struct nexthop *n, struct str name, const struct conf *c,
 	return verdict;
 }
 
+/* ---- SRV (RFC 2782) ---- */
+
+static int
+srv_compare(const void *a, const void *b)
+{
+	const struct dns_rr *x = a, *y = b;
+	bool x_srv = x->type == ns_t_srv, y_srv = y->type == ns_t_srv;
+
+	if (x_srv != y_srv)
+		return y_srv - x_srv;
+	return (x->preference > y->preference) - (x->preference < y->preference);
+}
+
+/* Moves one of the first n records to the front: each as often as its weight says, those
+ * without any hardly ever. */
+static void
+srv_choose(struct dns_rr *records, size_t n)
+{
+	uint32_t sum = 0, chosen;
+	struct dns_rr first;
+	size_t i = 0;
+
+	for (size_t k = 0; k < n; k++)
+		sum += records[k].weight;
+	chosen = sum > 0 ? 1 + chance() % sum : 0;
+	while (i + 1 < n && chosen > records[i].weight)
+		chosen -= records[i++].weight;
+	first = records[i];
+	records[i] = records[0];
+	records[0] = first;
+}
+
+static enum verdict
+hosts_of_srv(const struct nexthop *n, struct dns_reply *srv, struct str name,
+	const struct conf *c, struct arena *arena, struct hosts *out, struct why *why)
+{
+	struct lookup l = { .name = name, .type = "SRV" };
+	struct dns_rr *list = srv->records;
+	size_t count = 0;
+
+	if (srv->n_records > 1)
+		qsort(list, srv->n_records, sizeof(*list), srv_compare);
+	while (count < srv->n_records && list[count].type == ns_t_srv)
+		count++;
+	for (size_t i = 0; i < MIN(count, (size_t)MX_MOST); i++) {
+		size_t same = 1, before = out->list.n;
+
+		while (i + same < count &&
+			list[i + same].preference == list[i].preference)
+			same++;
+		srv_choose(list + i, same);
+		if (list[i].data.len > 0)
+			addresses_add(out, list[i].data, list[i].preference, list[i].port,
+				c, arena, &l);
+		for (; before < out->list.n; before++)
+			out->list.items[before].order = (uint32_t)i;
+	}
+	if (out->list.n > 0)
+		return ACCEPT;
+	/* A target of "." says that there is no such service. */
+	if (count == 1 && list[0].data.len == 0)
+		return why_set(
+			why, "5.1.2", "Service unavailable at %.*s", STR_ARG(n->host));
+	return no_address(&l, why);
+}
+
+/* use_srv_lookup: hosts and ports of the service at this domain. DICT_NOTFOUND: it is to
+ * be delivered to as if nobody had asked. */
+static enum dict_result
+hosts_by_srv(const struct nexthop *n, struct str domain, const struct conf *c,
+	struct arena *arena, struct hosts *out, enum verdict *verdict, struct why *why)
+{
+	struct dns_reply srv;
+	struct str name;
+
+	if (!has_word(c->p.use_srv_lookup, arena_cstr(arena, n->service)))
+		return DICT_NOTFOUND;
+	name = arena_printf(
+		arena, "_%.*s._tcp.%.*s", STR_ARG(n->service), STR_ARG(domain));
+	ask_with(name, ns_t_srv, search_flags(c), arena, &srv);
+	if (srv.status == DNS_OK) {
+		*verdict = hosts_of_srv(n, &srv, name, c, arena, out, why);
+		return DICT_FOUND;
+	}
+	if (srv.status == DNS_TEMPFAIL ? c->p.ignore_srv_lookup_error
+				       : c->p.allow_srv_lookup_fallback)
+		return DICT_NOTFOUND;
+	*verdict = dns_why(name, "SRV", &srv, why);
+	return DICT_FOUND;
+}
+
 enum verdict
 hosts_find(const struct nexthop *n, const struct conf *c, struct arena *arena,
 	struct hosts *out, struct why *why)
@@ -335,7 +430,7 @@ hosts_find(const struct nexthop *n, const struct conf *c, struct arena *arena,
 	if (n->path.len > 0) {
 		static const struct net_addr none;
 
-		host_add(out, c->p.myhostname, &none, 0, c);
+		host_add(out, c->p.myhostname, &none, 0, 0, c);
 		return ACCEPT;
 	}
 	if (net_addr_parse(n->host, n->port, &addr) == 0) {
@@ -343,11 +438,17 @@ hosts_find(const struct nexthop *n, const struct conf *c, struct arena *arena,
 
 		if (str_case_starts(bare, STR("IPv6:")))
 			bare = str_from(bare, 5);
-		host_add(out, bare, &addr, 0, c);
+		host_add(out, bare, &addr, 0, n->port, c);
 		return ACCEPT;
 	}
 	if (domain_name(n->host, arena, &name, why) != ACCEPT)
 		return PERMFAIL;
+	if (!n->literal && !dns_disabled(c) &&
+		hosts_by_srv(n, name, c, arena, out, &verdict, why) == DICT_FOUND) {
+		hosts_sort(out, c);
+		hosts_balance(out, c);
+		return verdict;
+	}
 	/* RFC 2033 section 5: mail exchangers are of SMTP. */
 	if (!n->literal && !smtp_lmtp && !dns_disabled(c))
 		return hosts_of_domain(n, name, c, arena, out, why);

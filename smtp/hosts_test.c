@@ -32,6 +32,10 @@ static const struct zone_row rows[] = {
 	{ "short", ns_t_mx, DNS_NODATA, 0, NULL, DNS_DEFNAMES },
 	{ "xn--bcher-kva.test", ns_t_mx, DNS_NODATA, 0, NULL, 0 },
 	{ "xn--bcher-kva.test", ns_t_a, DNS_OK, 0, "192.0.2.7", 0 },
+	{ "_submission._tcp.srv.test", ns_t_srv, DNS_OK, 20, "b.test", 0 },
+	{ "_submission._tcp.srv.test", ns_t_srv, DNS_OK, 10, "a.test", 0 },
+	{ "_submission._tcp.null.test", ns_t_srv, DNS_OK, 0, "", 0 },
+	{ "_submission._tcp.nomx.test", ns_t_srv, DNS_TEMPFAIL, 0, NULL, 0 },
 };
 
 #define NO(name, type) \
@@ -57,6 +61,21 @@ static const struct {
 	{ "", "null.test", PERMFAIL,
 		"5.1.2 Domain null.test does not accept mail (nullMX)" },
 	{ "", "half.test", ACCEPT, "192.0.2.2" },
+	{ "use_srv_lookup = submission\n", "srv.test:submission", ACCEPT,
+		"192.0.2.1 192.0.2.2" },
+	{ "use_srv_lookup = submission\n", "null.test:submission", PERMFAIL,
+		"5.1.2 Service unavailable at null.test" },
+	{ "use_srv_lookup = submission\n", "two.test:submission", PERMFAIL,
+		"5.4.4 " NO("_submission._tcp.two.test", "SRV") "Host not found" },
+	{ "use_srv_lookup = submission\nallow_srv_lookup_fallback = yes\n",
+		"two.test:submission", ACCEPT, "192.0.2.1 192.0.2.2" },
+	{ "use_srv_lookup = submission\n", "nomx.test:submission", TEMPFAIL,
+		"4.4.3 " NO("_submission._tcp.nomx.test",
+			"SRV") "Host not found, try again" },
+	{ "use_srv_lookup = submission\nignore_srv_lookup_error = yes\n",
+		"nomx.test:submission", ACCEPT, "192.0.2.3" },
+	{ "use_srv_lookup = submission\n", "two.test:smtp", ACCEPT,
+		"192.0.2.1 192.0.2.2" },
 	{ "", "later.test", TEMPFAIL,
 		"4.4.3 " NO("later.test", "MX") "Host not found, try again" },
 	{ "ignore_mx_lookup_error = yes\n", "later.test", ACCEPT, "192.0.2.4" },
@@ -198,6 +217,16 @@ TEST(a_dns_that_dies_is_temporary)
 }
 
 /* The second host is asked for those whom the first put off, and only for them. */
+TEST(the_best_mail_exchanger_has_a_transport)
+{
+	play_conf("best_mx_transport = local\n");
+	play_zone(rows, COUNT(rows));
+	play_mail.request.nexthop = STR("loop.test");
+	play_on_default_port = true;
+	play_alone();
+	CHECK_STR(play_end.outcomes[0].pass_to, "local:test");
+}
+
 TEST(the_second_host_gets_the_rest)
 {
 	static const struct zone_row one[] = {

@@ -1,11 +1,11 @@
 # smtp
 noinst_LIBRARIES += smtp/libsmtp.a
 smtp_libsmtp_a_SOURCES = smtp/smtp.h smtp/nexthop.c smtp/hosts.c smtp/attempt.c smtp/reply.c \
-	smtp/session.c smtp/starttls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/pool.c \
+	smtp/session.c smtp/starttls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/edit.c smtp/pool.c smtp/quirks.c \
 	smtp/tls_cache.c
 daemon_PROGRAMS += smtp/smtp
-smtp_smtp_SOURCES = smtp/main.c
-smtp_smtp_LDADD = smtp/libsmtp.a lib/mime/libmime.a lib/route/libroute.a $(SERVICE_LIBS) $(TABLE_EXTERNAL) \
+smtp_smtp_SOURCES = smtp/main.c smtp/explain.c
+smtp_smtp_LDADD = smtp/libsmtp.a $(ROUTE_LIBS) $(SERVICE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 check_PROGRAMS += smtp/nexthop_test smtp/smtp_test
 TESTS += smtp/nexthop_test smtp/smtp_test
@@ -18,6 +18,16 @@ smtp_smtp_test_LDADD = smtp/libsmtp.a lib/mime/libmime.a $(TEST_LIBS) lib/agent/
 	lib/deliver/libdeliver.a $(ROUTE_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
 EXTRA_DIST += smtp/README
+# posttls-finger: a command, and smtp's code. finger_alone.c stands in for lib/service and
+# tls_cache.c.
+if HAVE_UNBOUND
+sbin_PROGRAMS += tools/posttls-finger
+tools_posttls_finger_SOURCES = smtp/finger.h smtp/finger.c smtp/finger_options.c \
+	smtp/finger_watch.c smtp/finger_alone.c
+tools_posttls_finger_LDADD = smtp/libsmtp.a lib/mime/libmime.a lib/agent/libagent.a \
+	lib/deliver/libdeliver.a $(ROUTE_LIBS) lib/dns/libdns.a $(TABLE_LIBS) $(BASE_LIBS) \
+	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lunbound -lresolv
+endif
 if FUZZ
 EXTRA_PROGRAMS += smtp/reply_fuzz
 # play.c for what the rest of libsmtp asks of lib/service.

@@ -21,6 +21,8 @@ use_lmtp_parameters(void)
 	c->p.smtp_helo_name = c->p.lmtp_lhlo_name;
 	c->p.smtp_helo_timeout = c->p.lmtp_lhlo_timeout;
 	c->p.smtp_discard_ehlo_keywords = c->p.lmtp_discard_lhlo_keywords;
+	c->p.smtp_discard_ehlo_keyword_address_maps =
+		c->p.lmtp_discard_lhlo_keyword_address_maps;
 }
 
 static void
@@ -41,6 +43,8 @@ smtp_before_jail(void)
 	service_allow_read("/etc/services"); /* for ports with names */
 	service_allow_read("/etc/nsswitch.conf");
 	smtp_faults_wanted = faults_wanted(c);
+	edit_prepare(c);
+	quirks_prepare(c);
 	starttls_prepare(c);
 }
 
@@ -65,6 +69,7 @@ static struct service smtp = {
 		NULL },
 	.before_jail = smtp_before_jail,
 	.start = smtp_start,
+	.explain = smtp_explain,
 	.drain = smtp_drain,
 };
 

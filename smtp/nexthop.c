@@ -27,7 +27,9 @@ nexthop_parse(const struct conf *c, struct str text, unsigned port, struct nexth
 	struct str rest;
 	ssize_t at;
 
-	*out = (struct nexthop){ .port = port, .default_port = true };
+	*out = (struct nexthop){
+		.port = port, .service = c->p.smtp_tcp_port, .default_port = true
+	};
 	if (smtp_lmtp && str_starts(text, STR("unix:"))) {
 		out->path = str_from(text, 5);
 		if (out->path.len == 0)
@@ -52,6 +54,7 @@ nexthop_parse(const struct conf *c, struct str text, unsigned port, struct nexth
 					 ? nexthop_port(c, str_from(rest, 1))
 					 : 0;
 
+		out->service = str_from(rest, 1);
 		out->default_port = given == port;
 		out->port = given;
 	}

@@ -272,6 +272,8 @@ play_conf(const char *text)
 	if (smtp_own)
 		own_addresses_free((struct own_addresses *)(uintptr_t)smtp_own);
 	smtp_own = own_addresses_new(conf);
+	edit_prepare(conf);
+	quirks_prepare(conf);
 	buf_clear(&logged);
 	log_capture(keep_line, NULL);
 	play_dns_dies = play_on_default_port = smtp_lmtp = false;

@@ -78,17 +78,26 @@ reply_lost(struct session *s, enum conn_result how)
 	return false;
 }
 
+static void
+session_note(struct session *s, enum transcript_side side, struct str line)
+{
+	if (smtp_faults_wanted)
+		transcript_add(&s->transcript, side, line);
+	if (session_watch)
+		session_watch->line(side, line);
+}
+
 void
 session_said(struct session *s, size_t begin)
 {
-	if (smtp_faults_wanted)
-		transcript_add(&s->transcript, WE_SAID,
-			str_trim(str_from(buf_str(&s->conn->out), begin)));
+	session_note(s, WE_SAID, str_trim(str_from(buf_str(&s->conn->out), begin)));
 }
 
 bool
 session_reply(struct session *s, deadline_t patience)
 {
+	struct arena *scratch CLEANUP(arena_free_at) =
+		quirks_filter_replies() ? arena_new() : NULL;
 	struct str line;
 
 	if (s->dead)
@@ -100,11 +109,12 @@ session_reply(struct session *s, deadline_t patience)
 
 		if (got != CONN_LINE && got != CONN_TOO_LONG)
 			return reply_lost(s, got);
-		if (got == CONN_LINE && smtp_faults_wanted)
-			transcript_add(&s->transcript, THEY_SAID, line);
-		if (got == CONN_LINE)
+		if (got == CONN_LINE) {
+			session_note(s, THEY_SAID, line);
+			if (scratch)
+				line = quirks_reply(s, line, scratch);
 			more = reply_add(&s->reply, line);
-		else
+		} else
 			line = STR("(too long)");
 		if (more < 0) {
 			log_warn("non-SMTP response from %.*s: %.*s",

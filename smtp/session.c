@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+const struct session_watch *session_watch;
+
 void
 session_free(struct session *s)
 {
@@ -36,7 +38,7 @@ session_new(const struct host *host, const struct nexthop *n)
 	}
 	net_addr_text(&host->addr, text);
 	s->namaddr = arena_printf(arena, "%.*s[%s]", STR_ARG(host->name), text);
-	s->namaddrport = arena_printf(arena, "%.*s:%u", STR_ARG(s->namaddr), n->port);
+	s->namaddrport = arena_printf(arena, "%.*s:%u", STR_ARG(s->namaddr), host->port);
 	return s;
 }
 
@@ -102,18 +104,17 @@ session_connect(struct session *s, const struct host *host, const struct conf *c
 /* ---- EHLO (RFC 5321 section 4.1.1.1) ---- */
 
 static bool
-discarded(struct str keyword, const struct conf *c, struct arena *arena)
+has_word(const struct strs *list, struct str word)
 {
-	struct strs list = conf_list(c->p.smtp_discard_ehlo_keywords, arena);
-
-	for (size_t i = 0; i < list.n; i++)
-		if (str_case_eq(list.items[i], keyword))
+	for (size_t i = 0; i < list->n; i++)
+		if (str_case_eq(list->items[i], word))
 			return true;
 	return false;
 }
 
 static void
-session_offer(struct session *s, struct str line, const struct conf *c)
+session_offer(struct session *s, struct str line, const struct strs *without,
+	const struct conf *c)
 {
 	static const struct {
 		const char *keyword;
@@ -126,12 +127,24 @@ session_offer(struct session *s, struct str line, const struct conf *c)
 		{ "DSN", OFFERS_DSN },
 		{ "STARTTLS", OFFERS_STARTTLS },
 	};
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} forwarded[] = {
+		{ "NAME", OFFERS_XFORWARD_NAME },
+		{ "ADDR", OFFERS_XFORWARD_ADDR },
+		{ "PORT", OFFERS_XFORWARD_PORT },
+		{ "PROTO", OFFERS_XFORWARD_PROTO },
+		{ "HELO", OFFERS_XFORWARD_HELO },
+		{ "IDENT", OFFERS_XFORWARD_IDENT },
+		{ "SOURCE", OFFERS_XFORWARD_SOURCE },
+	};
 	struct str word = STR_NONE, value;
 	uint64_t limit;
 
 	if (!str_token(&line, " \t=", &word))
 		return;
-	if (c->p.smtp_discard_ehlo_keywords.len > 0 && discarded(word, c, s->arena))
+	if (has_word(without, word))
 		return;
 	for (size_t i = 0; i < COUNT(known); i++)
 		if (str_case_is(word, known[i].keyword))
@@ -139,16 +152,49 @@ session_offer(struct session *s, struct str line, const struct conf *c)
 	if (str_case_is(word, "SIZE") && str_token(&line, " \t", &value) &&
 		str_to_u64(value, &limit) == 0)
 		s->size_limit = limit;
+	if (!str_case_is(word, "XFORWARD") || !c->p.smtp_send_xforward_command)
+		return;
+	while (str_token(&line, " \t", &value))
+		for (size_t i = 0; i < COUNT(forwarded); i++)
+			if (str_case_is(value, forwarded[i].name))
+				s->offers |= forwarded[i].bit;
 }
 
-/* The first line names the server, each other an extension. */
+/* Whoever discards keywords wants to see that it worked. */
 static void
+log_discarded(const struct strs *without)
+{
+	struct buf list CLEANUP(buf_free) = BUF_INIT;
+
+	if (without->n == 0 || has_word(without, STR("silent-discard")))
+		return;
+	for (size_t i = 0; i < without->n; i++) {
+		struct str word = without->items[i];
+
+		buf_addc(&list, ' ');
+		for (size_t k = 0; k < word.len; k++)
+			buf_addc(&list, word.data[k] >= 'a' && word.data[k] <= 'z'
+						? (char)(word.data[k] - 32)
+						: word.data[k]);
+	}
+	log_info("discarding EHLO keywords:%.*s", STR_ARG(buf_str(&list)));
+}
+
+/* The first line names the server, each other an extension. False: what it offers cannot
+ * be told now. */
+SWITCHES static bool
 session_offers(struct session *s, const struct conf *c)
 {
+	struct strs without;
+
 	s->offers = OFFERS_ESMTP;
 	s->size_limit = 0;
+	if (!quirks_discarded(s, c, &without))
+		return false;
+	log_discarded(&without);
 	for (size_t i = 1; i < s->reply.n_lines; i++)
-		session_offer(s, reply_line(&s->reply, i), c);
+		session_offer(s, reply_line(&s->reply, i), &without, c);
+	return true;
 }
 
 static void
@@ -170,13 +216,15 @@ session_ehlo(struct session *s, const struct conf *c, const char **doing)
 	s->offers = 0;
 	if (smtp_lmtp || s->conn->tls ||
 		((c->p.smtp_always_send_ehlo || s->says_esmtp) &&
-			!c->p.smtp_never_send_ehlo)) {
+			!c->p.smtp_never_send_ehlo && !s->pix_no_esmtp)) {
 		command_helo(s, smtp_lmtp ? "LHLO" : "EHLO", c);
 		if (!session_reply(s, patience) || s->reply.code == 421)
 			return false;
 		if (s->reply.code / 100 == 2) {
-			session_offers(s, c);
-			return true;
+			if (session_offers(s, c))
+				return true;
+			*doing = NULL;
+			return false;
 		}
 		if (smtp_lmtp)
 			return false;
@@ -212,8 +260,9 @@ greeting_has_word(const struct session *s, const char *wanted)
 }
 
 static enum verdict
-session_greet(struct session *s, const struct conf *c, bool use_tls, struct why *why)
+session_greet(struct session *s, const struct delivery *d, bool use_tls, struct why *why)
 {
+	const struct conf *c = d->conf;
 	const char *doing = "receiving the initial server greeting";
 
 	if (use_tls && c->p.smtp_tls_wrappermode && starttls_wrapped(s, c, why) != ACCEPT)
@@ -227,9 +276,13 @@ session_greet(struct session *s, const struct conf *c, bool use_tls, struct why 
 			why->code[0] = '4';
 		return TEMPFAIL;
 	}
+	quirks_greeting(s, d);
 	s->says_esmtp = greeting_has_word(s, "ESMTP");
 	if (!session_ehlo(s, c, &doing))
-		return session_why(s, doing, NULL, why);
+		return doing ? session_why(s, doing, NULL, why)
+			     : why_set(why, "4.3.0",
+				       "local data error while talking to %.*s",
+				       STR_ARG(s->namaddr));
 	if (!s->conn->tls)
 		starttls_note(s, c, TLS_IN_CLEAR);
 	if (greets_as_us(s, c)) {
@@ -241,18 +294,29 @@ session_greet(struct session *s, const struct conf *c, bool use_tls, struct why 
 	return use_tls && !s->conn->tls ? starttls(s, c, why) : ACCEPT;
 }
 
+static enum verdict
+session_begin(struct session *s, const struct delivery *d, bool use_tls, struct why *why)
+{
+	if (session_watch)
+		session_watch->connected(s);
+	return session_greet(s, d, use_tls, why);
+}
+
 static void
 connect_failed(struct session *s, const struct attempt *a, struct refusal *r)
 {
 	struct str reason = str_c(strerror(errno));
 	struct arena *arena = a->d->arena;
 
-	*r = (struct refusal){
-		.code = "4.4.1", .relay = STR("none"), .tls = s->tls, .logged = true
-	};
+	*r = (struct refusal){ .code = "4.4.1",
+		.relay = STR("none"),
+		.tls = s->tls,
+		.logged = !session_watch };
+	s->dead = true; /* there is nobody to say QUIT to */
 	r->text = arena_printf(
 		arena, "connect to %.*s: %.*s", STR_ARG(s->namaddrport), STR_ARG(reason));
-	log_line(SMTP_CONNECT, s->namaddrport, reason);
+	if (r->logged)
+		log_line(SMTP_CONNECT, s->namaddrport, reason);
 }
 
 static struct session *
@@ -267,7 +331,7 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 	if ((a->nexthop.path.len > 0 ? connect_path(s, a->conf)
 				     : session_connect(s, host, a->conf)) < 0) {
 		connect_failed(s, a, r);
-	} else if (session_greet(s, a->conf, use_tls, &why) == ACCEPT) {
+	} else if (session_begin(s, a->d, use_tls, &why) == ACCEPT) {
 		s->opened = event_now();
 		s->nexthop = NULL;
 		tls_cache_keep(s, a->conf);

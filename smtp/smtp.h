@@ -5,6 +5,7 @@
 #define SMTP_H
 
 #include "agent.h"
+#include "checks.h"
 #include "net.h"
 #include "route.h"
 #include "transcript.h"
@@ -14,8 +15,9 @@ struct nexthop {
 	struct str host; /* a domain, or what stood in [] */
 	bool literal;    /* [host] or [address]: no MX look-up */
 	unsigned port;
-	bool default_port; /* of the service smtp: only there a host can be us */
-	struct str path;   /* of a socket: then there is no host and no port */
+	struct str service; /* the port as it was given: SRV records have names */
+	bool default_port;  /* of the service smtp: only there a host can be us */
+	struct str path;    /* of a socket: then there is no host and no port */
 };
 extern bool smtp_lmtp; /* we are lmtp */
 /* "domain", "domain:port", "[host]", "[host]:port", "[address]", "[IPv6:address]:port",
@@ -32,14 +34,15 @@ struct host {
 	struct net_addr addr; /* len 0: the socket nexthop.path */
 	uint16_t preference;
 	uint32_t order; /* among those of the same preference */
+	unsigned port;
 };
 struct hosts {
 	VEC(struct host) list;
 	bool we_are_one; /* of the domain's mail exchangers */
 };
 void hosts_free(struct hosts *h);
-/* MX, then A and AAAA (RFC 5321 section 5.1); null MX (RFC 7505) and loops to ourselves
- * are seen here. Strings are in arena. */
+/* MX, then A and AAAA (RFC 5321 section 5.1), or SRV where use_srv_lookup says so; null
+ * MX (RFC 7505) and loops to ourselves are seen here. Strings are in arena. */
 SWITCHES enum verdict hosts_find(const struct nexthop *n, const struct conf *c,
 	struct arena *arena, struct hosts *out, struct why *why);
 /* Ourselves, for loops; found before the jail. */
@@ -101,6 +104,14 @@ enum {
 	OFFERS_DSN = 16,
 	OFFERS_STARTTLS = 32,
 	OFFERS_ESMTP = 64,
+	/* Attributes of XFORWARD. */
+	OFFERS_XFORWARD_NAME = 128,
+	OFFERS_XFORWARD_ADDR = 256,
+	OFFERS_XFORWARD_PORT = 512,
+	OFFERS_XFORWARD_PROTO = 1024,
+	OFFERS_XFORWARD_HELO = 2048,
+	OFFERS_XFORWARD_IDENT = 4096,
+	OFFERS_XFORWARD_SOURCE = 8192,
 };
 struct session {
 	struct conn *conn; /* NULL: not connected */
@@ -119,9 +130,10 @@ struct session {
 	struct session *next; /* in the pool */
 	bool dead;            /* lost, or told 421: not to be used again */
 	bool tls_failed;
-	struct str tls_key; /* of tls_cache.c */
-	struct str tls;     /* tls= of the log, or none */
-	bool says_esmtp;    /* in its greeting */
+	struct str tls_key;               /* of tls_cache.c */
+	struct str tls;                   /* tls= of the log, or none */
+	bool says_esmtp;                  /* in its greeting */
+	bool pix_no_esmtp, pix_delay_dot; /* smtp_pix_workarounds that apply */
 };
 /* Connects, greets, and turns TLS on as configured. NULL: *r tells why, ready for
  * attempt_refuse_all(); r->relay is "none" when there was no connection. */
@@ -130,6 +142,13 @@ SWITCHES struct session *session_open(
 SWITCHES void session_quit(struct session *s, const struct conf *c);
 void session_free(struct session *s);
 extern unsigned smtp_faults_wanted; /* notify_classes */
+/* Of who wants to see a session, and says himself what became of it: posttls-finger. */
+struct session_watch {
+	void (*connected)(const struct session *s);
+	void (*line)(enum transcript_side side, struct str line);
+	void (*secured)(const struct session *s); /* after the handshake */
+};
+extern const struct session_watch *session_watch; /* NULL: nobody */
 /* Notes the command that is in s->conn's buffer from `begin` on. */
 void session_said(struct session *s, size_t begin);
 /* Does the last reply, a refusal, tell of a fault of ours? Then the postmaster may want
@@ -145,7 +164,7 @@ enum verdict session_why(
 void session_refusal(const struct session *s, const struct why *why, struct arena *arena,
 	struct refusal *out);
 /* EHLO, or HELO where that is not understood. False: the reply tells; *doing what we were
- * at. */
+ * at, NULL: a table of ours failed. */
 SWITCHES bool session_ehlo(struct session *s, const struct conf *c, const char **doing);
 
 enum tls_level {
@@ -178,19 +197,54 @@ SWITCHES struct str tls_cache_find(struct session *s, const struct conf *c);
 void tls_cache_keep(struct session *s, const struct conf *c); /* what the server gave */
 void tls_cache_forget(struct session *s, const struct conf *c);
 
+/* ---- quirks.c: servers that are not as they should be ---- */
+void quirks_prepare(const struct conf *c); /* before the jail */
+bool quirks_filter_replies(void);          /* smtp_reply_filter */
+/* A line of a reply as it is to be read, if that is so. */
+SWITCHES struct str quirks_reply(struct session *s, struct str line, struct arena *arena);
+/* Keywords of this server's EHLO that are passed over. False: the table failed. */
+SWITCHES bool quirks_discarded(struct session *s, const struct conf *c, struct strs *out);
+/* Judges the greeting, which is the last reply: smtp_pix_workarounds. */
+SWITCHES void quirks_greeting(struct session *s, const struct delivery *d);
+
 /* ---- transfer.c: one message over a session ---- */
 /* Decides on recipients, or leaves a refusal for them. */
 SWITCHES void transfer(struct session *s, struct attempt *a);
 
+/* ---- edit.c: changes for this next hop alone ---- */
+void edit_prepare(const struct conf *c); /* before the jail */
+/* The addresses of MAIL and RCPT (smtp_generic_maps). False: a table failed. */
+SWITCHES bool edit_envelope(
+	const struct delivery *d, struct str *sender, struct str *rcpts);
+struct edit {
+	bool failed; /* a table did: the message must not go like this */
+
+	const struct delivery *d;
+	struct parts parts;
+	struct checks checks;
+	struct buf *out;
+};
+bool edit_wants(void); /* is there any table? */
+void edit_begin(struct edit *e, const struct delivery *d);
+/* Appends what becomes of `in` (lines end in LF) to *out; part of it may come later. */
+SWITCHES void edit_add(struct edit *e, struct str in, struct buf *out);
+SWITCHES void edit_end(struct edit *e, struct buf *out);
+void edit_free(struct edit *e);
+
 /* ---- command.c: MAIL and RCPT with their parameters, and others ---- */
-void command_mail(struct session *s, const struct delivery *d);
-void command_rcpt(struct session *s, const struct delivery *d, size_t rcpt);
+void command_mail(struct session *s, const struct delivery *d, struct str sender);
+void command_rcpt(
+	struct session *s, const struct delivery *d, size_t rcpt, struct str address);
+/* XFORWARD with what the server wants to know of the client, or of its session. False:
+ * nothing, and nothing was sent. */
+bool command_xforward_client(struct session *s, const struct delivery *d);
+bool command_xforward_session(struct session *s, const struct delivery *d);
 void command_send(struct session *s, const char *command); /* without arguments */
 
 /* ---- content.c: the message as it goes over the wire ---- */
-/* Appends lines with CRLF and doubled dots, folding what is longer than limit (0: none).
- * *column goes on from chunk to chunk; 0 is the start of a line. */
-void content_write(struct conn *conn, struct str text, size_t limit, size_t *column);
+/* Appends lines with CRLF and doubled dots, folding what is longer than limit (0: none):
+ * did it? *column goes on from chunk to chunk; 0 is the start of a line. */
+bool content_write(struct conn *conn, struct str text, size_t limit, size_t *column);
 /* Sends everything up to the final dot, which waits in the buffer; 8-bit parts become
  * quoted-printable for a server without 8BITMIME. CONN_ERROR with why->code: the fault is
  * ours or the message's. */
@@ -204,5 +258,9 @@ void pool_close(void);
 /* Is it worth keeping a session: was there other mail for this destination lately, or is
  * it one of smtp_connection_cache_destinations? */
 bool pool_wants(struct str key, struct str host, const struct conf *c);
+
+/* ---- explain.c: struct service's explain ---- */
+SWITCHES void smtp_explain(const struct explain_request *ask, struct explain_reply *say,
+	struct arena *arena);
 
 #endif

@@ -1,6 +1,7 @@
 /* starttls.c -- TLS with a host (RFC 3207), as smtp_tls_security_level says. */
 #include "smtp.h"
 #include "log.h"
+#include "tls_keys.h"
 
 struct tls_context *smtp_tls;
 
@@ -51,6 +52,16 @@ grade_list(const struct conf *c, struct str grade)
 	return STR_NONE;
 }
 
+/* As servers have them. */
+static struct str
+client_groups(const struct conf *c)
+{
+	if (c->p.tls_eecdh_auto_curves.len == 0)
+		return STR_NONE;
+	return arena_printf(c->arena, "%.*s %.*s", STR_ARG(c->p.tls_eecdh_auto_curves),
+		STR_ARG(c->p.tls_ffdhe_auto_groups));
+}
+
 void
 starttls_prepare(const struct conf *c)
 {
@@ -71,11 +82,20 @@ starttls_prepare(const struct conf *c)
 		.ciphers = ciphers,
 		.cipherlist = grade_list(c, ciphers),
 		.exclude_ciphers = c->p.smtp_tls_exclude_ciphers,
+		.fingerprint_digest = c->p.smtp_tls_fingerprint_digest,
+		.default_authorities = c->p.tls_append_default_CA,
+		.groups = client_groups(c),
+		.ssl_options = c->p.tls_ssl_options,
+		.disabled_workarounds = c->p.tls_disable_workarounds,
 		.keep_sessions = tls_cache_is_on(c),
 	};
 
 	if (smtp_tls_level(c) == TLS_NONE)
 		return;
+	if (tls_library_open(c->p.tls_config_file, c->p.tls_config_name, &why) < 0) {
+		log_warn("TLS is off: %s", why.text);
+		return;
+	}
 	if (!may && c->p.smtp_tls_mandatory_exclude_ciphers.len > 0)
 		tls.exclude_ciphers = arena_printf(c->arena, "%.*s %.*s",
 			STR_ARG(c->p.smtp_tls_exclude_ciphers),
@@ -150,6 +170,8 @@ handshake(struct session *s, const struct conf *c, struct why *why)
 	s->tls_key = tls_cache_key(s, name, c);
 	if (conn_connect_tls(s->conn, smtp_tls, name, tls_cache_find(s, c),
 		    deadline_in(c->p.smtp_starttls_timeout)) == CONN_OK) {
+		if (session_watch)
+			session_watch->secured(s);
 		tls_log(s, c);
 		starttls_note(s, c, TLS_ESTABLISHED);
 		return ACCEPT;

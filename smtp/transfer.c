@@ -7,7 +7,13 @@
  * writing while the other one does (RFC 2920 section 3.1). */
 #define WINDOW 100
 
-enum command { SENT_MAIL, SENT_RCPT, SENT_DATA };
+enum command {
+	SENT_XFORWARD_CLIENT,
+	SENT_XFORWARD_SESSION,
+	SENT_MAIL,
+	SENT_RCPT,
+	SENT_DATA
+};
 
 struct transfer {
 	struct session *s;
@@ -19,7 +25,8 @@ struct transfer {
 		size_t rcpt;
 	} sent[WINDOW]; /* whose replies are still to come */
 	size_t n_sent, window;
-	bool *taken, *refused; /* for each recipient, by this host */
+	struct str sender, *addresses; /* of MAIL and RCPT */
+	bool *taken, *refused;         /* for each recipient, by this host */
 	size_t n_taken;
 	bool mail_taken, mail_refused;
 	bool go_ahead; /* 354: the server waits for content */
@@ -71,6 +78,12 @@ acceptable(struct transfer *t)
 				"%.*s",
 				(unsigned long long)d->ask.size,
 				(unsigned long long)s->size_limit, STR_ARG(s->namaddr)));
+		return false;
+	}
+	if (!edit_envelope(d, &t->sender, t->addresses)) {
+		delivery_all(d, TEMPFAIL, "4.3.0", s->namaddrport,
+			log_fmt("local data error while talking to %.*s",
+				STR_ARG(s->namaddr)));
 		return false;
 	}
 	if (needs_smtputf8(d) && !(s->offers & OFFERS_SMTPUTF8)) {
@@ -135,6 +148,10 @@ all_refused(struct transfer *t, bool taken, const char *doing, const char *comma
 static const struct {
 	const char *doing, *command;
 } words[] = {
+	[SENT_XFORWARD_CLIENT] = { "sending XFORWARD name/address",
+		"XFORWARD name/address command" },
+	[SENT_XFORWARD_SESSION] = { "sending XFORWARD protocol/helo_name",
+		"XFORWARD helo/protocol command" },
 	[SENT_MAIL] = { "sending MAIL FROM", "MAIL FROM" },
 	[SENT_RCPT] = { "sending RCPT TO", "RCPT TO" },
 	[SENT_DATA] = { "sending DATA command", "DATA" },
@@ -143,7 +160,8 @@ static const struct {
 static deadline_t
 patience_for(const struct conf *c, enum command command)
 {
-	return deadline_in(command == SENT_MAIL   ? c->p.smtp_mail_timeout
+	return deadline_in(command < SENT_MAIL    ? c->p.smtp_xforward_timeout
+			   : command == SENT_MAIL ? c->p.smtp_mail_timeout
 			   : command == SENT_RCPT ? c->p.smtp_rcpt_timeout
 						  : c->p.smtp_data_init_timeout);
 }
@@ -155,6 +173,13 @@ reply_taken(struct transfer *t, enum command command, size_t rcpt)
 	const char *doing = words[command].doing, *name = words[command].command;
 
 	switch (command) {
+	case SENT_XFORWARD_CLIENT:
+	case SENT_XFORWARD_SESSION:
+		if (class != 2)
+			log_warn("host %.*s said: %.*s (in reply to %s)",
+				STR_ARG(t->s->namaddrport),
+				STR_ARG(buf_str(&t->s->reply.text)), name);
+		return;
 	case SENT_MAIL:
 		t->mail_taken = class == 2;
 		t->mail_refused = !t->mail_taken;
@@ -213,14 +238,20 @@ command_sent(struct transfer *t, enum command command, size_t rcpt)
 static bool
 send_envelope(struct transfer *t)
 {
-	command_mail(t->s, t->d);
+	if (command_xforward_client(t->s, t->d))
+		command_sent(t, SENT_XFORWARD_CLIENT, 0);
+	if (!t->s->dead && command_xforward_session(t->s, t->d))
+		command_sent(t, SENT_XFORWARD_SESSION, 0);
+	if (t->s->dead)
+		return false;
+	command_mail(t->s, t->d, t->sender);
 	command_sent(t, SENT_MAIL, 0);
 	for (size_t i = 0; i < t->d->envelope.n_rcpts; i++) {
 		if (t->mail_refused || t->s->dead)
 			break;
 		if (delivery_decided(t->d, i))
 			continue;
-		command_rcpt(t->s, t->d, i);
+		command_rcpt(t->s, t->d, i, t->addresses[i]);
 		command_sent(t, SENT_RCPT, i);
 	}
 	if (!t->d->ask.probe && !t->s->dead && (t->n_taken > 0 || t->n_sent > 0)) {
@@ -349,6 +380,7 @@ transfer(struct session *s, struct attempt *a)
 
 	t.window = s->offers & OFFERS_PIPELINING ? WINDOW : 1;
 	t.taken = arena_alloc(d->arena, n * sizeof(*t.taken));
+	t.addresses = arena_alloc(d->arena, n * sizeof(*t.addresses));
 	t.refused = arena_alloc(d->arena, n * sizeof(*t.refused));
 	s->uses++;
 	d->conn_use = s->uses;

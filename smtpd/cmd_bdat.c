@@ -1,22 +1,10 @@
 /* cmd_bdat.c -- BDAT (RFC 3030 section 2): content in counted chunks. The octets that
  * follow the command are read whatever we think of it, or they would be taken for
  * commands. */
+#include "esmtp.h"
 #include "message.h"
+#include "milters.h"
 #include "session.h"
-
-/* bdat-cmd = "BDAT" SP chunk-size [ SP "LAST" ] */
-static bool
-chunk_parse(struct str rest, octets_t *count, bool *last)
-{
-	struct str word;
-	uint64_t n;
-
-	if (!str_token(&rest, " \t", &word) || str_to_u64(word, &n) < 0 || n > INT64_MAX)
-		return false;
-	*count = n;
-	*last = str_token(&rest, " \t", &word);
-	return !*last || (str_case_is(word, "LAST") && !str_token(&rest, " \t", &word));
-}
 
 /* Reads the chunk and forgets it. */
 static bool
@@ -68,6 +56,7 @@ refuse_chunk(struct session *s, octets_t count, bool last, int code, const char 
 	if (s->t.submission) {
 		submission_abort(s->t.submission);
 		s->t.submission = NULL;
+		milters_take_back(s, NULL);
 	}
 	if (!discard_chunk(s, count))
 		return false;
@@ -82,7 +71,7 @@ static bool
 accept_chunk(struct session *s, octets_t count, bool last)
 {
 	if (!s->t.chunked) {
-		if (!policy_data(s)) {
+		if (!policy_data(s) || !milters_hear_data(s)) {
 			s->t.chunked = s->t.broken = true;
 			return discard_chunk(s, count) && reply_text(s, s->refusal);
 		}
@@ -108,7 +97,7 @@ cmd_bdat(struct session *s, struct str rest)
 		reply(s, 521, "5.5.1 Error: command not implemented");
 		return false;
 	}
-	if (!chunk_parse(rest, &count, &last)) {
+	if (!bdat_parse(rest, &count, &last)) {
 		/* Nobody knows how much follows: what comes would be read as commands. */
 		reply(s, 521, "5.5.4 Syntax: BDAT count [LAST]");
 		return false;

@@ -1,5 +1,6 @@
 /* cmd_data.c -- DATA (RFC 5321 section 4.1.1.4). */
 #include "message.h"
+#include "milters.h"
 #include "session.h"
 
 /* What DATA and BDAT need before content may come. */
@@ -23,7 +24,7 @@ cmd_data(struct session *s, struct str rest)
 		return false;
 	if (rest.len)
 		return reply(s, 501, "5.5.4 Syntax: DATA");
-	if (!policy_data(s))
+	if (!policy_data(s) || !milters_hear_data(s))
 		return reply_text(s, s->refusal);
 	message_begin(s, false);
 	reply_text(s, STR("354 End data with <CR><LF>.<CR><LF>"));

@@ -1,21 +1,28 @@
 /* cmd_ehlo.c -- HELO and EHLO (RFC 5321 sections 4.1.1.1 and 4.1.4): the client's name,
  * and what we can do for it. */
-#include "session.h"
+#include "login.h"
+#include "milters.h"
+#include "starttls.h"
 
 /* What both do: asks smtpd_helo_restrictions, ends a transaction (section 4.1.4). */
 static bool
 introduce(struct session *s, struct str rest, const char *syntax)
 {
 	struct str name = str_sub(str_trim(rest), 0, HELO_MOST);
+	bool said_before, served;
 
 	if (name.len == 0)
 		return reply(s, 501, "%s", syntax);
 	if (!policy_helo(s, name))
 		return reply_text(s, s->refusal);
-	session_reset_mail(s);
+	said_before = s->helo.data != NULL;
 	session_set_helo(s, name);
+	served = milters_hear_helo(s, name);
+	if (said_before)
+		milters_forget_helo(s);
+	session_reset_mail(s);
 	s->extensions = ESMTP_ALL;
-	return true;
+	return served || reply_text(s, s->refusal);
 }
 
 bool
@@ -49,12 +56,11 @@ discarded(struct session *s)
 }
 
 static bool
-offers_xclient(struct session *s)
+is_one_of(struct match_list *hosts, struct session *s)
 {
 	struct why why;
 
-	return match_client(s->site->xclient_hosts, s->name, &s->peer, &why) ==
-	       DICT_FOUND;
+	return match_client(hosts, s->name, &s->peer, &why) == DICT_FOUND;
 }
 
 /* One row for each keyword that may be announced, in Postfix's order. */
@@ -68,9 +74,11 @@ static const struct {
 	{ KEYWORD_VRFY, 0, "VRFY" },
 	{ KEYWORD_ETRN, 0, "ETRN" },
 	{ KEYWORD_STARTTLS, 0, "STARTTLS" },
+	{ KEYWORD_AUTH, 0, "AUTH" },
 	{ KEYWORD_XCLIENT, 0,
 		"XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR "
 		"DESTPORT" },
+	{ KEYWORD_XFORWARD, 0, "XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT" },
 	{ KEYWORD_ENHANCEDSTATUSCODES, 0, "ENHANCEDSTATUSCODES" },
 	{ KEYWORD_8BITMIME, ESMTP_8BITMIME, "8BITMIME" },
 	{ KEYWORD_DSN, ESMTP_DSN, "DSN" },
@@ -78,46 +86,34 @@ static const struct {
 	{ KEYWORD_CHUNKING, 0, "CHUNKING" },
 };
 
-/* Whoever discards keywords wants to see that it worked, unless "silent-discard" is one.
- */
-static void
-log_discarded(unsigned discard)
-{
-	struct buf names CLEANUP(buf_free) = BUF_INIT;
-
-	for (size_t i = 0; i < COUNT(keywords); i++)
-		if (discard & keywords[i].keyword) {
-			struct str text = str_c(keywords[i].text), word;
-
-			(void)str_token(&text, " ", &word);
-			buf_addc(&names, ' ');
-			buf_add(&names, word);
-		}
-	log_info("discarding EHLO keywords:%.*s", STR_ARG(buf_str(&names)));
-}
-
 /* What this client is not offered for reasons of its own. */
 static unsigned
-withheld(struct session *s)
+withheld(struct session *s, struct str *auth)
 {
 	unsigned without = discarded(s);
 
 	if (without & ~(unsigned)KEYWORD_SILENT && !(without & KEYWORD_SILENT))
-		log_discarded(without);
+		keywords_log(without); /* unless "silent-discard" is one of them */
 	if (s->p->disable_vrfy_command)
 		without |= KEYWORD_VRFY;
-	if (!s->site->tls || s->conn->tls)
+	if (!starttls_is_offered(s->site) || s->conn->tls)
 		without |= KEYWORD_STARTTLS;
-	if (!offers_xclient(s))
+	if (!is_one_of(s->site->xclient_hosts, s))
 		without |= KEYWORD_XCLIENT;
+	if (!is_one_of(s->site->xforward_hosts, s))
+		without |= KEYWORD_XFORWARD;
 	if (!s->p->smtputf8_enable)
 		without |= KEYWORD_SMTPUTF8;
+	s->auth_discarded = without & KEYWORD_AUTH;
+	*auth = login_announced(s);
+	if (!auth->data)
+		without |= KEYWORD_AUTH;
 	return without;
 }
 
 /* Most clients are offered the same: the answer is made again only when it differs. */
 static void
-ehlo_text(struct session *s, unsigned without, struct buf *text)
+ehlo_text(struct session *s, unsigned without, struct str auth, struct buf *text)
 {
 	size_t last = 0; /* where the last line begins */
 
@@ -131,30 +127,54 @@ ehlo_text(struct session *s, unsigned without, struct buf *text)
 		buf_addz(text, keywords[i].text);
 		if (keywords[i].keyword == KEYWORD_SIZE && s->p->message_size_limit > 0)
 			buf_printf(text, " %lld", (long long)s->p->message_size_limit);
+		if (keywords[i].keyword == KEYWORD_AUTH) {
+			buf_printf(text, " " STR_FMT, STR_ARG(auth));
+			/* As a draft of RFC 2554 had it, and old clients. */
+			if (s->p->broken_sasl_auth_clients) {
+				last = text->len + 2;
+				buf_printf(text, "\r\n250-AUTH=" STR_FMT, STR_ARG(auth));
+			}
+		}
 		buf_addz(text, "\r\n");
 	}
 	text->data[last + 3] = ' ';
 }
 
+/* The answer of before, if it fits. */
+static struct str
+ehlo_answer(struct session *s, unsigned without, struct str auth)
+{
+	struct ehlo_answer *answer = s->site->ehlo;
+
+	if (!answer->text.len || answer->withheld != without ||
+		!str_eq(buf_str(&answer->auth), auth)) {
+		ehlo_text(s, without, auth, &answer->text);
+		answer->withheld = without;
+		buf_clear(&answer->auth);
+		buf_add(&answer->auth, auth);
+	}
+	return buf_str(&answer->text);
+}
+
 bool
 cmd_ehlo(struct session *s, struct str rest)
 {
-	struct ehlo_answer *answer = s->site->ehlo;
+	struct str auth, text, line;
 	unsigned without;
 
 	if (!introduce(s, rest, "Syntax: EHLO hostname"))
 		return false;
 	s->protocol = STR("ESMTP");
-	without = withheld(s);
+	without = withheld(s, &auth);
 	for (size_t i = 0; i < COUNT(keywords); i++)
 		if (without & keywords[i].keyword)
 			s->extensions &= ~keywords[i].extension;
-	if (!answer->text.len || answer->withheld != without)
-		ehlo_text(s, without, &answer->text);
-	answer->withheld = without;
-	conn_write(s->conn, buf_str(&answer->text));
-	for (struct str rest_of = buf_str(&answer->text), line;
-		str_split(&rest_of, '\n', &line);)
+	/* Who is refused is not made offers. */
+	if (s->milters_repel)
+		without = ~(unsigned)KEYWORD_ENHANCEDSTATUSCODES;
+	text = ehlo_answer(s, without, auth);
+	conn_write(s->conn, text);
+	while (str_split(&text, '\n', &line))
 		session_note(s, WE_SAID, str_trim(line));
 	return true;
 }

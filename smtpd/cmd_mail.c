@@ -1,6 +1,7 @@
 /* cmd_mail.c -- MAIL (RFC 5321 section 4.1.1.2): who sends, and how. */
 #include "address.h"
 #include "message.h"
+#include "milters.h"
 #include "session.h"
 
 /* "FROM:" or "TO:" in front of the path. Blanks behind the colon are a common mistake. */
@@ -36,10 +37,15 @@ address_read(const struct session *s, struct str path, unsigned how, struct addr
 		how | (s->p->strict_rfc821_envelopes ? 0 : ADDRESS_LOOSE) |
 			(s->p->smtputf8_enable ? ADDRESS_UTF8 : 0),
 		out, why);
+	struct net_addr numeric;
 
-	/* A program behind us could take it for an option. */
-	if (verdict == ACCEPT && !s->p->allow_min_user &&
-		str_starts(out->local, STR("-")))
+	/* A program behind us could take it for an option; an address without brackets is
+	 * no domain (RFC 5321 section 4.1.3). */
+	if (verdict == ACCEPT &&
+		((!s->p->allow_min_user && str_starts(out->local, STR("-"))) ||
+			(!s->p->resolve_numeric_domain &&
+				net_addr_parse(out->domain, 0, &numeric) == 0 &&
+				!str_starts(out->domain, STR("[")))))
 		return how & ADDRESS_SENDER
 			       ? why_set(why, "5.1.7", "Bad sender address syntax")
 			       : why_set(why, "5.1.3", "Bad recipient address syntax");
@@ -67,12 +73,14 @@ has_room(struct session *s, octets_t size)
 	if (limit > 0 && size > (octets_t)limit)
 		return refuse(s, 552, "5.3.4", "Message size exceeds fixed limit") !=
 		       REFUSE;
-	if (storage_is_short(smtpd_site)) {
+	if (storage_is_short(smtpd_site))
 		refuse(s, 452, "4.3.1", "Insufficient system storage");
-		s->fault = FAULT_RESOURCE;
-		return false;
-	}
-	return true;
+	else if (message_too_many(s))
+		refuse(s, 451, "4.3.2", "Too much mail at the moment, try again later");
+	else
+		return true;
+	s->fault = FAULT_RESOURCE;
+	return false;
 }
 
 bool
@@ -108,13 +116,15 @@ cmd_mail(struct session *s, struct str rest)
 			s, 553, "5.6.7 Must declare SMTPUTF8 to send unicode address");
 	sender = arena_str(s->mail, address_internal(&address, s->command));
 	s->asked_sender = sender;
-	if (!has_room(s, parameters.size) || !policy_mail(s, sender)) {
+	s->asked_size = parameters.size;
+	s->t.parameters = parameters;
+	if (!has_room(s, parameters.size) || !policy_mail(s, sender) ||
+		!milters_hear_mail(s, path, rest)) {
 		session_reset_mail(s);
 		return reply_text(s, s->refusal);
 	}
 	s->t.open = true;
 	s->t.sender = sender;
-	s->t.parameters = parameters;
 	s->t.arrival_us = time_wall_us();
 	return reply_text(s, STR("250 2.1.0 Ok"));
 }

@@ -2,6 +2,7 @@
  * that is not wanted is refused. */
 #include "address.h"
 #include "message.h"
+#include "milters.h"
 #include "service.h"
 #include "session.h"
 
@@ -20,8 +21,15 @@ static void
 open_message(struct session *s)
 {
 	service_queue_id(s->t.queue_id);
-	log_line(SMTPD_CLIENT, str_c(s->t.queue_id), s->client, STR_NONE, STR_NONE,
-		STR_NONE, STR_NONE, STR_NONE);
+	const struct forwarded *f = &s->forwarded;
+	struct str origin = STR_NONE;
+
+	if (f->given)
+		origin = arena_printf(
+			s->mail, "%.*s[%.*s]", STR_ARG(f->name), STR_ARG(f->address));
+	log_line(SMTPD_CLIENT, str_c(s->t.queue_id), s->client, s->sasl_method,
+		s->sasl_username, s->t.parameters.auth,
+		f->ident.len > 0 ? f->ident : STR_NONE, origin);
 }
 
 static void
@@ -70,7 +78,11 @@ cmd_rcpt(struct session *s, struct str rest)
 		return reply(
 			s, 553, "5.6.7 Must declare SMTPUTF8 to send unicode address");
 	recipient = arena_str(s->mail, address_internal(&address, s->command));
-	if (!policy_rcpt(s, recipient))
+	if (!policy_rcpt(s, recipient)) {
+		milters_hear_refused(s, recipient, path, rest);
+		return reply_text(s, s->refusal);
+	}
+	if (!milters_hear_rcpt(s, recipient, path, rest))
 		return reply_text(s, s->refusal);
 	if (!s->t.queue_id[0])
 		open_message(s);

@@ -1,24 +1,16 @@
 /* cmd_starttls.c -- STARTTLS (RFC 3207), and TLS from the first byte (RFC 8314). */
 #include "session.h"
-#include "tickets.h"
+#include "log.h"
+#include "service.h"
+#include "starttls.h"
 
-/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519
- * server-signature RSA-PSS (2048 bits) server-digest SHA256" */
 static struct str
-parameters_text(const struct tls_info *tls, struct arena *arena)
+parameters_text(const struct session *s)
 {
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 
-	buf_printf(&text, "%.*s with cipher %.*s (%u/%u bits)", STR_ARG(tls->protocol),
-		STR_ARG(tls->cipher), tls->used_bits, tls->alg_bits);
-	if (tls->key_exchange.len)
-		buf_printf(&text, " key-exchange %.*s", STR_ARG(tls->key_exchange));
-	if (tls->signature.len)
-		buf_printf(&text, " server-signature %.*s (%u bits)",
-			STR_ARG(tls->signature), tls->signature_bits);
-	if (tls->signature_digest.len)
-		buf_printf(&text, " server-digest %.*s", STR_ARG(tls->signature_digest));
-	return arena_str(arena, buf_str(&text));
+	conn_tls_text(s->conn, &text);
+	return arena_str(s->command, buf_str(&text));
 }
 
 static void
@@ -32,27 +24,66 @@ log_handshake(struct session *s)
 	if (s->site->tls_loglevel < 1)
 		return;
 	log_line(SMTPD_TLS, str_c(trust), str_c(tls->reused ? "reused" : "established"),
-		s->client, parameters_text(tls, s->command),
+		s->client, parameters_text(s),
 		tls->server_name.len ? tls->server_name : STR_NONE);
 }
 
-bool
-starttls_handshake(struct session *s)
+/* With the library's own words in lines of their own, as Postfix. */
+static void
+log_failure(const struct session *s)
+{
+	struct strs problems = conn_tls_problems(s->conn);
+
+	if (s->conn->tls_error.len)
+		log_line(SMTPD_SSL_ACCEPT, s->client,
+			problems.n > 0 ? STR("-1") : s->conn->tls_error);
+	for (size_t i = 0; i < problems.n; i++)
+		log_line(TLS_LIBRARY, problems.items[i]);
+}
+
+/* smtpd_tls_req_ccert: who has no certificate that we trust is told so, and leaves. */
+static bool
+is_trusted(struct session *s)
+{
+	const struct tls_info *tls = conn_tls_info(s->conn);
+	const char *reason = tls->peer_certificate ? "Client certificate not trusted"
+						   : "No client certificate presented";
+
+	if (!s->site->tls_insists || tls->trusted)
+		return true;
+	log_line(SMTPD_TLS_ABORT, s->client, str_c(reason));
+	reply(s, 421, "4.7.1 %.*s Error: %s", STR_ARG(s->p->myhostname), reason);
+	s->closing = true;
+	return false;
+}
+
+static bool
+handshake(struct session *s)
 {
 	enum conn_result got;
 
 	if (s->site->tls_loglevel >= 2)
 		log_line(SMTPD_TLS_SETUP, s->client);
-	tickets_refresh(smtpd_site);
 	got = conn_accept_tls(
 		s->conn, s->site->tls, deadline_in(s->p->smtpd_starttls_timeout));
 	if (got == CONN_OK) {
 		log_handshake(s);
 		return conn_tls_info(s->conn)->reused || limits_new_tls(s);
 	}
-	if (s->conn->tls_error.len)
-		log_line(SMTPD_SSL_ACCEPT, s->client, s->conn->tls_error);
+	log_failure(s);
 	session_lost(s, got == CONN_TIMEOUT ? got : CONN_CLOSED, STR_NONE);
+	return false;
+}
+
+bool
+starttls_wrapped(struct session *s)
+{
+	starttls_refresh(smtpd_site);
+	if (s->site->tls)
+		return handshake(s) && is_trusted(s);
+	log_warn("Wrapper-mode request dropped from %.*s for service %s. TLS context "
+		 "initialization failed.",
+		STR_ARG(s->client), service_name());
 	return false;
 }
 
@@ -63,11 +94,11 @@ cmd_starttls(struct session *s, struct str rest)
 		return reply(s, 501, "5.5.4 Syntax: STARTTLS");
 	if (s->conn->tls)
 		return reply(s, 554, "5.5.1 Error: TLS already active");
+	if (!starttls_is_offered(s->site) && !s->site->tls_required)
+		return reply(s, 502, "5.5.1 Error: command not implemented");
+	starttls_refresh(smtpd_site);
 	if (!s->site->tls)
-		return s->site->tls_required
-			       ? reply(s, 454,
-					 "4.7.0 TLS not available due to local problem")
-			       : reply(s, 502, "5.5.1 Error: command not implemented");
+		return reply(s, 454, "4.7.0 TLS not available due to local problem");
 	if (s->t.open)
 		return reply(s, 503, "5.5.1 Error: MAIL transaction in progress");
 	if (!limits_may_start_tls(s, "STARTTLS"))
@@ -78,9 +109,10 @@ cmd_starttls(struct session *s, struct str rest)
 		session_lost(s, CONN_CLOSED, STR_NONE);
 		return false;
 	}
-	if (!starttls_handshake(s))
+	if (!handshake(s))
 		return false;
 	/* Section 4.2: what was learned in clear is forgotten. */
 	session_restart(s);
+	(void)is_trusted(s);
 	return true;
 }

@@ -22,6 +22,7 @@ static const struct {
 	LIMIT(ANVIL_RCPT, "Recipient address rate", smtpd_client_recipient_rate_limit),
 	LIMIT(ANVIL_NEWTLS, "New TLS session rate",
 		smtpd_client_new_tls_session_rate_limit),
+	LIMIT(ANVIL_AUTH, "AUTH command rate", smtpd_client_auth_rate_limit),
 #undef LIMIT
 };
 
@@ -199,6 +200,7 @@ limits_connect(struct session *s)
 	/* Where only the answer is missing, anvil has counted it, or will. */
 	if (answered || errno == ETIMEDOUT || errno == ECANCELED)
 		s->counted_over = links;
+	s->connections = answered ? said.count : 0;
 	if (answered && at_a_time > 0 && said.count > (uint32_t)at_a_time)
 		return too_many_connections(s, "Connection concurrency", said.count);
 	if (answered && rate > 0 && said.rate > (uint32_t)rate)
@@ -230,6 +232,14 @@ limits_rcpt(struct session *s)
 {
 	return is_within(s, ANVIL_RCPT) ||
 	       reply(s, 450, "4.7.1 Error: too many recipients from %.*s",
+		       STR_ARG(s->address));
+}
+
+bool
+limits_auth(struct session *s)
+{
+	return is_within(s, ANVIL_AUTH) ||
+	       reply(s, 450, "4.7.1 Error: too many AUTH commands from %.*s",
 		       STR_ARG(s->address));
 }
 

@@ -16,9 +16,10 @@ void limits_begin(struct session *s);
 /* It has connected. False: too many connections; the client was told. */
 SWITCHES bool limits_connect(struct session *s);
 void limits_disconnect(struct session *s);
-/* One more MAIL or RCPT. False: too many in this time unit; the client was told. */
+/* One more MAIL, RCPT or AUTH. False: too many in this time unit; the client was told. */
 SWITCHES bool limits_mail(struct session *s);
 SWITCHES bool limits_rcpt(struct session *s);
+SWITCHES bool limits_auth(struct session *s);
 /* May it begin another TLS session? False: it has had too many already; logged, with what
  * it wanted: "STARTTLS", or "TLS service". */
 SWITCHES bool limits_may_start_tls(struct session *s, const char *what);

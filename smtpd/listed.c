@@ -1,6 +1,7 @@
 /* listed.c -- is this an address that we know (smtpd_reject_unlisted_recipient)? Mail for
  * one that nobody has is best refused while the sender is still there to hear it. */
 #include "session.h"
+#include <string.h>
 
 /* One row for each class whose recipients can be listed. */
 static const struct {
@@ -70,43 +71,123 @@ is_rewritten(struct session *s, const struct route_class *class, bool bare_user,
 	return DICT_NOTFOUND;
 }
 
+/* In the table of its class, where that has one. */
 static enum dict_result
-is_listed(struct session *s, const struct route_class *class, size_t row,
-	enum subject subject)
+is_in_class(struct session *s, const struct route_class *class, bool bare_user)
 {
-	enum dict_result bare, found;
-	struct maps *maps = NULL;
-	struct why why;
+	struct maps *maps;
+	size_t row = 0;
 
 	if (class->class == CLASS_LOCAL && is_own_name(s, class))
 		return DICT_FOUND;
-	if (classes[row].maps) {
-		maps = *(struct maps *const *)((const char *)s->site + classes[row].maps);
-		if (maps_empty(maps)) /* nobody says who is there: all are */
-			return DICT_FOUND;
-	}
-	bare = route_takes_bare_user(s->site->route, class->domain, &why);
-	if (bare == DICT_ERROR)
-		return DICT_ERROR;
-	found = is_rewritten(s, class, bare == DICT_FOUND, subject);
-	if (found == DICT_NOTFOUND && maps)
-		found = find(s, maps, class, bare == DICT_FOUND);
-	return found;
+	while (row < COUNT(classes) && classes[row].class != class->class)
+		row++;
+	if (row == COUNT(classes)) /* elsewhere: its own server knows */
+		return DICT_FOUND;
+	if (!classes[row].maps)
+		return DICT_NOTFOUND;
+	maps = *(struct maps *const *)((const char *)s->site + classes[row].maps);
+	/* Nobody says who is there: all are. */
+	return maps_empty(maps) ? DICT_FOUND : find(s, maps, class, bare_user);
 }
 
 static enum decision
-refuse_unlisted(struct session *s, size_t row, enum subject subject)
+refuse_for_bounce(struct session *s, int code, const char *dsn, enum subject subject,
+	struct str text)
 {
-	int code = *(const int *)((const char *)s->p + classes[row].code);
-	const char *dsn = subject == SUBJECT_SENDER ? "5.1.0" : "5.1.1";
-	struct str text = STR("User unknown");
-	enum decision decision;
+	enum decision decision = refuse_subject(s, code, dsn, subject, text);
 
-	if (s->p->show_user_unknown_table_name)
-		text = arena_printf(s->command, "User unknown in %s", classes[row].table);
-	decision = refuse_subject(s, code, dsn, subject, text);
 	s->fault = FAULT_BOUNCE;
 	return decision;
+}
+
+static enum decision
+refuse_unlisted(struct session *s, enum address_class class, enum subject subject)
+{
+	const char *dsn = subject == SUBJECT_SENDER ? "5.1.0" : "5.1.1";
+	struct str text = STR("User unknown");
+	size_t row = 0;
+
+	while (classes[row].class != class)
+		row++;
+	if (s->p->show_user_unknown_table_name)
+		text = arena_printf(s->command, "User unknown in %s", classes[row].table);
+	return refuse_for_bounce(s,
+		*(const int *)((const char *)s->p + classes[row].code), dsn, subject,
+		text);
+}
+
+/* Codes about a recipient that mean something else, or nothing, about a sender. */
+static const struct {
+	const char *recipient, *sender;
+} sender_codes[] = {
+	{ ".1.1", ".1.0" },
+	{ ".1.2", ".1.8" },
+	{ ".1.3", ".1.7" },
+	{ ".1.4", ".1.0" },
+	{ ".1.5", ".1.0" },
+	{ ".1.6", ".1.7" },
+};
+
+/* error(8) and retry(8) say why: "5.1.2 domain is closed". */
+static enum decision
+refuse_routed(struct session *s, bool for_good, struct str reason, enum subject subject)
+{
+	char dsn[12] = "4.1.1";
+
+	dsn[0] = for_good ? '5' : '4';
+	(void)why_code_take(&reason, dsn);
+	for (size_t i = 0; subject == SUBJECT_SENDER && i < COUNT(sender_codes); i++)
+		if (strcmp(dsn + 1, sender_codes[i].recipient) == 0) {
+			memcpy(dsn + 1, sender_codes[i].sender, 4);
+			break;
+		}
+	return refuse_for_bounce(s, for_good ? 550 : 450, dsn, subject, reason);
+}
+
+/* DICT_FOUND: it goes to no error, as far as its route tells. *decision: it does. */
+static enum dict_result
+has_way(struct session *s, const struct route_class *class, enum subject subject,
+	enum decision *decision)
+{
+	struct str other =
+		subject == SUBJECT_SENDER ? s->asked_recipient : s->asked_sender;
+	struct route_result to;
+	struct why why;
+
+	if (class->class == CLASS_VIRTUAL_ALIAS) /* its way is its alias */
+		return DICT_FOUND;
+	if (route_resolve(s->site->route, other, class->address, s->command, &to, &why) ==
+		TEMPFAIL)
+		return DICT_ERROR;
+	if (!str_is(to.transport, "error") && !str_is(to.transport, "retry"))
+		return DICT_FOUND;
+	*decision = refuse_routed(s, str_is(to.transport, "error"), to.nexthop, subject);
+	return DICT_NOTFOUND;
+}
+
+/* In Postfix's order: an alias, then the route, then the table of the class. */
+static enum dict_result
+look(struct session *s, const struct route_class *class, enum subject subject,
+	enum decision *decision)
+{
+	struct why why;
+	enum dict_result bare =
+		route_takes_bare_user(s->site->route, class->domain, &why);
+	enum dict_result found;
+
+	if (bare == DICT_ERROR)
+		return DICT_ERROR;
+	found = is_rewritten(s, class, bare == DICT_FOUND, subject);
+	if (found != DICT_NOTFOUND)
+		return found;
+	found = has_way(s, class, subject, decision);
+	if (found != DICT_FOUND)
+		return found;
+	found = is_in_class(s, class, bare == DICT_FOUND);
+	if (found == DICT_NOTFOUND)
+		*decision = refuse_unlisted(s, class->class, subject);
+	return found;
 }
 
 static enum verdict
@@ -123,9 +204,9 @@ classify(struct session *s, struct str address, enum subject subject,
 enum decision
 check_listed(struct session *s, struct str address, enum subject subject)
 {
-	struct str quoted;
+	enum decision decision = DUNNO;
 	struct route_class class;
-	size_t row = 0;
+	struct str quoted;
 
 	switch (classify(s, address, subject, &class)) {
 	case PERMFAIL:
@@ -137,18 +218,8 @@ check_listed(struct session *s, struct str address, enum subject subject)
 	case ACCEPT:
 		break;
 	}
-	while (row < COUNT(classes) && classes[row].class != class.class)
-		row++;
-	if (row == COUNT(classes)) /* elsewhere: its own server knows */
-		return DUNNO;
-	switch (is_listed(s, &class, row, subject)) {
-	case DICT_FOUND:
-		return DUNNO;
-	case DICT_NOTFOUND:
-		return refuse_unlisted(s, row, subject);
-	case DICT_ERROR:
-		break;
-	}
+	if (look(s, &class, subject, &decision) != DICT_ERROR)
+		return decision;
 uncertain:
 	quoted = address_quote(address, s->command);
 	return refuse(

@@ -1,9 +1,11 @@
 /* smtpd -- receives mail by SMTP and hands it to cleanup (RFC 5321). */
+#include "explained.h"
 #include "service.h"
 #include "session.h"
 #include "site.h"
+#include "starttls.h"
 
-/* Maps and certificates that only root can read. */
+/* Maps that only root can read. */
 static void
 smtpd_open(void)
 {
@@ -11,7 +13,7 @@ smtpd_open(void)
 }
 
 static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",
-	"flush", "anvil", "tlsmgr", "bounce", NULL };
+	"flush", "anvil", "tlsmgr", "bounce", "verify", "sasl", NULL };
 
 static const struct service smtpd = {
 	.name = "smtpd",
@@ -19,7 +21,9 @@ static const struct service smtpd = {
 	.sandbox = SANDBOX_TABLES | SANDBOX_PCRE,
 	.peers = peers,
 	.before_jail = smtpd_open,
+	.start = starttls_start,
 	.session = smtpd_session, /* one coroutine for each client */
+	.explain = smtpd_explain,
 };
 
 int

@@ -2,10 +2,18 @@
  * write when it is complete; a large one streams, and cleanup's pace becomes the
  * client's. */
 #include "message.h"
+#include "milters.h"
 #include "service.h"
 #include "session.h"
 
 #define CHUNK_MOST (64 * 1024) /* content gathered before it is handed on */
+
+static bool
+is_local(struct session *s)
+{
+	return s->forwarded.source.len > 0 ? str_case_is(s->forwarded.source, "LOCAL")
+					   : policy_client_is_local(s);
+}
 
 static uint32_t
 envelope_flags(struct session *s)
@@ -14,11 +22,38 @@ envelope_flags(struct session *s)
 
 	return (given->eight_bit ? ENVELOPE_8BIT : 0) |
 	       (given->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
-	       (policy_client_is_local(s) ? ENVELOPE_REWRITE : 0);
+	       (s->actions.hold ? ENVELOPE_HOLD : 0) |
+	       (s->actions.discard ? ENVELOPE_DISCARD : 0) |
+	       (is_local(s) ? ENVELOPE_REWRITE : 0);
 }
 
+/* What access tables want done: behind what main.cf says, since the last one counts. */
 static void
-envelope_encode(struct session *s, struct buf *out)
+add_actions(struct session *s, struct envelope *e)
+{
+	const struct actions *a = &s->actions;
+	struct str *items = arena_alloc(
+		s->command, (e->attributes.n + 2 + a->bcc.n) * sizeof(*items));
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->attributes.n; i++)
+		if (!a->filter.len ||
+			!str_starts(e->attributes.items[i], STR(ATTRIBUTE_FILTER)))
+			items[n++] = e->attributes.items[i];
+	if (a->filter.len)
+		items[n++] = arena_printf(
+			s->command, ATTRIBUTE_FILTER "%.*s", STR_ARG(a->filter));
+	if (a->redirect.len)
+		items[n++] = arena_printf(
+			s->command, ATTRIBUTE_REDIRECT "%.*s", STR_ARG(a->redirect));
+	for (size_t i = 0; i < a->bcc.n; i++)
+		items[n++] = arena_printf(
+			s->command, ATTRIBUTE_BCC "%.*s", STR_ARG(a->bcc.items[i]));
+	e->attributes = (struct strs){ items, n };
+}
+
+void
+message_envelope(struct session *s, struct buf *out)
 {
 	struct envelope e = {
 		.queue_id = str_c(s->t.queue_id),
@@ -32,11 +67,24 @@ envelope_encode(struct session *s, struct buf *out)
 		.client_port = s->port,
 		.helo = s->helo,
 		.protocol = s->protocol,
+		.sasl_method = s->sasl_method,
+		.sasl_username = s->sasl_username,
+		.sasl_sender = s->t.parameters.auth,
 		.rcpts = s->t.rcpts.items,
 		.n_rcpts = s->t.rcpts.n,
 	};
 
+	if (s->forwarded.given) {
+		const struct forwarded *f = &s->forwarded;
+
+		e.client_name = f->name;
+		e.client_address = f->address;
+		e.client_port = f->port;
+		e.helo = f->helo;
+		e.protocol = f->protocol;
+	}
 	submission_overrides(s->site->conf, s->command, &e);
+	add_actions(s, &e);
 	envelope_put(out, &e);
 }
 
@@ -61,12 +109,18 @@ void
 message_begin(struct session *s, bool chunked)
 {
 	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
-	struct submit_request ask = { .origin = s->client };
+	struct submit_request ask = { .origin = s->client,
+		.prepend = { s->actions.prepend.items, s->actions.prepend.n } };
 
-	envelope_encode(s, &envelope);
+	int fds[MILTERS_MOST];
+	size_t n_fds;
+
+	message_envelope(s, &envelope);
 	ask.envelope = buf_str(&envelope);
 	ask.received = received_header(s);
+	n_fds = milters_lend(s, &ask, fds);
 	s->t.submission = submission_new(&ask);
+	submission_lend(s->t.submission, fds, n_fds);
 	data_scan_init(&s->t.scan, chunked, end_of_data(s), !s->conn->bare_lf);
 }
 
@@ -149,6 +203,8 @@ answer(struct session *s, const struct submit_reply *said)
 		code = said->verdict == PERMFAIL ? 554 : 451;
 	if (code == 452)
 		storage_refused(smtpd_site);
+	if (said->reply.data) /* a milter's */
+		return reply_text(s, said->reply);
 	return reply(s, code, "%.*s %s%.*s", STR_ARG(said->code),
 		said->verbatim ? "" : "Error: ", STR_ARG(said->text));
 }
@@ -177,6 +233,17 @@ is_acceptable(struct session *s)
 	return true;
 }
 
+/* Messages of this process that are whole and wait for cleanup's word. */
+static int64_t committing;
+
+bool
+message_too_many(const struct session *s)
+{
+	int64_t limit = s->p->smtpd_commit_count_limit;
+
+	return limit > 0 && committing >= limit;
+}
+
 bool
 message_end(struct session *s)
 {
@@ -191,8 +258,11 @@ message_end(struct session *s)
 		hand_on(s);
 		submission = s->t.submission;
 		s->t.submission = NULL; /* submission_end frees it, whatever happens */
+		committing++;
 		submission_end(
 			submission, s->mail, &said, deadline_in(s->p->ipc_timeout));
+		committing--;
+		milters_take_back(s, &said);
 		ok = answer(s, &said);
 	}
 	buf_clear(&s->content);

@@ -25,7 +25,13 @@ void message_begin(struct session *s, bool chunked);
 /* Takes content off the connection until the scanner sees its end, or (counted) until
  * `count` octets were read. False when the client was lost: the session ends. */
 SWITCHES bool message_receive(struct session *s, bool counted, octets_t count);
+/* The envelope of it, as cleanup would get it now. Behind what out holds. */
+SWITCHES void message_envelope(struct session *s, struct buf *out);
 /* The content is complete: asks cleanup, replies, ends the transaction. */
 SWITCHES bool message_end(struct session *s);
+
+/* So many messages of this process wait for cleanup's word that no more should begin
+ * (smtpd_commit_count_limit). */
+bool message_too_many(const struct session *s);
 
 #endif

@@ -1,6 +1,8 @@
 /* play.c -- see play.h. Stands in for lib/service (no broker, no jail) and for cleanup.
  */
 #include "play.h"
+#include "explain.h"
+#include "explained.h"
 #include "service.h"
 #include "session.h"
 #include <errno.h>
@@ -15,10 +17,17 @@ bool play_cleanup_dies, play_draining, play_suspect;
 const struct play_record *play_zone;
 size_t play_zone_n;
 struct buf play_said;
+const char *play_policy;
+struct buf play_policy_asked;
+unsigned play_policy_connections;
+const char *const *play_auth;
+struct buf play_auth_asked;
+struct verify_reply play_verified;
+const char *play_login = "";
 
 static const struct conf *conf;
 static struct ipc_peer *cleanup, *dns;
-static struct ipc_link *cleanup_link, *dns_link;
+static struct ipc_link *cleanup_link, *dns_link, *verify_link;
 static struct buf logged;
 static uint32_t sessions;
 
@@ -34,6 +43,18 @@ const char *
 service_name(void)
 {
 	return "smtp";
+}
+
+void
+service_allow_read(const char *directory)
+{
+	(void)directory;
+}
+
+bool
+service_on_trial(void)
+{
+	return false;
 }
 
 uint32_t
@@ -115,24 +136,108 @@ answer_dns(struct ipc_request *rq)
 {
 	struct dns_request ask;
 	struct dns_reply say = { .status = DNS_NXDOMAIN };
-	struct dns_rr found = { .ttl = 60 };
+	struct dns_rr found[8] = { 0 };
 
 	ensure(dns_request_get(rq->payload, &ask, rq->arena) == 0);
-	for (size_t i = 0; i < play_zone_n; i++)
-		if (str_is(ask.name, play_zone[i].name) &&
-			ask.type == play_zone[i].type) {
-			say = (struct dns_reply){
-				.status = DNS_OK, .records = &found, .n_records = 1
+	say.records = found;
+	for (size_t i = 0; i < play_zone_n; i++) {
+		const struct play_record *r = &play_zone[i];
+
+		if (!str_is(ask.name, r->name) || ask.type != r->type)
+			continue;
+		say.status = r->data ? DNS_OK : DNS_TEMPFAIL;
+		if (r->data && say.n_records < COUNT(found))
+			found[say.n_records++] = (struct dns_rr){
+				.type = ask.type, .data = str_c(r->data), .ttl = 60
 			};
-			found.type = ask.type;
-			found.data = str_c(play_zone[i].data);
-		}
+	}
 	dns_answer(rq, &say);
+}
+
+static void
+answer_verify(struct ipc_request *rq)
+{
+	verify_answer(rq, &play_verified);
+}
+
+/* A policy server's side of one connection. */
+static void
+serve_policy(void *arg)
+{
+	struct conn *conn = conn_open((int)(intptr_t)arg);
+	bool begins = true;
+	struct str line;
+
+	ensure(conn);
+	while (conn_read_line(conn, &line, deadline_in(PATIENCE)) == CONN_LINE) {
+		if (begins)
+			buf_clear(&play_policy_asked);
+		begins = line.len == 0;
+		buf_add(&play_policy_asked, line);
+		buf_addc(&play_policy_asked, '\n');
+		if (!begins)
+			continue;
+		conn_printf(conn, "%s", play_policy);
+		(void)conn_flush(conn, deadline_in(PATIENCE));
+		if (str_ends(str_c(play_policy), STR("close\n\n")))
+			break;
+	}
+	conn_close(conn);
+}
+
+/* The same of Dovecot's auth service. */
+static void
+serve_auth(void *arg)
+{
+	struct conn *conn = conn_open((int)(intptr_t)arg);
+	struct str line;
+
+	ensure(conn);
+	conn->line_limit = 16384;
+	conn_printf(conn, "VERSION\t1\t2\nMECH\tPLAIN\tplaintext\n"
+			  "MECH\tLOGIN\tplaintext\nMECH\tANONYMOUS\tanonymous\n"
+			  "MECH\tSCRAM-SHA-256\tmutual-auth\nDONE\n");
+	while (conn_read_line(conn, &line, deadline_in(PATIENCE)) == CONN_LINE) {
+		struct str word, id;
+
+		buf_add(&play_auth_asked, line);
+		buf_addc(&play_auth_asked, '\n');
+		(void)str_split(&line, '\t', &word);
+		(void)str_split(&line, '\t', &id);
+		if (!str_is(word, "AUTH") && !str_is(word, "CONT"))
+			continue;
+		if (!*play_auth) /* all was said */
+			break;
+		for (const char *c = *play_auth++; *c; c++)
+			conn_write(conn, *c == '@' ? id : str_of(c, 1));
+		(void)conn_flush(conn, deadline_in(PATIENCE));
+	}
+	conn_close(conn);
+}
+
+int
+service_connect(const char *endpoint, deadline_t patience)
+{
+	bool auth = strcmp(endpoint, "unix:private/auth") == 0;
+	int pair[2];
+
+	(void)patience;
+	if (!(auth ? play_auth != NULL : play_policy != NULL) ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		errno = ECONNREFUSED;
+		return -1;
+	}
+	if (!auth)
+		play_policy_connections++;
+	co_spawn(auth ? serve_auth : serve_policy, (void *)(intptr_t)pair[1],
+		CO_STACK_SMALL);
+	return pair[0];
 }
 
 static const struct ipc_handler handlers[] = {
 	{ .type = submit_TYPE, .run = answer_submit },
 	{ .type = dns_TYPE, .run = answer_dns },
+	{ .type = verify_TYPE, .run = answer_verify },
 	{ .type = 0 },
 };
 
@@ -144,6 +249,8 @@ link_lost(struct ipc_link *link, void *ctx)
 		cleanup_link = NULL;
 	if (link == dns_link)
 		dns_link = NULL;
+	if (link == verify_link)
+		verify_link = NULL;
 }
 
 /* Both services live in this process. */
@@ -161,7 +268,9 @@ connect_here(const char *name, deadline_t patience)
 		return -1;
 	ensure(ipc_hello(pair[0], &caller) == 0);
 	link = ipc_link_accept(pair[1], handlers, NULL, link_lost, getuid());
-	*(strcmp(name, "cleanup") == 0 ? &cleanup_link : &dns_link) = link;
+	*(strcmp(name, "cleanup") == 0     ? &cleanup_link
+		: strcmp(name, "dns") == 0 ? &dns_link
+					   : &verify_link) = link;
 	return pair[0];
 }
 
@@ -176,16 +285,18 @@ connect_nobody(const char *name, deadline_t patience)
 struct ipc_peer *
 service_peer(const char *name)
 {
-	static struct ipc_peer *nobody;
+	static struct ipc_peer *nobody, *verify;
 
 	if (!cleanup) {
+		verify = ipc_peer_new("verify", connect_here, NULL, NULL);
 		cleanup = ipc_peer_new("cleanup", connect_here, NULL, NULL);
 		dns = ipc_peer_new("dns", connect_here, NULL, NULL);
 		nobody = ipc_peer_new("nobody", connect_nobody, NULL, NULL);
 	}
-	return strcmp(name, "cleanup") == 0 ? cleanup
-	       : strcmp(name, "dns") == 0   ? dns
-					    : nobody;
+	return strcmp(name, "cleanup") == 0  ? cleanup
+	       : strcmp(name, "dns") == 0    ? dns
+	       : strcmp(name, "verify") == 0 ? verify
+					     : nobody;
 }
 
 /* ---- the stage ---- */
@@ -272,6 +383,11 @@ play_conf(const char *text)
 	play_mail.count = 0;
 	play_cleanup_dies = play_draining = play_suspect = false;
 	play_zone_n = 0;
+	play_policy = NULL;
+	play_policy_connections = 0;
+	play_auth = NULL;
+	buf_clear(&play_auth_asked);
+	play_verified = (struct verify_reply){ .status = VERIFY_OK };
 	play_verdict = (struct submit_reply){ .verdict = ACCEPT, .code = STR("2.0.0") };
 	smtpd_site = site_open(conf, conf);
 }
@@ -395,4 +511,43 @@ play_bytes(struct str send, const char *want)
 {
 	play_feed(send);
 	CHECK_STR(buf_str(&play_said), want);
+}
+
+/* ---- without a client ---- */
+
+struct explaining {
+	struct explain_request ask;
+	struct explain_reply *said;
+	struct arena *arena;
+};
+
+static void
+explain(void *arg)
+{
+	struct explaining *e = arg;
+
+	explain_begin(&e->ask, e->arena);
+	smtpd_explain(&e->ask, e->said, e->arena);
+	explain_end(e->said);
+	event_stop();
+}
+
+void
+play_explain(const char *client, const char *helo, const char *sender, const char *rcpt,
+	unsigned may_ask, struct arena *arena, struct explain_reply *said)
+{
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	struct rcpt to = { .address = str_c(rcpt) };
+	struct envelope e = { .sender = str_c(sender), .rcpts = &to, .n_rcpts = 1 };
+	struct explaining all = { .said = said, .arena = arena };
+
+	*said = (struct explain_reply){ 0 };
+	envelope_put(&bytes, &e);
+	all.ask = (struct explain_request){ .envelope = buf_str(&bytes),
+		.client = str_c(client),
+		.helo = str_c(helo),
+		.may_ask = may_ask,
+		.login = str_c(play_login) };
+	co_spawn(explain, &all, CO_STACK_LARGE);
+	event_run();
 }

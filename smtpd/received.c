@@ -3,15 +3,20 @@
 #include "session.h"
 #include <time.h>
 
-/* "ESMTPS", "UTF8SMTP" ... */
-static struct str
-protocol(const struct session *s)
+/* "ESMTPSA", "UTF8SMTP" ...: S for TLS, A for who has logged in. */
+static void
+add_protocol(const struct session *s, struct buf *out)
 {
-	bool secure = s->conn->tls && str_is(s->protocol, "ESMTP");
-
 	if (s->t.parameters.smtputf8)
-		return secure ? STR("UTF8SMTPS") : STR("UTF8SMTP");
-	return secure ? STR("ESMTPS") : s->protocol;
+		buf_addz(out, "UTF8SMTP");
+	else
+		buf_add(out, s->protocol);
+	if (!str_is(s->protocol, "ESMTP"))
+		return;
+	if (s->conn->tls)
+		buf_addc(out, 'S');
+	if (s->sasl_username.data)
+		buf_addc(out, 'A');
 }
 
 /* smtpd_tls_received_header: how the connection was protected. */
@@ -26,10 +31,19 @@ add_tls(const struct session *s, struct buf *out)
 	if (tls->key_exchange.len)
 		buf_printf(out, "\n\t key-exchange %.*s", STR_ARG(tls->key_exchange));
 	if (tls->signature.len)
-		buf_printf(out, " server-signature %.*s (%u bits)",
-			STR_ARG(tls->signature), tls->signature_bits);
+		buf_printf(out, " server-signature %.*s", STR_ARG(tls->signature));
+	if (tls->signature_bits > 0)
+		buf_printf(out, " (%u bits)", tls->signature_bits);
 	if (tls->signature_digest.len)
 		buf_printf(out, " server-digest %.*s", STR_ARG(tls->signature_digest));
+	if (tls->client_signature.len)
+		buf_printf(out, "\n\t client-signature %.*s",
+			STR_ARG(tls->client_signature));
+	if (tls->client_signature_bits > 0)
+		buf_printf(out, " (%u bits)", tls->client_signature_bits);
+	if (tls->client_signature_digest.len)
+		buf_printf(out, " client-digest %.*s",
+			STR_ARG(tls->client_signature_digest));
 	buf_addz(out, ")\n");
 	if (tls->peer_certificate)
 		buf_printf(out, "\t(Client CN \"%.*s\", Issuer \"%.*s\" (%s))\n",
@@ -37,25 +51,8 @@ add_tls(const struct session *s, struct buf *out)
 			tls->trusted ? "verified OK" : "not verified");
 	else
 		buf_printf(out, "\t(%s)\n",
-			s->p->smtpd_tls_ask_ccert || s->p->smtpd_tls_req_ccert
-				? "Client did not present a certificate"
-				: "No client certificate requested");
-}
-
-/* RFC 5322 section 3.3, the zone's name behind it; made once a second. */
-static const char *
-date_text(time_t now)
-{
-	static char text[64];
-	static time_t made;
-	struct tm tm;
-
-	if (now != made || !text[0]) {
-		localtime_r(&now, &tm);
-		strftime(text, sizeof(text), "%a, %e %b %Y %H:%M:%S %z (%Z)", &tm);
-		made = now;
-	}
-	return text;
+			s->site->tls_asks ? "Client did not present a certificate"
+					  : "No client certificate requested");
 }
 
 static void
@@ -70,6 +67,9 @@ add_client(const struct session *s, struct buf *out)
 	buf_addz(out, "])\n");
 	if (s->conn->tls && s->p->smtpd_tls_received_header)
 		add_tls(s, out);
+	if (s->sasl_username.data && s->p->smtpd_sasl_authenticated_header)
+		buf_printf(out, "\t(Authenticated sender: %.*s)\n",
+			STR_ARG(s->sasl_username));
 	buf_addc(out, '\t');
 }
 
@@ -87,7 +87,7 @@ received_header(const struct session *s)
 	buf_addz(&out, " (");
 	buf_add(&out, s->p->mail_name);
 	buf_addz(&out, ") with ");
-	buf_add(&out, protocol(s));
+	add_protocol(s, &out);
 	buf_addz(&out, " id ");
 	buf_addz(&out, s->t.queue_id);
 	if (s->t.rcpts.n == 1) { /* more would tell recipients about each other */
@@ -96,7 +96,7 @@ received_header(const struct session *s)
 		buf_addc(&out, '>');
 	}
 	buf_addz(&out, s->t.rcpts.n == 1 ? "; " : ";\n\t");
-	buf_addz(&out, date_text((time_t)(s->t.arrival_us / 1000000)));
+	buf_addz(&out, time_mail_date((time_t)(s->t.arrival_us / 1000000)));
 	buf_addc(&out, '\n');
 	return arena_str(s->mail, buf_str(&out));
 }

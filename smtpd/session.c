@@ -1,7 +1,9 @@
 /* session.c -- one SMTP session from greeting to goodbye (RFC 5321 section 3). */
 #include "session.h"
+#include "milters.h"
 #include "service.h"
 #include <errno.h>
+#include <unistd.h>
 
 /* What sessions leave behind, for those that need it next: warm, and bounded. */
 #define POOL_MOST    64
@@ -53,14 +55,15 @@ session_begin_mail(struct session *s)
 		s->content = pool.contents[--pool.n_contents];
 }
 
-static struct session *
+struct session *
 session_open(struct conn *conn)
 {
 	struct session *s = pool.n_sessions ? pool.sessions[--pool.n_sessions]
 					    : mem_alloc(sizeof(*s));
 
 	/* Belongs to the coroutine: each log line of this session carries it. */
-	log_session(service_next_session());
+	s->number = service_next_session();
+	log_session(s->number);
 	s->arena = arena_borrow();
 	s->command = arena_borrow();
 	s->conn = conn;
@@ -122,6 +125,13 @@ session_name_client(struct session *s)
 	s->network = NETWORK_UNASKED;
 }
 
+struct str
+session_instance(struct session *s)
+{
+	return arena_printf(
+		s->command, "%x.%x.%x", (unsigned)getpid(), s->number, s->transactions);
+}
+
 void
 session_set_helo(struct session *s, struct str name)
 {
@@ -154,6 +164,18 @@ session_note(struct session *s, enum transcript_side side, struct str line)
 		transcript_add(&s->transcript, side, line);
 }
 
+/* Without what may be a password: the postmaster reads it. */
+static struct str
+without_secrets(struct session *s, struct str line)
+{
+	struct str rest = line, verb, mechanism;
+
+	if (!str_token(&rest, " \t", &verb) || !str_case_is(verb, "AUTH") ||
+		!str_token(&rest, " \t", &mechanism) || rest.len == 0)
+		return line;
+	return arena_printf(s->command, "AUTH %.*s (response)", STR_ARG(mechanism));
+}
+
 static void
 end_transcript(struct session *s)
 {
@@ -168,11 +190,20 @@ session_reset_mail(struct session *s)
 
 	if (s->transcript.lines > (size_t)s->p->smtpd_history_flush_threshold)
 		end_transcript(s);
-	if (s->t.submission)
+	if (s->t.submission) {
 		submission_abort(s->t.submission);
+		milters_take_back(s, NULL);
+	}
+	milters_forget_mail(s);
 	blank.rcpts.n = 0;
 	s->t = blank;
+	s->transactions++;
+	vec_free(&s->actions.bcc);
+	vec_free(&s->actions.prepend);
+	s->actions = (struct actions){ .hold = false };
 	s->asked_sender = s->asked_recipient = STR_NONE;
+	s->asked_size = 0;
+	s->forwarded = (struct forwarded){ .given = false };
 	arena_give_back(&s->mail);
 	content_give_back(&s->content);
 }
@@ -181,10 +212,12 @@ void
 session_restart(struct session *s)
 {
 	session_reset_mail(s);
+	milters_forget_helo(s);
 	s->helo = STR_NONE;
 	s->protocol = STR("SMTP");
 	s->extensions = ESMTP_ALL;
 	s->denied = STR_NONE;
+	s->sasl_method = s->sasl_username = STR_NONE;
 }
 
 /* In front of "lost connection" and its like: only asked for by newer levels, since older
@@ -236,24 +269,12 @@ session_early_bytes(struct session *s)
 	return n > 0 ? str_of(peeked, (size_t)n) : STR_NONE;
 }
 
-/* As C would write it: "\r\n", "\026". */
 static struct str
 escaped(struct str s, struct arena *arena)
 {
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 
-	for (size_t i = 0; i < s.len && i < 100; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-
-		if (c == '\r' || c == '\n' || c == '\t')
-			buf_addz(&text, c == '\r' ? "\\r" : c == '\n' ? "\\n" : "\\t");
-		else if (c == '\\')
-			buf_addz(&text, "\\\\");
-		else if (c < ' ' || c >= 0x7f)
-			buf_printf(&text, "\\%03o", c);
-		else
-			buf_addc(&text, (char)c);
-	}
+	c_escape(str_sub(s, 0, 100), &text);
 	return arena_str(arena, buf_str(&text));
 }
 
@@ -302,7 +323,13 @@ session_greet(struct session *s)
 		reply_text(s, s->denied);
 		return;
 	}
-	reply_text(s, s->site->banner);
+	if (milters_hear_connect(s))
+		reply_text(s, s->site->banner);
+	else {
+		s->errors += !str_starts(s->refusal, STR("421"));
+		s->transcript.faults |= s->fault;
+		reply_text(s, s->refusal);
+	}
 }
 
 /* smtpd_forbid_bare_newline = reject, for a command. */
@@ -350,7 +377,7 @@ session_turn(struct session *s)
 	} else if (got != CONN_LINE) {
 		session_lost(s, got, STR_NONE);
 	} else if (!refuses_bare_newline(s)) {
-		session_note(s, THEY_SAID, line);
+		session_note(s, THEY_SAID, without_secrets(s, line));
 		verbs_run(s, line);
 	}
 	/* Nothing may be half done when this process is to end. */
@@ -367,10 +394,20 @@ session_begin(struct session *s)
 	if (s->suspect)
 		session_greet(s);
 	else if (s->site->tls_wrapper &&
-		 (!limits_may_start_tls(s, "TLS service") || !starttls_handshake(s)))
+		 (!limits_may_start_tls(s, "TLS service") || !starttls_wrapped(s)))
 		s->closing = true;
 	else if (limits_connect(s))
 		session_greet(s);
+}
+
+void
+session_end(struct session *s)
+{
+	listings_end(&s->listings);
+	session_reset_mail(s);
+	milters_forget_helo(s);
+	milters_end(s);
+	session_close(s);
 }
 
 void
@@ -382,17 +419,20 @@ smtpd_session(struct conn *conn)
 	if (!site_refresh(smtpd_site))
 		service_retire("a table changed");
 	s = session_open(conn);
-	peer_identify(s);
-	log_line(SMTPD_CONNECT, s->client);
-	session_begin(s);
+	if (peer_identify(s)) {
+		log_line(SMTPD_CONNECT, s->client);
+		session_begin(s);
+	} else {
+		s->closing = true;
+	}
 	while (!s->closing)
 		session_turn(s);
 	/* The goodbye is worth a short wait, not smtpd_timeout. */
 	if (conn->error == 0)
 		(void)conn_flush(conn, deadline_in(MIN(s->p->smtpd_timeout, 10000)));
-	log_line(SMTPD_DISCONNECT, s->client, verbs_counts(s, s->command));
+	if (s->client.data)
+		log_line(SMTPD_DISCONNECT, s->client, verbs_counts(s, s->command));
 	limits_disconnect(s);
 	end_transcript(s);
-	session_reset_mail(s);
-	session_close(s);
+	session_end(s);
 }

@@ -10,6 +10,7 @@
 #include "data.h"
 #include "esmtp.h"
 #include "limits.h"
+#include "listings.h"
 #include "log.h"
 #include "messages.h"
 #include "net.h"
@@ -35,6 +36,23 @@ struct transaction {
 	struct data_scan scan;
 };
 
+/* What XFORWARD said of the next message's client. */
+struct forwarded {
+	bool given;
+	struct str name, address, port, helo, protocol, ident, source;
+};
+
+/* What access tables and policy servers want done to the message; the strings live as
+ * long as the transaction. */
+struct actions {
+	bool hold, discard;
+	struct str filter, redirect; /* "transport:nexthop", "user@domain"; or none */
+	VEC(struct str) bcc, prepend;
+};
+
+/* Does the DNS know the client's name? */
+enum peer_name { PEER_UNKNOWN, PEER_UNSURE, PEER_KNOWN };
+
 struct session {
 	struct conn *conn;
 	const struct site *site; /* outlives the session: a reload starts other workers */
@@ -45,12 +63,15 @@ struct session {
 	struct net_addr peer;
 	struct str name;         /* "unknown" unless its address and name agree */
 	struct str reverse_name; /* what its address claims, or "unknown" */
-	struct str address;      /* "192.0.2.1", "2001:db8::1" */
+	enum peer_name name_status, reverse_status;
+	struct str address; /* "192.0.2.1", "2001:db8::1" */
 	struct str port;
-	struct str client;     /* "name[address]" as in log lines */
+	struct str server_address, server_port; /* ours, that it has connected to */
+	struct str client;                      /* "name[address]" as in log lines */
 	bool suspect;          /* of a network that brings our processes down */
 	struct str counted_as; /* as whom anvil knows it; empty: it is not limited */
 	uint32_t counted_over; /* limits.c: the link that counted its connection; 0 */
+	uint32_t connections;  /* that this client has, where they are counted */
 	enum { NETWORK_UNASKED, NETWORK_OURS, NETWORK_STRANGE } network; /* $mynetworks */
 
 	/* The dialogue. */
@@ -61,6 +82,9 @@ struct session {
 	unsigned extensions; /* of ESMTP_*: see esmtp.h */
 	bool ill_pipelining; /* spoke out of turn */
 	bool closing;        /* the last reply was given */
+	/* Who the client has logged in as, and how; data NULL: nobody. */
+	struct str sasl_method, sasl_username;
+	bool auth_discarded; /* EHLO left AUTH out: smtpd_discard_ehlo_keywords */
 	struct str denied;   /* smtpd_delay_reject = no: why nothing is served */
 	int errors, junk;
 	unsigned ok[VERBS], tried[VERBS];
@@ -74,14 +98,29 @@ struct session {
 	/* What is being decided on: see policy.c. */
 	struct str asked_sender, asked_recipient; /* data NULL: not known yet */
 	struct str asked_site;                    /* of ETRN */
+	octets_t asked_size;                      /* SIZE= of MAIL */
 	struct str refusal;                       /* reply to send: "554 5.7.1 ..." */
 	struct walk walk;
+	/* smtpd_delay_reject = no: what earlier stages put off. */
+	struct deferral put_off_client, put_off_helo, put_off_sender;
+	struct listings listings;
+	struct milters *milters;    /* who hear of this session; NULL: none */
+	bool milters_in_mail;       /* they heard of the transaction */
+	bool milters_lent;          /* to cleanup, for the content */
+	bool milters_repel;         /* one refused it for good at connect or HELO */
+	struct str milters_refused; /* the refusal that they are being told of */
+	struct actions actions;
+	uint32_t number, transactions; /* of this session in its process; ended ones */
 
+	struct forwarded forwarded;
 	struct transaction t;
 };
 
 /* The whole of it, greeting to goodbye: struct service's session. */
 SWITCHES void smtpd_session(struct conn *conn);
+/* A session with nobody yet, and its end, whatever it was about. */
+struct session *session_open(struct conn *conn) MUST_CHECK;
+SWITCHES void session_end(struct session *s);
 
 /* Is the client in $mynetworks? TEMPFAIL: the table failed. */
 SWITCHES enum dict_result session_client_is_ours(struct session *s);
@@ -99,6 +138,8 @@ deadline_t session_patience(const struct session *s);
 void session_reset_mail(struct session *s);
 /* Keeps a line of the dialogue for the postmaster, if he wants any. */
 void session_note(struct session *s, enum transcript_side side, struct str line);
+/* As which transaction policy servers know what is in hand: "1f3.2a.4". */
+struct str session_instance(struct session *s);
 /* Forgets everything but the connection: STARTTLS, XCLIENT. */
 void session_restart(struct session *s);
 /* The client hung up, or was too slow: logs it, and ends the session. `bytes`: content so
@@ -120,8 +161,11 @@ SWITCHES bool reply_text(struct session *s, struct str text);
 SWITCHES bool reply_why(struct session *s, int code, const struct why *why);
 
 /* ---- peer.c ---- */
-/* Finds out name, address and port of the client. SWITCHES */
-SWITCHES void peer_identify(struct session *s);
+/* Finds out name, address and port of the client. False, and logged: it had to say by the
+ * PROXY protocol who it is, and did not. */
+SWITCHES bool peer_identify(struct session *s) MUST_CHECK;
+/* Somebody whom we trust says that this is the client. */
+void peer_claimed(struct session *s, const struct net_addr *client);
 /* The name that belongs to s->address, checked forward (RFC 1912 section 2.1). */
 SWITCHES void peer_find_name(struct session *s);
 
@@ -132,6 +176,6 @@ struct str received_header(const struct session *s);
 
 /* ---- cmd_starttls.c ---- */
 /* The handshake; false when it failed, and the session with it. */
-SWITCHES bool starttls_handshake(struct session *s);
+SWITCHES bool starttls_wrapped(struct session *s); /* from the first byte */
 
 #endif

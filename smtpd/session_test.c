@@ -162,7 +162,8 @@ static const struct exchange small_commands[] = {
 	{ "VRFY user@here.test\r\n", "252 2.0.0 user@here.test" },
 	{ "VRFY nobody@here.test\r\n", "550 5.1.1 " },
 	{ "HELP\r\n",
-		"214 2.0.0 Commands: HELO EHLO XCLIENT STARTTLS MAIL RCPT DATA BDAT" },
+		"214 2.0.0 Commands: HELO EHLO XCLIENT XFORWARD STARTTLS AUTH MAIL RCPT "
+		"DATA BDAT" },
 	{ "STARTTLS\r\n", "502 5.5.1 Error: command not implemented" },
 	{ "FOO bar\r\n", "500 5.5.2 Error: command not recognized" },
 	{ "\r\n", "500 5.5.2 Error: bad syntax" },
@@ -598,6 +599,35 @@ static const struct exchange xclient[] = {
 	QUIT,
 };
 
+static const struct exchange xforward[] = {
+	GREETING,
+	EHLO,
+	{ "XFORWARD\r\n", "501 5.5.4 Syntax: XFORWARD attribute=value..." },
+	{ "XFORWARD COLOUR=red\r\n", "501 5.5.4 Bad XFORWARD attribute name: COLOUR" },
+	{ "XFORWARD PORT=x\r\n", "501 5.5.4 Bad PORT syntax: x" },
+	{ "XFORWARD SOURCE=x\r\n", "501 5.5.4 Bad SOURCE syntax: x" },
+	{ "XFORWARD NAME=far.example ADDR=192.0.2.7\r\n", "250 2.0.0 Ok" },
+	{ "XFORWARD HELO=a+2Bb IDENT=ABC SOURCE=LOCAL\r\n", "250 2.0.0 Ok" },
+	MAIL,
+	{ "XFORWARD NAME=x\r\n", "503 5.5.1 Error: MAIL transaction in progress" },
+	RCPT,
+	DATA,
+	{ ".\r\n", "250 2.0.0" },
+	QUIT,
+};
+
+TEST(xforward_tells_of_the_client)
+{
+	play_conf("smtpd_authorized_xforward_hosts = 127.0.0.1\n");
+	PLAY(xforward);
+	CHECK(play_logged(": client=localhost[127.0.0.1], orig_queue_id=ABC, "
+			  "orig_client=far.example[192.0.2.7]\n"));
+	CHECK_STR(play_mail.envelope.client_name, "far.example");
+	CHECK_STR(play_mail.envelope.client_port, "unknown");
+	CHECK_STR(play_mail.envelope.helo, "a+b");
+	CHECK(play_mail.envelope.flags & ENVELOPE_REWRITE);
+}
+
 TEST(xclient_changes_the_client)
 {
 	play_conf("smtpd_client_port_logging = yes\n");
@@ -771,6 +801,28 @@ TEST(a_process_that_is_to_end_says_421)
 	PLAY(rows);
 }
 
+/* The PROXY header comes before everything. */
+TEST(behind_a_load_balancer)
+{
+	static const struct exchange rows[] = {
+		{ "PROXY TCP4 192.0.2.1 198.51.100.2 4711 25\r\n", "220 " },
+		EHLO,
+		{ "MAIL FROM:<a@b>\r\n", "250 " },
+		{ "RCPT TO:<x@far.example>\r\n", "454 4.7.1" },
+		QUIT,
+	};
+	static const struct exchange none[] = {
+		{ "EHLO x\r\n", "" },
+	};
+
+	play_conf("smtpd_upstream_proxy_protocol = haproxy\n"
+		  "smtpd_client_port_logging = yes\n");
+	PLAY(rows);
+	CHECK(play_logged("connect from unknown[192.0.2.1]:4711\n"));
+	PLAY(none);
+	CHECK(play_logged("warning: haproxy read: no PROXY header\n"));
+}
+
 TEST(a_suspect_is_refused)
 {
 	static const struct exchange rows[] = {
@@ -783,7 +835,7 @@ TEST(a_suspect_is_refused)
 	play_conf("");
 	play_suspect = true;
 	PLAY(rows);
-	CHECK(play_logged("NOQUEUE: reject: CONNECT from unknown[192.0.2.1]: 421 4.7.0 "
+	CHECK(play_logged("NOQUEUE: reject: XCLIENT from unknown[192.0.2.1]: 421 4.7.0 "
 			  "mx.test Error: clients of your network have ended too many of "
 			  "our processes; try again later; proto=SMTP\n"));
 }

@@ -1,5 +1,6 @@
 /* site.c -- see site.h. */
 #include "site.h"
+#include "starttls.h"
 #include "transcript.h"
 #include "event.h"
 #include "log.h"
@@ -8,49 +9,6 @@
 #define LOOK_AGAIN 1000 /* ms between looks at the files of tables */
 
 struct site *smtpd_site;
-
-static const struct {
-	const char *word;
-	unsigned keyword;
-} keyword_words[] = {
-	{ "PIPELINING", KEYWORD_PIPELINING },
-	{ "SIZE", KEYWORD_SIZE },
-	{ "VRFY", KEYWORD_VRFY },
-	{ "ETRN", KEYWORD_ETRN },
-	{ "STARTTLS", KEYWORD_STARTTLS },
-	{ "XCLIENT", KEYWORD_XCLIENT },
-	{ "ENHANCEDSTATUSCODES", KEYWORD_ENHANCEDSTATUSCODES },
-	{ "8BITMIME", KEYWORD_8BITMIME },
-	{ "DSN", KEYWORD_DSN },
-	{ "SMTPUTF8", KEYWORD_SMTPUTF8 },
-	{ "CHUNKING", KEYWORD_CHUNKING },
-	{ "silent-discard", KEYWORD_SILENT },
-	/* of later extensions: nothing to take away */
-	{ "AUTH", 0 },
-	{ "XFORWARD", 0 },
-	{ "REQUIRETLS", 0 },
-};
-
-unsigned
-keywords_parse(struct str list, const char *parameter)
-{
-	struct str word;
-	unsigned found = 0;
-
-	while (str_token(&list, ", \t\r\n", &word)) {
-		size_t i = 0;
-
-		while (i < COUNT(keyword_words) &&
-			!str_case_is(word, keyword_words[i].word))
-			i++;
-		if (i == COUNT(keyword_words))
-			log_warn("%s: unknown EHLO keyword \"%.*s\"", parameter,
-				STR_ARG(word));
-		else
-			found |= keyword_words[i].keyword;
-	}
-	return found;
-}
 
 /* yes means normalize since 3.9. */
 static enum bare_newline
@@ -86,77 +44,46 @@ list_has(struct str list, const char *word)
 	return false;
 }
 
-/* smtpd_tls_security_level, or the two parameters that it replaces. */
-static bool
-wants_tls(const struct params *p, bool *required)
+static void
+read_sasl_options(const char *parameter, struct str words, struct sasl_options *out)
 {
-	struct str level = p->smtpd_tls_security_level;
+	struct why why;
 
-	*required = str_case_is(level, "encrypt") ||
-		    (level.len == 0 && p->smtpd_enforce_tls) || p->smtpd_tls_wrappermode;
-	if (level.len && !str_case_is(level, "none") && !str_case_is(level, "may") &&
-		!str_case_is(level, "encrypt"))
-		log_fatal(
-			"invalid TLS level \"%.*s\" in smtpd_tls_security_level: specify "
-			"none, may or encrypt",
-			STR_ARG(level));
-	if (str_case_is(level, "none"))
-		return p->smtpd_tls_wrappermode;
-	return level.len || p->smtpd_use_tls || p->smtpd_enforce_tls ||
-	       p->smtpd_tls_wrappermode;
-}
-
-/* "none" means no such certificate. */
-static struct str
-file_or_none(struct str name)
-{
-	return str_case_is(name, "none") ? STR_NONE : name;
+	if (sasl_options_parse(words, out, &why) != ACCEPT)
+		log_fatal("bad parameter value: %s = %.*s: %s", parameter, STR_ARG(words),
+			why.text);
 }
 
 static void
-open_tls(struct site *site, struct arena *scratch)
+open_sasl(struct site *site)
 {
 	const struct params *p = site->p;
-	struct tls_config config = {
-		.chain_files = conf_list(p->smtpd_tls_chain_files, scratch),
-		.ca_file = p->smtpd_tls_CAfile,
-		.ca_path = p->smtpd_tls_CApath,
-		.protocols = p->smtpd_tls_protocols,
-		.ciphers = p->smtpd_tls_ciphers,
-		.exclude_ciphers = p->smtpd_tls_exclude_ciphers,
-		.session_lifetime = p->smtpd_tls_session_cache_timeout / 1000,
-		.ticket_cipher = p->tls_session_ticket_cipher,
-		.session_scope = str_c(service_name()),
-		.ask_certificate = p->smtpd_tls_ask_ccert,
-		.require_certificate = p->smtpd_tls_req_ccert,
+	struct sasl_config config = {
+		.type = p->smtpd_sasl_type,
+		.path = p->smtpd_sasl_path,
+		.service = p->smtpd_sasl_service,
+		.realm = p->smtpd_sasl_local_domain,
+		.connect = service_connect,
+		.peer = service_peer,
 	};
-	struct why why = { "", "" };
+	struct why why;
 
-	if (!wants_tls(p, &site->tls_required))
+	if (!p->smtpd_sasl_auth_enable)
 		return;
-	if (site->tls_required) {
-		config.protocols = p->smtpd_tls_mandatory_protocols;
-		config.ciphers = p->smtpd_tls_mandatory_ciphers;
-	}
-	if (config.chain_files.n == 0) {
-		config.cert_file = file_or_none(p->smtpd_tls_cert_file);
-		config.key_file = file_or_none(p->smtpd_tls_key_file);
-		config.eccert_file = file_or_none(p->smtpd_tls_eccert_file);
-		config.eckey_file = file_or_none(p->smtpd_tls_eckey_file);
-	}
-	if (config.chain_files.n || config.cert_file.len || config.eccert_file.len)
-		site->tls = tls_server_context(&config, &why);
-	else
-		log_warn("No server certs available. TLS won't be enabled: set "
-			 "smtpd_tls_chain_files");
-	if (!site->tls && why.text[0])
-		log_warn("TLS disabled: %s", why.text);
-	if (!site->tls && p->smtpd_tls_wrappermode)
-		log_fatal("smtpd_tls_wrappermode = yes needs a certificate: set "
-			  "smtpd_tls_chain_files");
-	site->tls_wrapper = p->smtpd_tls_wrappermode;
-	if (p->smtpd_tls_loglevel.len && ascii_is_digit(p->smtpd_tls_loglevel.data[0]))
-		site->tls_loglevel = p->smtpd_tls_loglevel.data[0] - '0';
+	read_sasl_options("smtpd_sasl_security_options", p->smtpd_sasl_security_options,
+		&site->sasl_options);
+	read_sasl_options("smtpd_sasl_tls_security_options",
+		p->smtpd_sasl_tls_security_options, &site->sasl_tls_options);
+	site->sasl = sasl_open(&config, &why);
+	if (!site->sasl)
+		log_fatal("%s", why.text);
+	site->sasl_filter = match_list_open("smtpd_sasl_mechanism_filter",
+		p->smtpd_sasl_mechanism_filter, false, site->conf);
+	if (p->smtpd_sasl_exceptions_networks.len)
+		site->sasl_exceptions = match_list_open("smtpd_sasl_exceptions_networks",
+			p->smtpd_sasl_exceptions_networks,
+			match_parents(site->conf, "smtpd_sasl_exceptions_networks"),
+			site->conf);
 }
 
 static void
@@ -169,6 +96,8 @@ open_lists(struct site *site)
 	site->mynetworks = match_list_open("mynetworks", p->mynetworks, parents, c);
 	site->xclient_hosts = match_list_open("smtpd_authorized_xclient_hosts",
 		p->smtpd_authorized_xclient_hosts, false, c);
+	site->xforward_hosts = match_list_open("smtpd_authorized_xforward_hosts",
+		p->smtpd_authorized_xforward_hosts, false, c);
 	site->faults_wanted = faults_wanted(c);
 	site->bare_newline_exclusions =
 		match_list_open("smtpd_forbid_bare_newline_exclusions",
@@ -176,6 +105,13 @@ open_lists(struct site *site)
 	site->limit_exceptions = match_list_open("smtpd_client_event_limit_exceptions",
 		p->smtpd_client_event_limit_exceptions,
 		match_parents(c, "smtpd_client_event_limit_exceptions"), c);
+	if (p->smtpd_log_access_permit_actions.len)
+		site->log_permits = match_list_open("smtpd_log_access_permit_actions",
+			p->smtpd_log_access_permit_actions, false, c);
+	if (p->permit_mx_backup_networks.len)
+		site->mx_backup_networks = match_list_open("permit_mx_backup_networks",
+			p->permit_mx_backup_networks,
+			match_parents(c, "permit_mx_backup_networks"), c);
 	if (p->smtpd_noop_commands.len)
 		site->noop_commands = match_list_open(
 			"smtpd_noop_commands", p->smtpd_noop_commands, false, c);
@@ -202,8 +138,37 @@ static const struct {
 	TABLE(relay_recipients, relay_recipient_maps),
 	TABLE(virtual_mailboxes, virtual_mailbox_maps),
 	TABLE(discard_maps, smtpd_discard_ehlo_keyword_address_maps),
+	TABLE(rbl_replies, rbl_reply_maps),
+	TABLE(footers, smtpd_reject_footer_maps),
+	TABLE(reject_filter, smtpd_reject_filter_maps),
+	TABLE(command_filter, smtpd_command_filter),
+	TABLE(relay_clientcerts, relay_clientcerts),
+	TABLE(sender_login, smtpd_sender_login_maps),
+	TABLE(milter_maps, smtpd_milter_maps),
 #undef TABLE
 };
+
+static void
+open_milters(struct site *site)
+{
+	struct why why;
+
+	if (milter_list_read(site->p->smtpd_milters, site->conf, site->arena,
+		    &site->milters, &why) < 0)
+		log_fatal("smtpd_milters: %s", why.text);
+	milter_macros_read(site->conf, site->arena, &site->milter_macros);
+	site->asks_milters = (site->milters.n > 0 || !maps_empty(site->milter_maps)) &&
+			     !list_has(site->p->receive_override_options, "no_milters");
+}
+
+static struct str
+unescape(struct str text, struct arena *arena)
+{
+	struct buf out CLEANUP(buf_free) = BUF_INIT;
+
+	c_unescape(text, &out);
+	return arena_str(arena, buf_str(&out));
+}
 
 static struct maps **
 table_at(const struct site *site, size_t i)
@@ -215,7 +180,6 @@ struct site *
 site_open(const struct conf *conf, const struct conf *under_stress)
 {
 	struct site *site = mem_alloc(sizeof(*site));
-	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
 	const struct params *p = &conf->p;
 
 	site->conf = conf;
@@ -230,15 +194,23 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 		p->smtpd_discard_ehlo_keywords, "smtpd_discard_ehlo_keywords");
 	site->check_recipients =
 		!list_has(p->receive_override_options, "no_unknown_recipient_checks");
+	if (p->smtpd_upstream_proxy_protocol.len &&
+		!str_case_is(p->smtpd_upstream_proxy_protocol, "haproxy"))
+		log_fatal("unsupported smtpd_upstream_proxy_protocol: %.*s: specify "
+			  "haproxy",
+			STR_ARG(p->smtpd_upstream_proxy_protocol));
 	site->access_dot_parents = !match_parents(conf, "smtpd_access_maps");
 	site->prefix_ends = conf_level_at_least(conf, "3.10");
 	for (size_t i = 0; i < COUNT(tables); i++)
 		*table_at(site, i) = maps_open(tables[i].parameter,
 			*(const struct str *)((const char *)p + tables[i].value),
 			DICT_FOLD, conf);
+	site->expansion_filter = unescape(p->smtpd_expansion_filter, site->arena);
 	open_lists(site);
-	open_tls(site, scratch);
-	site->route = route_open(conf, ROUTE_CLASS);
+	open_milters(site);
+	starttls_open(site);
+	open_sasl(site);
+	site->route = route_open(conf, ROUTE_TRANSPORT);
 	site->policy = policy_open(conf);
 	site->checked = event_now();
 	return site;
@@ -251,17 +223,27 @@ site_close(struct site *site)
 		maps_close(*table_at(site, i));
 	match_list_close(site->mynetworks);
 	match_list_close(site->xclient_hosts);
+	match_list_close(site->xforward_hosts);
 	match_list_close(site->bare_newline_exclusions);
 	match_list_close(site->limit_exceptions);
+	if (site->log_permits)
+		match_list_close(site->log_permits);
+	if (site->mx_backup_networks)
+		match_list_close(site->mx_backup_networks);
 	if (site->noop_commands)
 		match_list_close(site->noop_commands);
 	if (site->forbidden_commands)
 		match_list_close(site->forbidden_commands);
-	if (site->tls)
-		tls_context_free(site->tls);
+	if (site->sasl_filter)
+		match_list_close(site->sasl_filter);
+	if (site->sasl_exceptions)
+		match_list_close(site->sasl_exceptions);
+	sasl_close(site->sasl);
+	starttls_close(site);
 	route_close(site->route);
 	policy_close(site->policy);
 	buf_free(&site->ehlo->text);
+	buf_free(&site->ehlo->auth);
 	arena_free(site->arena);
 	fd_close(&site->queue);
 	mem_free(site);

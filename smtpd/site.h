@@ -7,9 +7,12 @@
 #include "base.h"
 #include "conf.h"
 #include "dict.h"
+#include "ehlo.h"
+#include "milter.h"
 #include "net.h"
 #include "policy.h"
 #include "route.h"
+#include "sasl.h"
 
 /* smtpd_forbid_bare_newline */
 enum bare_newline {
@@ -19,28 +22,11 @@ enum bare_newline {
 	BARE_NEWLINE_REJECT
 };
 
-/* EHLO keywords that smtpd_discard_ehlo_keywords can take away. */
-enum {
-	KEYWORD_PIPELINING = 1,
-	KEYWORD_SIZE = 2,
-	KEYWORD_VRFY = 4,
-	KEYWORD_STARTTLS = 8,
-	KEYWORD_XCLIENT = 16,
-	KEYWORD_ENHANCEDSTATUSCODES = 32,
-	KEYWORD_8BITMIME = 64,
-	KEYWORD_DSN = 128,
-	KEYWORD_SMTPUTF8 = 256,
-	KEYWORD_CHUNKING = 512,
-	KEYWORD_ETRN = 2048,
-	KEYWORD_SILENT = 1024, /* "silent-discard": do not log it */
-};
-/* Reads a list of keywords; unknown words are ignored with a warning. */
-unsigned keywords_parse(struct str list, const char *parameter);
-
 /* The last answer to EHLO, and what it left out. */
 struct ehlo_answer {
 	struct buf text;
 	unsigned withheld;
+	struct buf auth; /* the mechanisms in it */
 };
 
 struct site {
@@ -48,22 +34,47 @@ struct site {
 	const struct params *p, *under_stress; /* numbers and switches only */
 	struct route *route;
 	struct policy *policy;
-	struct match_list *mynetworks, *xclient_hosts, *bare_newline_exclusions;
+	struct match_list *mynetworks, *xclient_hosts, *xforward_hosts,
+		*bare_newline_exclusions;
 	struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
+	struct match_list *log_permits;      /* smtpd_log_access_permit_actions or NULL */
+	struct match_list *mx_backup_networks; /* permit_mx_backup_networks or NULL */
 	struct match_list *noop_commands, *forbidden_commands; /* NULL: none */
 	/* Whose addresses are listed: contract 5.2. */
 	struct maps *canonical, *sender_canonical, *recipient_canonical, *virtual_alias;
 	struct maps *local_recipients, *relay_recipients, *virtual_mailboxes;
 	struct maps *discard_maps;
-	unsigned discard; /* keywords */
+	struct maps *rbl_replies, *footers, *reject_filter, *command_filter;
+	struct maps *relay_clientcerts, *sender_login;
+	struct sasl *sasl; /* NULL: nobody can log in */
+	struct sasl_options sasl_options, sasl_tls_options;
+	struct match_list *sasl_filter, *sasl_exceptions; /* NULL: none */
+	struct milter_list milters;                       /* smtpd_milters */
+	struct milter_macros milter_macros;
+	struct maps *milter_maps;
+	bool asks_milters;           /* there are some, and no no_milters */
+	struct str expansion_filter; /* smtpd_expansion_filter, its escapes read */
+	unsigned discard;            /* keywords */
 	enum bare_newline bare_newline;
 	bool check_recipients;   /* not receive_override_options =
 				    no_unknown_recipient_checks */
 	bool access_dot_parents; /* access tables name subdomains with a dot */
 	unsigned faults_wanted;  /* notify_classes */
 	bool prefix_ends;        /* queue id in front of "lost connection" (3.10) */
-	struct tls_context *tls; /* NULL: none */
+	/* starttls.c: */
+	struct tls_context *tls;      /* NULL: none, or not at the moment */
+	struct tls_context *tls_base; /* without certificates; NULL: TLS is off */
+	struct tls_config *tls_config;
+	struct {
+		struct strs chains,
+			pairs; /* chain files; certificate file, key file ... */
+	} tls_files;
+	uint64_t tls_version; /* of the certificates at hand */
+	deadline_t tls_look_again;
+	bool tls_asking, tls_told, tls_refused;
+	struct co_queue tls_waiting;
 	bool tls_required, tls_wrapper;
+	bool tls_asks, tls_insists; /* for clients' certificates; on trusted ones */
 	int tls_loglevel;
 	struct str banner; /* "220 " and smtpd_banner */
 	struct ehlo_answer *ehlo;

@@ -24,21 +24,24 @@ storage_refused(struct site *site)
 	site->storage_short_until = deadline_in(SHORT_FOR);
 }
 
-/* queue_minfree: of the file system, not of the log, which has room set aside. */
+/* What must be free in the file system, beside the room that the log has set aside:
+ * queue_minfree, and room for a message of the largest size and half of another. */
 static bool
 is_below_least(const struct site *site)
 {
-	octets_t least = (octets_t)site->p->queue_minfree, left;
+	octets_t largest = (octets_t)site->p->message_size_limit, left;
+	bool short_of_one;
 	struct statfs f;
 
-	if (least == 0 || fstatfs(site->queue, &f) < 0)
+	if (fstatfs(site->queue, &f) < 0)
 		return false;
 	left = (octets_t)f.f_bavail * (octets_t)f.f_bsize;
-	if (left > least)
-		return false;
-	log_warn("not enough free space in mail queue: %llu bytes, queue_minfree is %llu",
-		(unsigned long long)left, (unsigned long long)least);
-	return true;
+	short_of_one = largest > 0 && left / 3 * 2 <= largest;
+	if (short_of_one)
+		log_warn("not enough free space in mail queue: %llu bytes < "
+			 "1.5*message size limit",
+			(unsigned long long)left);
+	return short_of_one || left <= (octets_t)site->p->queue_minfree;
 }
 
 bool

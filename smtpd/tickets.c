@@ -27,6 +27,12 @@ use_keys(struct site *site, const struct ticket_keys_reply *said)
 	return true;
 }
 
+void
+tickets_forget(void)
+{
+	good_until = 0;
+}
+
 SWITCHES void
 tickets_refresh(struct site *site)
 {

@@ -1,4 +1,5 @@
 /* verbs.c -- the table of commands, and what has to be right before one of them runs. */
+#include "milters.h"
 #include "verbs.h"
 #include "address.h"
 #include "session.h"
@@ -10,7 +11,9 @@ const struct verb verbs[VERBS] = {
 	{ STR_INIT("HELO"), cmd_helo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
 	{ STR_INIT("EHLO"), cmd_ehlo, VERB_PRE_TLS | VERB_LAST | VERB_JUNK },
 	{ STR_INIT("XCLIENT"), cmd_xclient, VERB_PRE_TLS },
+	{ STR_INIT("XFORWARD"), cmd_xforward, VERB_PRE_TLS },
 	{ STR_INIT("STARTTLS"), cmd_starttls, VERB_PRE_TLS | VERB_LAST },
+	{ STR_INIT("AUTH"), cmd_auth, 0 },
 	{ STR_INIT("MAIL"), cmd_mail, 0 },
 	{ STR_INIT("RCPT"), cmd_rcpt, 0 },
 	{ STR_INIT("DATA"), cmd_data, VERB_LAST },
@@ -59,8 +62,11 @@ list_has(struct match_list *list, struct str word)
 static bool
 unknown_command(struct session *s, struct str word, struct str line)
 {
-	if (!looks_like_header(line) && !list_has(s->site->forbidden_commands, word))
+	if (!looks_like_header(line) && !list_has(s->site->forbidden_commands, word)) {
+		if (!milters_hear_unknown(s, word))
+			return reply_text(s, s->refusal);
 		return reply(s, 500, "5.5.2 Error: command not recognized");
+	}
 	s->fault = 0;
 	log_line(SMTPD_NON_SMTP, s->client, str_sub(line, 0, 100));
 	reply(s, 221, "2.7.0 Error: I can break rules, too. Goodbye.");
@@ -109,13 +115,39 @@ run(struct session *s, const struct verb *verb, struct str rest)
 	return verb->run(s, rest);
 }
 
+/* smtpd_command_filter: what the client should have said. */
+static struct str
+filtered(struct session *s, struct str line)
+{
+	struct str value;
+	struct why why;
+
+	if (maps_empty(s->site->command_filter))
+		return line;
+	switch (maps_find(s->site->command_filter, line, s->command, &value, &why)) {
+	case DICT_FOUND:
+		log_info("%.*s: replacing command \"%.*s\" with \"%.*s\"",
+			STR_ARG(s->client), STR_ARG(str_sub(line, 0, 100)),
+			STR_ARG(str_sub(value, 0, 100)));
+		return value;
+	case DICT_ERROR:
+		log_warn("smtpd_command_filter: %s", why.text);
+		break;
+	case DICT_NOTFOUND:
+		break;
+	}
+	return line;
+}
+
 void
 verbs_run(struct session *s, struct str line)
 {
-	struct str rest = line, word;
+	struct str rest, word;
 	size_t n;
 	bool ok;
 
+	line = filtered(s, line);
+	rest = line;
 	s->fault = FAULT_PROTOCOL;
 	if (s->p->smtputf8_enable && !address_utf8_is_valid(line)) {
 		s->errors++;

@@ -19,7 +19,7 @@ struct verb {
 	bool (*run)(struct session *s, struct str rest);
 	unsigned flags;
 };
-enum { VERBS = 15 }; /* the last is the unknown command */
+enum { VERBS = 17 }; /* the last is the unknown command */
 extern const struct verb verbs[VERBS];
 
 /* Runs one line. */
@@ -30,7 +30,9 @@ struct str verbs_counts(const struct session *s, struct arena *arena);
 bool cmd_helo(struct session *s, struct str rest);
 bool cmd_ehlo(struct session *s, struct str rest);
 bool cmd_xclient(struct session *s, struct str rest);
+bool cmd_xforward(struct session *s, struct str rest);
 bool cmd_starttls(struct session *s, struct str rest);
+bool cmd_auth(struct session *s, struct str rest);
 bool cmd_mail(struct session *s, struct str rest);
 bool cmd_rcpt(struct session *s, struct str rest);
 bool cmd_data(struct session *s, struct str rest);

@@ -1,28 +1,13 @@
-/* spool -- keeps the mail: the only writer of the log (spool(5)). */
-#include "config.h"
+/* spool -- keeps the mail: the only writer of the log, and of the files beside it
+ * (spool(5)). */
 #include "daemon.h"
 #include "log.h"
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 struct spool *the_spool;
 static size_t in_hand;
 static bool ending;
-
-/* Test builds can be told to break the order that makes mail safe, to see whether tests
- * notice. */
-static bool
-answers_too_early(void)
-{
-#ifdef CAPTURED
-	const char *broken = getenv("POSTERN_SPOOL_BROKEN");
-
-	return broken && strcmp(broken, "order") == 0;
-#else
-	return false;
-#endif
-}
 
 static struct spool_options
 options_of(const struct conf *c)
@@ -36,7 +21,8 @@ options_of(const struct conf *c)
 		.reserve = (octets_t)c->p.queue_minfree,
 		.state_flush = c->p.spool_flush_delay,
 		.slack = (octets_t)c->p.spool_slack,
-		.broken_order = answers_too_early(),
+		.files = str_is(c->p.queue_engine, "files"),
+		.broken_order = spool_is_to_break_order(),
 	};
 }
 
@@ -62,30 +48,52 @@ start(void)
 }
 
 /* All but the size of segments, which new ones get at the next start. */
-static void
+static bool
 reload(const struct conf *fresh)
 {
 	struct spool_options o = options_of(fresh);
 
 	spool_change(the_spool, &o);
+	return true;
 }
 
-/* Whoever waits for an answer gets it; then everything is flushed. */
 static void
-leave_when_done(void)
+leave(void *arg)
 {
-	if (!ending || in_hand > 0)
+	(void)arg;
+	if (!the_spool || in_hand > 0)
 		return;
 	spool_close(the_spool);
 	the_spool = NULL;
 	service_leave();
 }
 
+/* Whoever waits for an answer gets it; then everything is flushed. Not at once: it is the
+ * spool that tells us of the last one, in the middle of its work. */
 static void
-drain(void)
+leave_when_done(void)
+{
+	static struct event_later later = { .fn = leave };
+
+	if (ending && in_hand == 0)
+		event_at_turn_end(&later);
+}
+
+static void
+no_more_requests(void)
 {
 	ending = true;
 	leave_when_done();
+}
+
+/* What has been sent to us already would be cut off, and its mail answered 451. */
+static void
+drain(void)
+{
+	if (service_stopping())
+		no_more_requests();
+	else
+		service_dismiss(no_more_requests);
 }
 
 void

@@ -21,6 +21,8 @@ def variable(name):
 
 flags = (['clang', '-I.'] + variable('AM_CPPFLAGS') + variable('CPPFLAGS') + variable('AM_CFLAGS') +
          variable('UNBOUND_CFLAGS') + variable('PCRE2_CFLAGS') + variable('FUSE3_CFLAGS') +
+         variable('SQLITE_CFLAGS') + variable('PGSQL_CFLAGS') + variable('MYSQL_CFLAGS') +
+         variable('LDAP_CFLAGS') +
          ['-DHAVE_CONFIG_H'])
 files = subprocess.run(['git', 'ls-files', '*.c'], cwd=top, capture_output=True, text=True,
                        check=True).stdout.split()

@@ -31,6 +31,7 @@ be used in your own master.cf lines. Instances do not see each other; tests may 
 side. Leak checks: in a build with --enable-sanitize a report of a daemon is a failed check.
 """
 
+import glob
 import os
 import pwd
 import re
@@ -61,11 +62,12 @@ OWNERS = {
 
 # Folders of the build tree with the programs that each is known by.
 DAEMONS = """master broker smtpd cleanup spool qmgr smtp dns local virtual error discard bounce
-    pickup showq pipe lmtp proxymap anvil tlsmgr verify flush postscreen
+    pickup showq pipe lmtp proxymap anvil tlsmgr verify flush sasl postscreen
     postlogd""".split()
 ALSO_KNOWN_AS = {"lmtp": "smtp"}
 COMMANDS = """postern postfix postlog postconf postmap postalias postqueue postsuper postcat
-    postdrop postkick postlock qshape sendmail mailq newaliases""".split()
+    postdrop postkick postlock postmulti posttls-finger qshape sendmail mailq newaliases""".split()
+SET_GID = ("postdrop", "postqueue")  # the start of an instance changes their modes
 COMMAND_LINKS = {"postfix": "postern", "mailq": "sendmail", "newaliases": "sendmail"}
 
 # What a service line looks like, by name; "smtp-in" is the listener of mta.port(0).
@@ -78,6 +80,7 @@ LINES = {
     "smtp": "smtp unix - - n - - smtp",
     "relay": "relay unix - - n - - smtp",
     "showq": "showq unix n - n - - showq",
+    "verify": "verify unix - - n - 1 verify",
     "flush": "flush unix n - n 1000? 0 flush",
     "error": "error unix - - n - - error",
     "retry": "retry unix - - n - - error",
@@ -89,6 +92,7 @@ LINES = {
     "lmtp": "lmtp unix - - n - - lmtp",
     "anvil": "anvil unix - - n - 1 anvil",
     "tlsmgr": "tlsmgr unix - - n 1000? 1 tlsmgr",
+    "proxymap": "proxymap unix - - n - - proxymap",
 }
 ALL_SERVICES = list(LINES)
 
@@ -323,8 +327,16 @@ class Instance:
             for name in names:
                 path = program(name)
                 link = os.path.join(folder, name)
-                if path and not os.path.lexists(link):
+                if path and os.path.lexists(link):
+                    continue
+                if path and name in SET_GID:
+                    shutil.copy(path, link)
+                elif path:
                     os.symlink(path, link)
+        for path in glob.glob(f"{os.path.abspath(TOP)}/lib/dict/table-*.so"):
+            link = os.path.join(self.sbin, os.path.basename(path))
+            if not os.path.lexists(link):
+                os.symlink(path, link)
 
     def _default_settings(self):
         settings = {
@@ -582,6 +594,19 @@ def process_status(pid):
             return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
     except (OSError, ProcessLookupError):
         return {}
+
+
+def own_memory(pid):
+    """Bytes of the process that are its own."""
+    return int(process_status(pid).get("RssAnon", "0 kB").split()[0]) * 1024
+
+
+def open_files(pid):
+    """How many descriptors it has; daemons are not dumpable, so only root sees that."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except FileNotFoundError:
+        return 0
 
 
 def process_state(pid):

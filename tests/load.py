@@ -10,8 +10,10 @@ import re
 import socket
 import threading
 import time
-from harness import (Instance, PATIENCE, TOP, check, is_root, process_status, wait_until)
+from harness import (Instance, PATIENCE, TOP, check, check_equal, is_root, process_status,
+                     wait_until)
 
+LONG = os.environ.get("TEST_MODE") == "long"
 BOX, RELAYED, UNKNOWN = "u@box.test", "r@relay.test", "gone@relay.test"
 NOTICE = "notice"  # what the sender gets for UNKNOWN
 ID = re.compile(r"^Subject: (id-\d+-\d+)\b", re.M)
@@ -23,7 +25,7 @@ class Line:
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.socket.settimeout(PATIENCE)
-        self.rest = b""
+        self.rest = self.last = b""
 
     def line(self):
         while b"\n" not in self.rest:
@@ -36,9 +38,9 @@ class Line:
 
     def reply(self):
         while True:
-            line = self.line()
-            if line[3:4] != b"-":
-                return line[:3]
+            self.last = self.line()
+            if self.last[3:4] != b"-":
+                return self.last[:3]
 
     def say(self, text):
         self.socket.sendall(text.encode() + b"\r\n")
@@ -85,12 +87,36 @@ class Client(threading.Thread):
         return True
 
 
+class Polite(Client):
+    """Some messages in each session, and an end with QUIT: whatever else happens is wrong."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.wrong = []
+
+    def run(self):
+        count = 0
+        while not self.stop.is_set():
+            try:
+                line = Line(self.port)
+                with line.socket:
+                    check_equal(line.reply(), b"220", "greeting")
+                    check_equal(line.say("EHLO client.test"), b"250", "EHLO")
+                    for _ in range(self.rng.randrange(1, 12)):
+                        count += 1
+                        check(self.message(line, f"id-{self.number}-{count}"),
+                              f"a message is taken: {line.last}")
+                    check_equal(line.say("QUIT"), b"221", "QUIT")
+            except OSError as error:
+                self.wrong.append(error)
+
+
 class Load:
     """Some clients at work."""
 
-    def __init__(self, mta, seed, count=4):
+    def __init__(self, mta, seed, count=4, client=Client):
         rng, self.stop = random.Random(seed), threading.Event()
-        self.clients = [Client(i, mta.port(0), random.Random(rng.random()), self.stop)
+        self.clients = [client(i, mta.port(0), random.Random(rng.random()), self.stop)
                         for i in range(count)]
         for client in self.clients:
             client.start()
@@ -112,10 +138,10 @@ class Load:
 
 class Sink:
     """An SMTP server that refuses UNKNOWN and writes down each id it takes, and when: from
-    the last byte in to the reply out."""
+    the last byte in to the reply out. It puts off some of the mail for RELAYED: `busy` of it."""
 
-    def __init__(self):
-        self.got = []
+    def __init__(self, busy=0, seed=0):
+        self.got, self.busy, self.rng = [], busy, random.Random(seed)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -141,6 +167,8 @@ class Sink:
             return self.data(conn, lines)
         if line.startswith(b"RCPT TO:<GONE@"):
             conn.sendall(b"550 5.1.1 no such user\r\n")
+        elif line.startswith(b"RCPT") and self.rng.random() < self.busy:
+            conn.sendall(b"451 4.3.0 later\r\n")
         else:
             conn.sendall(b"250 2.0.0 ok\r\n")
         return line and not line.startswith(b"QUIT")
@@ -178,6 +206,15 @@ def family(mta):
 
 
 # ---- the instance ----
+
+def by_engine(rounds, share=4):
+    """[(queue_engine, rounds)]: the log's, and of files a share of them, or as many with --long.
+    ENGINE selects one of the two, with all rounds."""
+    engine = os.environ.get("ENGINE")
+    if engine:
+        return [(engine, rounds)]
+    return [("log", rounds), ("files", rounds if LONG else max(1, rounds // share))]
+
 
 def instance(sink, environment=None, **settings):
     """Not started yet; what fails is tried again after a second."""

@@ -56,6 +56,7 @@ def is_there():
 class Postfix37(Instance):
     def __init__(self, settings=None, extra_services=()):
         self.daemon = None
+        self.wrapper = []  # a command that starts it
         super().__init__(settings, services=[], extra_services=LINES + list(extra_services))
         self._make_queue()
 
@@ -100,7 +101,7 @@ class Postfix37(Instance):
 
     def start(self):
         self.daemon = subprocess.Popen(
-            [os.path.join(LIBRARIES, "sbin/master"), "-c", self.etc, "-d"],
+            [*self.wrapper, os.path.join(LIBRARIES, "sbin/master"), "-c", self.etc, "-d"],
             env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
         self.wait_for_log(r"master\[\d+\]: daemon started")

@@ -1,6 +1,7 @@
-/* tlsmgr -- what processes that speak TLS share: the keys of session tickets, and
- * sessions with servers. */
+/* tlsmgr -- what processes that speak TLS share: the private keys of servers, which
+ * nobody else has, the keys of session tickets, and sessions with servers. */
 #include "event.h"
+#include "keys.h"
 #include "log.h"
 #include "messages.h"
 #include "service.h"
@@ -61,6 +62,9 @@ static const struct ipc_handler handlers[] = {
 		.run = keep_session,
 		.direct = true,
 		.in_place = true },
+	{ .type = tls_identity_TYPE, .run = keys_identity, .stack = CO_STACK_LARGE },
+	{ .type = tls_sni_TYPE, .run = keys_sni, .stack = CO_STACK_LARGE },
+	{ .type = tls_key_TYPE, .run = keys_use, .stack = CO_STACK_SMALL },
 	{ 0 },
 };
 
@@ -71,10 +75,11 @@ start(void)
 	service_busy(1);
 }
 
-static void
+static bool
 reload(const struct conf *fresh)
 {
 	(void)fresh; /* keys and sessions outlive it */
+	return true;
 }
 
 static void
@@ -86,6 +91,7 @@ drain(void)
 static const struct service tlsmgr = {
 	.name = "tlsmgr",
 	.user = USER_KEY,
+	.before_jail = keys_start,
 	.start = start,
 	.handlers = handlers,
 	.reload = reload,

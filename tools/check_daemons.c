@@ -20,25 +20,30 @@ enum {
 
 static const struct {
 	const char *says;
-	bool error;
+	enum { AS_SAID, WARNING, ERROR } level;
 	const char *remedy;
 } remedies[] = {
-	{ "unsupported dictionary type", true, "use a type that postconf -m lists" },
-	{ "expecting \"type:name\" form", true, "write type:name, such as hash:/file" },
-	{ "is older than source file", false, "run postmap, or newaliases for aliases" },
-	{ ".db: No such file", true, "make it with postmap, or newaliases for aliases" },
-	{ ".lmdb: No such file", true,
+	{ "unsupported dictionary type", ERROR, "use a type that postconf -m lists" },
+	{ "expecting \"type:name\" form", ERROR, "write type:name, such as hash:/file" },
+	{ "is older than source file", AS_SAID,
+		"run postmap, or newaliases for aliases" },
+	{ ".db: No such file", ERROR, "make it with postmap, or newaliases for aliases" },
+	{ ".lmdb: No such file", ERROR,
 		"make it with postmap, or newaliases for aliases" },
-	{ ".cdb: No such file", true, "make it with postmap, or newaliases for aliases" },
-	{ "No such file or directory", true, "make that file, or name another one" },
-	{ "Permission denied", true, "make it readable for the user that it names" },
-	{ "key and certificate do not fit", true,
+	{ ".cdb: No such file", ERROR,
+		"make it with postmap, or newaliases for aliases" },
+	{ "No such file or directory", ERROR, "make that file, or name another one" },
+	{ "Permission denied", ERROR, "make it readable for the user that it names" },
+	{ "key and certificate do not fit", ERROR,
 		"use the key that the certificate was made for" },
-	{ "cannot read", true, "put a PEM file there" },
-	{ "unknown smtpd restriction", true, "smtpd(8) has those that there are" },
-	{ "specify at least one working instance of", true,
+	{ "cannot read", ERROR, "put a PEM file there" },
+	{ "unknown smtpd restriction", ERROR, "smtpd(8) has those that there are" },
+	{ "specify at least one working instance of", ERROR,
 		"add reject_unauth_destination to smtpd_relay_restrictions" },
-	{ "skipping this rule", true, "correct the rule" },
+	{ "skipping this rule", ERROR, "correct the rule" },
+	/* A distribution has examples in its master.cf that nothing uses. */
+	{ "user=: unknown username", WARNING,
+		"make that user, or remove the line if nothing needs it" },
 };
 
 static void
@@ -47,7 +52,8 @@ find_remedy(struct str text, bool *error, const char **remedy)
 	*remedy = "";
 	for (size_t i = 0; i < COUNT(remedies); i++)
 		if (str_find(text, str_c(remedies[i].says)) >= 0) {
-			*error = *error || remedies[i].error;
+			if (remedies[i].level != AS_SAID)
+				*error = remedies[i].level == ERROR;
 			*remedy = remedies[i].remedy;
 			return;
 		}

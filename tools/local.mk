@@ -5,7 +5,8 @@ COMMAND_LIBS = lib/service/libservice.a $(BASE_LIBS)
 # sendmail, mailq, newaliases; postdrop
 sbin_PROGRAMS += tools/sendmail tools/postdrop
 tools_sendmail_SOURCES = tools/sendmail.h tools/sendmail.c tools/sendmail_options.c \
-	tools/sendmail_message.c tools/sendmail_smtp.c tools/drop_child.c tools/user.h \
+	tools/sendmail_message.c tools/sendmail_smtp.c tools/sendmail_smtp.h \
+	tools/sendmail_content.c tools/drop_child.c tools/user.h \
 	tools/user.c $(COMMAND)
 tools_sendmail_LDADD = lib/service/libservice.a lib/agent/libagent.a $(TABLE_LIBS) \
 	lib/mime/libmime.a $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
@@ -34,14 +35,21 @@ tools_postkick_SOURCES = tools/postkick.c $(COMMAND)
 tools_postkick_LDADD = $(COMMAND_LIBS) $(EXTERNAL_LIBS)
 tools_postlock_SOURCES = tools/postlock.c $(COMMAND)
 tools_postlock_LDADD = lib/deliver/libdeliver.a $(COMMAND_LIBS) $(EXTERNAL_LIBS)
+# postmulti
+sbin_PROGRAMS += tools/postmulti
+tools_postmulti_SOURCES = tools/postmulti.h tools/postmulti.c tools/postmulti_each.c \
+	tools/postmulti_edit.c tools/postmulti_remove.h tools/postmulti_remove.c \
+	tools/instances.h tools/instances.c tools/json.h tools/json.c $(COMMAND)
+tools_postmulti_LDADD = lib/service/libservice.a lib/agent/libagent.a lib/spool/libspool.a \
+	$(COMMAND_LIBS) $(EXTERNAL_LIBS)
 # postconf
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.h tools/postconf.c tools/postconf_names.c \
 	tools/postconf_print.c tools/postconf_services.c tools/postconf_warn.c \
 	tools/postconf_options.c tools/postconf_file.c tools/postconf_edit.c \
-	tools/postconf_edit_services.c tools/postconf_support.c tools/postconf_templates.c \
+	tools/postconf_edit_services.c tools/postconf_origin.c tools/postconf_support.c tools/postconf_templates.c \
 	tools/json.h tools/json.c
-tools_postconf_LDADD = $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+tools_postconf_LDADD = lib/sasl/libsasl.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
 tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
@@ -51,7 +59,7 @@ tools_postqueue_LDADD = lib/service/libservice.a $(TABLE_LIBS) lib/agent/libagen
 	$(EXTERNAL_LIBS)
 tools_postsuper_SOURCES = tools/postsuper.c tools/queue_client.h tools/queue_client.c $(COMMAND)
 tools_postsuper_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
-tools_postcat_SOURCES = tools/postcat.c tools/queue_client.h tools/queue_client.c $(COMMAND)
+tools_postcat_SOURCES = tools/postcat.h tools/postcat.c tools/postcat_records.c tools/queue_client.h tools/queue_client.c $(COMMAND)
 tools_postcat_LDADD = lib/spool/libspool.a $(COMMAND_LIBS) $(EXTERNAL_LIBS)
 # qshape
 sbin_PROGRAMS += tools/qshape
@@ -67,11 +75,16 @@ sbin_PROGRAMS += tools/postern tools/postlog
 tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
 	tools/check.h tools/check_certificates.c tools/check_daemons.c tools/check_domains.c \
 	tools/check_files.c tools/check_loops.c tools/check_names.c tools/check_relay.c \
-	tools/check_routes.c tools/json.h tools/json.c tools/postconf.h tools/postconf_names.c \
-	tools/postern_jail.c tools/postern_log.c tools/postern_run.c \
+	tools/check_routes.c tools/postern_explain.c tools/postern_explain.h tools/explain_ask.c \
+	tools/explain_broker.c tools/explain_print.c tools/json.h tools/json.c tools/postconf.h tools/postconf_names.c \
+	tools/places.h tools/places.c tools/postern_install.c \
+	tools/postern_jail.c tools/postern_log.c tools/postern_reload.c tools/postern_run.c \
 	tools/postern_upgrade.c tools/postern_spool.c tools/postern_tls.c \
+	tools/postern_import.c tools/config_copy.h tools/config_copy.c tools/postfix_queue.h tools/postfix_queue.c \
+	tools/queue_import.c tools/queue_export.c \
 	tools/queue_client.h tools/queue_client.c $(COMMAND)
-tools_postern_LDADD = lib/service/libservice.a lib/spool/libspool.a $(TABLE_LIBS) $(BASE_LIBS) \
+tools_postern_LDADD = lib/service/libservice.a lib/agent/libagent.a lib/spool/libspool.a \
+	lib/mime/libmime.a $(TABLE_LIBS) $(BASE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 tools_postlog_SOURCES = tools/postlog.c $(COMMAND)
 tools_postlog_LDADD = lib/service/libservice.a $(BASE_LIBS) $(EXTERNAL_LIBS)

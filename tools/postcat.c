@@ -1,14 +1,17 @@
-/* postcat -- shows a message of the queue: envelope, headers, body (postcat(1)). */
+/* postcat -- shows messages: envelope, header, body (postcat(1)). Those of our queue,
+ * which are no files, as the files that postern export would make of them. */
 #include "command.h"
 #include "event.h"
 #include "log.h"
+#include "postcat.h"
+#include "postfix_file.h"
 #include "queue_client.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { SHOW_ENVELOPE = 1, SHOW_HEADER = 2, SHOW_BODY = 4 };
+#define READ_AT_ONCE ((size_t)64 * 1024)
 
 /* A message that was found, and where. */
 struct found {
@@ -22,20 +25,24 @@ struct found {
 
 static const struct conf *conf;
 static struct arena *arena;
-static unsigned show;
-static bool envelope_labels; /* markers and record names are wanted */
+static struct view view;
 
 static const struct command_help help = {
 	"postcat [-b (body text)] [-c config_dir] [-d (decimal record type)] "
 	"[-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] "
 	"[file(s)...]",
-	"shows messages of the queue\n"
-	"  -q       the arguments are queue ids: there are no other files\n"
+	"shows messages of the queue, and files of Postfix's queue\n"
+	"  -q       the arguments are queue ids\n"
 	"  -e       the envelope\n"
 	"  -h       the header\n"
 	"  -b       the body\n"
 	"  -c dir   the directory of main.cf\n"
-	"  -d -f -n -o -r -s offset -v are accepted\n",
+	"  -d       the type of each record, as a number\n"
+	"  -f       the name of the file in front of each\n"
+	"  -o       where in the file it is\n"
+	"  -r       records in the order of the file\n"
+	"  -s n     from the record at this place on\n"
+	"  -v       also what says nothing\n",
 };
 
 /* ---- finding it ---- */
@@ -92,38 +99,7 @@ find(struct ipc_link *link, struct found *f)
 			strerror(ENOENT));
 }
 
-/* ---- envelope records, with the names that Postfix gives them ---- */
-
-static void
-print_str(struct str s)
-{
-	fwrite(s.data ? s.data : "", 1, s.len, stdout);
-}
-
-static void
-record(const char *name, struct str value)
-{
-	printf("%s: ", name);
-	print_str(value);
-	putchar('\n');
-}
-
-static void
-attribute(const char *name, struct str value)
-{
-	if (value.len)
-		printf("named_attribute: %s=" STR_FMT "\n", name, STR_ARG(value));
-}
-
-static void
-time_record(const char *name, uint64_t us)
-{
-	time_t t = (time_t)(us / 1000000);
-	char text[64];
-
-	if (ctime_r(&t, text))
-		printf("%s: %s", name, text); /* ends in a newline */
-}
+/* ---- as a file of Postfix's ---- */
 
 static bool *
 done_rcpts(struct spool_reader *r, const struct found *f, size_t n)
@@ -149,155 +125,115 @@ done_rcpts(struct spool_reader *r, const struct found *f, size_t n)
 	return done;
 }
 
-/* Who sent it, once for log lines and once for table look-ups, as Postfix has it; here
- * the two are the same. */
-static void
-print_client(const struct envelope *e)
+static int64_t
+warn_time(const struct envelope *e)
 {
-	bool ipv6 = str_chr(e->client_address, ':') >= 0;
-
-	attribute("log_client_name", e->client_name);
-	attribute("log_client_address", e->client_address);
-	attribute("log_client_port", e->client_port);
-	if (e->client_name.len)
-		printf("named_attribute: log_message_origin=" STR_FMT "[" STR_FMT "]\n",
-			STR_ARG(e->client_name), STR_ARG(e->client_address));
-	attribute("log_helo_name", e->helo);
-	attribute("log_protocol_name", e->protocol);
-	attribute("client_name", e->client_name);
-	attribute("client_address", e->client_address);
-	attribute("client_port", e->client_port);
-	attribute("helo_name", e->helo);
-	attribute("protocol_name", e->protocol);
-	if (e->client_address.len)
-		attribute("client_address_type", ipv6 ? STR("10") : STR("2"));
-	attribute("sasl_method", e->sasl_method);
-	attribute("sasl_username", e->sasl_username);
-	attribute("sasl_sender", e->sasl_sender);
-	for (size_t i = 0; i < e->attributes.n; i++)
-		record("named_attribute", e->attributes.items[i]);
+	return conf->p.delay_warning_time > 0 && e->sender.len > 0
+		       ? (int64_t)(e->arrival_us / 1000000) +
+				 conf->p.delay_warning_time / 1000
+		       : -1;
 }
 
 static void
-print_rcpt(const struct rcpt *r, bool done)
+put_content(struct buf *file, const struct spool_content *c)
 {
-	struct str original = r->original.len ? r->original : r->address;
-
-	if (r->notify)
-		printf("named_attribute: notify_flags=%u\n", r->notify);
-	if (r->orcpt.len)
-		attribute("dsn_orig_rcpt", r->orcpt);
-	else
-		printf("named_attribute: dsn_orig_rcpt=rfc822;" STR_FMT "\n",
-			STR_ARG(original));
-	record("original_recipient", original);
-	record(done ? "done_recipient" : "recipient", r->address);
-}
-
-static void
-print_envelope(
-	struct spool_reader *r, const struct found *f, const struct spool_content *c)
-{
-	struct envelope e;
-	const bool *done;
-
-	if (envelope_get(c->envelope, &e, arena) < 0)
-		log_fatal(STR_FMT ": the envelope is damaged", STR_ARG(f->id));
-	done = done_rcpts(r, f, e.n_rcpts);
-	/* size, where content begins, recipients, flags, size of content, more flags */
-	printf("message_size: %15llu %15u %15zu %15u %15llu %15u\n",
-		(unsigned long long)c->size, f->where.offset, e.n_rcpts, 0u,
-		(unsigned long long)c->size, e.flags);
-	time_record("message_arrival_time", e.arrival_us);
-	time_record("create_time", c->arrival_us);
-	attribute("log_ident", c->queue_id);
-	attribute("rewrite_context",
-		e.flags & ENVELOPE_REWRITE ? STR("local") : STR("remote"));
-	attribute("dsn_envelope_id", e.envid);
-	if (e.ret)
-		printf("named_attribute: dsn_ret_flags=%u\n", e.ret);
-	record("sender", e.sender);
-	print_client(&e);
-	for (size_t i = 0; i < e.n_rcpts; i++)
-		print_rcpt(&e.rcpts[i], done[i]);
-}
-
-/* ---- content ---- */
-
-/* Prints the parts that are wanted; the empty line belongs to the body. */
-struct text {
-	bool in_body, line_is_empty;
-};
-
-/* Where in these bytes the body begins, or their length. */
-static size_t
-header_end(struct text *t, struct str bytes)
-{
-	for (size_t i = 0; i < bytes.len && !t->in_body; i++) {
-		bool newline = bytes.data[i] == '\n';
-
-		if (newline && t->line_is_empty) {
-			t->in_body = true;
-			return i;
-		}
-		t->line_is_empty = newline;
-	}
-	return t->in_body ? 0 : bytes.len;
-}
-
-static void
-print_text(struct text *t, struct str bytes)
-{
-	size_t split = header_end(t, bytes);
-
-	if (show & SHOW_HEADER)
-		print_str(str_sub(bytes, 0, split));
-	if (show & SHOW_BODY)
-		print_str(str_from(bytes, split));
-}
-
-static void
-print_content(const struct spool_content *c)
-{
-	struct text t = { .line_is_empty = true };
+	struct buf line CLEANUP(buf_free) = BUF_INIT;
 	char piece[64 * 1024];
 	off_t at = 0;
 	ssize_t got;
 
-	print_text(&t, c->content);
+	postfix_put_text(file, &line, c->content);
 	while (c->body_fd >= 0 &&
 		(got = pread(c->body_fd, piece, sizeof(piece), at)) > 0) {
-		print_text(&t, str_of(piece, (size_t)got));
+		postfix_put_text(file, &line, str_of(piece, (size_t)got));
 		at += got;
+	}
+	postfix_put_end(file, &line);
+}
+
+/* A message of our log, as postern export would write it. */
+static void
+make_file(struct spool_reader *r, const struct found *f, const struct spool_content *c,
+	struct buf *file)
+{
+	struct postfix_message m = { .delay_sent = false };
+	char size[POSTFIX_SIZE_RECORD];
+	size_t place;
+
+	if (envelope_get(c->envelope, &m.envelope, arena) < 0)
+		log_fatal(STR_FMT ": the envelope is damaged", STR_ARG(f->id));
+	m.envelope.queue_id = c->queue_id;
+	m.done = done_rcpts(r, f, m.envelope.n_rcpts);
+	postfix_put_envelope(file, &m, false, warn_time(&m.envelope));
+	place = file->len;
+	put_content(file, c);
+	postfix_put_size(size, place, file->len - place - 4, &m,
+		postfix_has_8bit_header(c->content));
+	memcpy(file->data, size, sizeof(size));
+}
+
+static void
+show(const char *label, struct str file)
+{
+	view.label = label;
+	if (view.skip > file.len)
+		log_fatal("%s: it has %zu bytes only", label, file.len);
+	if (!view_records(&view, file)) {
+		fflush(stdout);
+		log_fatal("record read error");
 	}
 }
 
 static void
-print_message(const struct found *f)
+show_message(const struct found *f)
 {
 	struct why why = { 0 };
 	struct spool_reader *r = spool_reader_open(queue_client_log(conf), &why);
 	struct spool_content c = { .body_fd = -1 };
-	struct str name;
+	struct buf file CLEANUP(buf_free) = BUF_INIT;
 
 	if (!r)
 		log_fatal("cannot read the queue: %s", why.text);
 	if (spool_read(r, f->mid, f->where, false, arena, &c) < 0)
 		log_fatal("open queue file " STR_FMT ": %s", STR_ARG(f->id),
 			strerror(errno));
-	name = arena_printf(arena, "%s/" STR_FMT, f->queue, STR_ARG(f->id));
-	if (envelope_labels)
-		printf("*** ENVELOPE RECORDS %s ***\n", name.data);
-	if (show & SHOW_ENVELOPE)
-		print_envelope(r, f, &c);
-	if (envelope_labels)
-		printf("*** MESSAGE CONTENTS %s ***\n", name.data);
-	print_content(&c);
-	if (envelope_labels)
-		printf("*** HEADER EXTRACTED %s ***\n*** MESSAGE FILE END %s ***\n",
-			name.data, name.data);
+	make_file(r, f, &c, &file);
+	show(arena_printf(arena, "%s/" STR_FMT, f->queue, STR_ARG(f->id)).data,
+		buf_str(&file));
 	fd_close(&c.body_fd);
 	spool_reader_close(r);
+}
+
+/* ---- files: Postfix's own ---- */
+
+static void
+show_descriptor(const char *label, int fd)
+{
+	struct buf file CLEANUP(buf_free) = BUF_INIT;
+	ssize_t got;
+
+	do {
+		buf_need(&file, READ_AT_ONCE);
+		got = read(fd, file.data + file.len, READ_AT_ONCE);
+		if (got < 0)
+			log_fatal("read %s: %m", label);
+		file.len += (size_t)got;
+	} while (got > 0);
+	show(label, buf_str(&file));
+}
+
+static void
+show_files(char **names)
+{
+	if (!*names)
+		show_descriptor("stdin", STDIN_FILENO);
+	for (; *names; names++) {
+		int fd CLEANUP(fd_close) = open(*names, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			log_fatal("open %s: %m", *names);
+		show_descriptor(*names, fd);
+	}
 }
 
 static void
@@ -312,8 +248,50 @@ run(void *arg)
 		if (!queue_client_is_id(f.id))
 			log_fatal("bad mail queue ID: %s", *ids);
 		find(link, &f);
-		print_message(&f);
+		show_message(&f);
 		vec_free(&f.states);
+	}
+}
+
+static void
+take(int option, const char *value)
+{
+	uint64_t skip;
+
+	switch (option) {
+	case 'b':
+		view.show |= SHOW_BODY;
+		break;
+	case 'd':
+		view.types = true;
+		break;
+	case 'e':
+		view.show |= SHOW_ENVELOPE;
+		break;
+	case 'f':
+		view.names = true;
+		break;
+	case 'h':
+		view.show |= SHOW_HEADER;
+		break;
+	case 'n': /* not documented by Postfix, which knows it all the same */
+		break;
+	case 'o':
+		view.offsets = true;
+		break;
+	case 'r':
+		view.file_order = true;
+		break;
+	case 's':
+		if (str_to_u64(str_c(value), &skip) < 0 || skip > SIZE_MAX / 2)
+			log_fatal("bad offset: %s", value);
+		view.skip = (size_t)skip;
+		break;
+	case 'v':
+		view.all = true;
+		break;
+	default:
+		command_usage(&help);
 	}
 }
 
@@ -322,45 +300,27 @@ main(int argc, char **argv)
 {
 	const char *directory = NULL;
 	bool queue = false;
-	int opt;
+	int option;
 
 	log_open("postcat", LOG_TO_STDERR, -1, -1);
 	command_help(argc, argv, &help);
-	while ((opt = getopt(argc, argv, "bc:defhnoqrs:v")) > 0) {
-		switch (opt) {
-		case 'b':
-			show |= SHOW_BODY;
-			break;
-		case 'c':
+	while ((option = getopt(argc, argv, "bc:defhnoqrs:v")) > 0) {
+		if (option == 'c')
 			directory = optarg;
-			break;
-		case 'e':
-			show |= SHOW_ENVELOPE;
-			break;
-		case 'h':
-			show |= SHOW_HEADER;
-			break;
-		case 'q':
+		else if (option == 'q')
 			queue = true;
-			break;
-		case '?':
-			command_usage(&help);
-		default: /* -d -f -n -o -r -s -v: about records, which we have none of */
-			break;
-		}
+		else
+			take(option, optarg);
 	}
-	if (show == 0)
-		show = SHOW_ENVELOPE | SHOW_HEADER | SHOW_BODY;
-	envelope_labels = show & SHOW_ENVELOPE;
+	if (view.show == 0)
+		view.show = SHOW_ENVELOPE | SHOW_HEADER | SHOW_BODY;
 	conf = command_conf(directory);
 	arena = arena_new();
-	/* There is no file that holds a message and nothing else. */
-	for (int i = optind; !queue && i < argc; i++)
-		if (access(argv[i], F_OK) < 0)
-			log_fatal("open %s: %m", argv[i]);
-	if (!queue && optind < argc)
-		log_fatal("open %s: messages are in the log: use postcat -q queue_id",
-			argv[optind]);
-	queue_client_run(run, argv + optind);
+	if (queue)
+		queue_client_run(run, argv + optind);
+	else
+		show_files(argv + optind);
+	if (fflush(stdout) != 0)
+		log_fatal("write error: %m");
 	return 0;
 }

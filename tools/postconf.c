@@ -6,6 +6,7 @@
 #include "dict.h"
 #include "json.h"
 #include "net.h"
+#include "sasl.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,8 +233,11 @@ do_print(const struct postconf_options *o)
 	case MODE_LOCKS:
 		do_locks();
 		break;
-	case MODE_SERVER_SASL: /* no program has SASL: the lists are empty */
-	case MODE_CLIENT_SASL:
+	case MODE_SERVER_SASL:
+		for (size_t i = 0; sasl_type(i); i++)
+			puts(sasl_type(i));
+		break;
+	case MODE_CLIENT_SASL: /* no program logs in: the list is empty */
 		break;
 	case MODE_TEMPLATES:
 	case MODE_NOTICES:
@@ -254,6 +258,8 @@ main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--support") == 0)
 		return print_support(argv + 2);
+	if (argc > 1 && strcmp(argv[1], "--origin") == 0)
+		return print_origin(argv + 2);
 	postconf_options(&o, argc, argv, a);
 	if (!o.edit)
 		status = do_print(&o);

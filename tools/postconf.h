@@ -161,6 +161,8 @@ void edit_request(struct str text, struct str *name, struct str *value);
 
 /* postconf_support.c: what follows --support, NULL-terminated. The exit status. */
 int print_support(char **arguments);
+/* postconf_origin.c: --origin [-c dir] [name ...]; the exit status. */
+int print_origin(char **arguments);
 
 /* "postconf: warning: ..." and "postconf: fatal: ..." (exit 1). */
 void postconf_warn(const char *fmt, ...) PRINTF(1, 2);

@@ -93,19 +93,59 @@ rewrite(struct edited_file *f, struct requests *all, enum postconf_edit edit)
 	}
 }
 
+/* The file that a setting comes from, which may be an included one; what is set nowhere
+ * goes into main.cf. */
+static struct str
+home_of(const struct conf *c, struct str name, struct str main_cf)
+{
+	const struct conf_setting *s = c ? conf_setting(c, name) : NULL;
+
+	return s && s->file.len > 0 ? s->file : main_cf;
+}
+
+static void
+edit_file(struct str path, struct requests *all, enum postconf_edit edit)
+{
+	struct edited_file f;
+
+	edited_open(&f, path);
+	rewrite(&f, all, edit);
+	for (size_t i = 0; i < all->list.n; i++)
+		if (edit == EDIT_SET && all->list.items[i].met == 0)
+			put_setting(f.out, &all->list.items[i]);
+	edited_commit(&f);
+}
+
 void
 edit_main_cf(const struct postconf_options *o, struct arena *a)
 {
+	struct str main_cf = arena_printf(a, "%s/main.cf", o->directory);
 	struct requests all = { 0 };
-	struct edited_file f;
+	struct conf_issues issues;
+	struct conf *c;
 
 	for (size_t i = 0; i < o->arguments.n; i++)
 		add_request(&all, o->arguments.items[i], o->edit);
-	edited_open(&f, arena_printf(a, "%s/main.cf", o->directory));
-	rewrite(&f, &all, o->edit);
-	for (size_t i = 0; i < all.list.n; i++)
-		if (o->edit == EDIT_SET && all.list.items[i].met == 0)
-			put_setting(f.out, &all.list.items[i]);
-	edited_commit(&f);
+	/* With a mistake in it: as if nothing was set in other files. */
+	conf_issues_init(&issues);
+	c = conf_open(o->directory, STR_NONE, NULL, &issues);
+	for (size_t i = 0; i < all.list.n || i == 0; i++) {
+		struct str path = all.list.n ? home_of(c, all.list.items[i].name, main_cf)
+					     : main_cf;
+		struct requests here = { 0 };
+		bool done = false;
+
+		for (size_t k = 0; k < all.list.n; k++) {
+			if (!str_eq(home_of(c, all.list.items[k].name, main_cf), path))
+				continue;
+			done |= k < i;
+			*vec_push(&here.list) = all.list.items[k];
+		}
+		if (!done)
+			edit_file(path, &here, o->edit);
+		vec_free(&here.list);
+	}
+	conf_free(c);
+	conf_issues_free(&issues);
 	vec_free(&all.list);
 }

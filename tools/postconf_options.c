@@ -28,6 +28,7 @@ static const char usage[] =
 	"  postconf -b [file]   the text of notices, with $name replaced\n"
 	"  postconf -t [file]   templates of notices   (bounce_template_file, or file)\n"
 	"  postconf -T compile-version|run-version|public-key-algorithms\n"
+	"  postconf --origin [-c dir] [name ...]  file and line of each setting\n"
 	"  postconf --support [-j] [name ...]   tier, honoured or not, since when\n"
 	"Printing:\n"
 	"  -c  where main.cf and master.cf are       -n  only what main.cf sets\n"

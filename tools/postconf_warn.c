@@ -83,7 +83,8 @@ warn_main(struct scan *s, const char *directory, struct arena *a)
 	for (size_t at = 0; (set = conf_next_setting(s->conf, &at));)
 		if (!names_get(s->names, set->name) && set->line > 0)
 			postconf_warn(STR_FMT ": unused parameter: " STR_FMT "=" STR_FMT,
-				STR_ARG(s->path), STR_ARG(set->name), STR_ARG(set->text));
+				STR_ARG(set->file), STR_ARG(set->name),
+				STR_ARG(set->text));
 }
 
 static void

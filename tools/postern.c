@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -17,25 +18,32 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 	const char *help;
+	bool alone; /* about this instance, never about all: not for the wrapper */
 } commands[] = {
-	{ "start", postern_start, "check the configuration and start" },
-	{ "quick-start", postern_start, "the same" },
-	{ "start-fg", postern_start_fg, "the same, in the foreground" },
-	{ "stop", postern_stop, "end, and wait for it" },
-	{ "quick-stop", postern_stop, "the same" },
-	{ "abort", postern_abort, "end without waiting" },
-	{ "drain", postern_drain, "end master only; daemons finish what they do" },
-	{ "reload", postern_reload, "read the configuration again" },
-	{ "upgrade", postern_upgrade, "go on as the program that is installed now" },
-	{ "flush", postern_flush, "try all mail now" },
-	{ "logrotate", postern_logrotate, "rename and compress maillog_file" },
-	{ "status", postern_status, "does it run? --jail: with which walls?" },
-	{ "check", postern_check, "tell all mistakes of the configuration" },
-	{ "set-permissions", postern_set_permissions, "owners and modes of directories" },
-	{ "upgrade-configuration", postern_upgrade_configuration,
-		"add what an older master.cf lacks" },
-	{ "tls", postern_tls, "keys and certificates; switches TLS on" },
-	{ "spool", postern_spool, "check, export, backup or import the queue" },
+	{ "start", postern_start, "check the configuration and start", false },
+	{ "quick-start", postern_start, "the same", false },
+	{ "start-fg", postern_start_fg, "the same, in the foreground", false },
+	{ "stop", postern_stop, "end, and wait for it", false },
+	{ "quick-stop", postern_stop, "the same", false },
+	{ "abort", postern_abort, "end without waiting", false },
+	{ "drain", postern_drain, "end master only; daemons finish what they do", false },
+	{ "reload", postern_reload, "read it all again, or SERVICE ..., or TABLE ...",
+		false },
+	{ "upgrade", postern_upgrade, "go on as the program that is installed now",
+		false },
+	{ "flush", postern_flush, "try all mail now", false },
+	{ "logrotate", postern_logrotate, "rename and compress maillog_file", false },
+	{ "status", postern_status, "does it run? --jail: with which walls?", false },
+	{ "check", postern_check, "tell all mistakes of the configuration", false },
+	{ "explain", postern_explain,
+		"what becomes of mail from SENDER to RECIPIENT, why", true },
+	{ "set-permissions", postern_install, "owners and modes of directories", false },
+	{ "upgrade-configuration", postern_install, "add what an older master.cf lacks",
+		false },
+	{ "tls", postern_tls, "keys and certificates; switches TLS on", false },
+	{ "import", postern_import, "take over from a Postfix", true },
+	{ "export", postern_export, "give everything back to a Postfix", true },
+	{ "spool", postern_spool, "check, export, backup or import the queue", true },
 };
 
 static const char usage_line[] = "usage: postern [-c config_dir] [-Dv] command";
@@ -82,6 +90,19 @@ read_configuration(void)
 	setenv("MAIL_CONFIG", postern.directory, 1);
 }
 
+void
+postern_read_again(void)
+{
+	struct why why;
+
+	conf_issues_init(&postern.issues);
+	postern.conf = conf_load(postern.directory, STR_NONE, NULL, &postern.issues);
+	if (!postern.conf)
+		conf_issues_die(&postern.issues);
+	if (instance_owners(postern.conf, &postern.owners, &why) < 0)
+		log_fatal("%s", why.text);
+}
+
 /* Root, or the owner of an instance of one's own; of a queue that is still to be made the
  * parent directory decides. */
 static void
@@ -97,6 +118,43 @@ require_rights(void)
 		return;
 	log_error("to submit mail, use the Postfix sendmail command");
 	log_fatal("the postfix command is reserved for the superuser");
+}
+
+/* ---- several instances (postfix-wrapper(5)) ---- */
+
+static void
+export_setting(const char *name, struct str value)
+{
+	struct buf z CLEANUP(buf_free) = BUF_INIT;
+
+	buf_add(&z, value);
+	if (setenv(name, buf_cstr(&z), 1) < 0)
+		log_fatal("setenv: %m");
+}
+
+/* Who names no instance means all of them, when there are others: multi_instance_wrapper
+ * asks each with -c or MAIL_CONFIG. */
+static void
+hand_to_wrapper(void)
+{
+	const struct params *p = &postern.conf->p;
+	struct arena *a = postern.conf->arena;
+	struct strs words = conf_list(p->multi_instance_wrapper, a);
+	struct strs others = conf_list(p->multi_instance_directories, a);
+	char **argv;
+
+	if (words.n == 0 || others.n == 0)
+		return;
+	argv = arena_alloc(a, (words.n + (size_t)postern.argc + 1) * sizeof(*argv));
+	for (size_t i = 0; i < words.n; i++)
+		argv[i] = arena_cstr(a, words.items[i]);
+	memcpy(argv + words.n, postern.argv, (size_t)postern.argc * sizeof(*argv));
+	export_setting("command_directory", p->command_directory);
+	export_setting("daemon_directory", p->daemon_directory);
+	export_setting("config_directory", postern.conf->directory);
+	log_flush();
+	execvp(argv[0], argv);
+	log_fatal("%s: %m", argv[0]);
 }
 
 static void
@@ -118,6 +176,7 @@ read_options(int argc, char **argv)
 	if (optind >= argc)
 		usage();
 	postern.directory = conf_directory(directory);
+	postern.is_named = directory || getenv("MAIL_CONFIG");
 	postern.argc = argc - optind;
 	postern.argv = argv + optind;
 }
@@ -137,8 +196,11 @@ main(int argc, char **argv)
 		log_fatal("%s", why.text);
 	for (size_t i = 0; i < COUNT(commands); i++)
 		if (strcmp(commands[i].name, postern.argv[0]) == 0) {
-			int status = commands[i].run();
+			int status;
 
+			if (!postern.is_named && !commands[i].alone)
+				hand_to_wrapper();
+			status = commands[i].run();
 			log_flush();
 			return status;
 		}

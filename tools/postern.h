@@ -8,6 +8,7 @@
 
 struct postern {
 	const char *directory; /* of the configuration */
+	bool is_named;         /* by -c or MAIL_CONFIG */
 	bool verbose;          /* -v */
 	struct conf *conf;
 	struct conf_issues issues; /* that reading main.cf raised */
@@ -18,6 +19,10 @@ struct postern {
 extern struct postern postern;
 
 void postern_open_log(void); /* once more after logrotate */
+
+/* main.cf was changed: queue and owners may be others now. Ends the program when it
+ * cannot be used. */
+void postern_read_again(void);
 
 /* Each gives the exit status. */
 int postern_start(void);
@@ -31,10 +36,14 @@ int postern_flush(void);
 int postern_status(void);
 int postern_logrotate(void);
 int postern_check(void);
+int postern_explain(void);
+int postern_install(void); /* the next two, with their arguments */
 int postern_set_permissions(void);
 int postern_upgrade_configuration(void);
 int postern_spool(void);
 int postern_tls(void);
+int postern_import(void);
+int postern_export(void);
 
 /* Directories, owners, main.cf and master.cf. Ends the program when the configuration
  * cannot be used. */
@@ -42,6 +51,9 @@ void check_before_start(void);
 /* main.cf cannot be used: tells why, and what is wrong with master.cf. */
 NORETURN void check_unusable(void);
 pid_t postern_master(void); /* 0: none runs */
+pid_t postern_must_run(void);
+void postern_signal(pid_t master, int signo);
+const char *postern_program(struct str directory, const char *name);
 /* status --jail */
 int jail_show(pid_t master);
 

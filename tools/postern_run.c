@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,8 +23,8 @@ postern_master(void)
 	return pid;
 }
 
-static pid_t
-must_run(void)
+pid_t
+postern_must_run(void)
 {
 	pid_t pid = postern_master();
 
@@ -39,8 +40,8 @@ must_not_run(void)
 		log_fatal("the Postfix mail system is already running");
 }
 
-static const char *
-program(struct str directory, const char *name)
+const char *
+postern_program(struct str directory, const char *name)
 {
 	struct arena *arena = postern.conf->arena;
 
@@ -65,7 +66,7 @@ prepare(void)
 int
 postern_start(void)
 {
-	const char *path = program(postern.conf->p.daemon_directory, "master");
+	const char *path = postern_program(postern.conf->p.daemon_directory, "master");
 	int status;
 	pid_t pid;
 
@@ -86,7 +87,7 @@ postern_start(void)
 int
 postern_start_fg(void)
 {
-	const char *path = program(postern.conf->p.daemon_directory, "master");
+	const char *path = postern_program(postern.conf->p.daemon_directory, "master");
 	const char *how = getpid() == 1 ? "-i" : "-s";
 
 	prepare();
@@ -114,8 +115,8 @@ kill_hard(pid_t pid)
 	kill(getpgid(pid) == pid ? -pid : pid, SIGKILL);
 }
 
-static void
-signal_master(pid_t pid, int signo)
+void
+postern_signal(pid_t pid, int signo)
 {
 	if (kill(pid, signo) < 0)
 		log_fatal("signal to master, process %d: %m", (int)pid);
@@ -124,11 +125,11 @@ signal_master(pid_t pid, int signo)
 int
 postern_stop(void)
 {
-	pid_t pid = must_run();
+	pid_t pid = postern_must_run();
 	int watch = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	log_line(SCRIPT_STOPPING);
-	signal_master(pid, SIGTERM);
+	postern_signal(pid, SIGTERM);
 	for (int step = 0; step < STOP_STEPS; step++) {
 		if (has_ended(watch, 1000))
 			return 0;
@@ -143,10 +144,10 @@ postern_stop(void)
 int
 postern_abort(void)
 {
-	pid_t pid = must_run();
+	pid_t pid = postern_must_run();
 
 	log_info("aborting the Postfix mail system");
-	signal_master(pid, SIGTERM);
+	postern_signal(pid, SIGTERM);
 	return 0;
 }
 
@@ -154,32 +155,21 @@ postern_abort(void)
 int
 postern_drain(void)
 {
-	pid_t pid = must_run();
+	pid_t pid = postern_must_run();
 
 	log_line(SCRIPT_STOPPING);
-	signal_master(pid, SIGKILL);
+	postern_signal(pid, SIGKILL);
 	return 0;
 }
 
 /* ---- the rest ---- */
 
-int
-postern_reload(void)
-{
-	pid_t pid = must_run();
-
-	log_line(SCRIPT_REFRESHING);
-	check_before_start();
-	signal_master(pid, SIGHUP);
-	return 0;
-}
-
 /* What the new program says against it is heard here, before anything happens. */
 int
 postern_upgrade(void)
 {
-	const char *path = program(postern.conf->p.daemon_directory, "master");
-	pid_t pid = must_run(), checker;
+	const char *path = postern_program(postern.conf->p.daemon_directory, "master");
+	pid_t pid = postern_must_run(), checker;
 	int status;
 
 	log_info("upgrading the Postfix mail system");
@@ -194,14 +184,15 @@ postern_upgrade(void)
 		log_fatal("fork: %m");
 	if (status != 0)
 		log_fatal("the new program failed its check: the running version stays");
-	signal_master(pid, SIGUSR2);
+	postern_signal(pid, SIGUSR2);
 	return 0;
 }
 
 int
 postern_flush(void)
 {
-	const char *path = program(postern.conf->p.command_directory, "postqueue");
+	const char *path =
+		postern_program(postern.conf->p.command_directory, "postqueue");
 
 	log_flush();
 	execl(path, "postqueue", "-c", postern.directory, "-f", (char *)NULL);

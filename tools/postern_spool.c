@@ -1,5 +1,5 @@
-/* postern_spool.c -- postern spool check | export | backup | import: the queue as a
- * whole, with the mail system running or not.
+/* postern_spool.c -- postern spool check | export | backup | import | convert: the queue
+ * as a whole, with the mail system running or not.
  *
  * An exported message is one file, named by its queue id: lines up to an empty one, then
  * the content. Envelope and states are those of spool(5), in hexadecimal. */
@@ -45,7 +45,7 @@ NORETURN static void
 usage(void)
 {
 	fprintf(stderr, "usage: postern spool check | export directory [queue_id ...] | "
-			"backup directory | import directory\n");
+			"backup directory | import directory | convert log|files\n");
 	exit(1);
 }
 
@@ -384,9 +384,7 @@ read_head_line(struct parcel *p, struct str line)
 		if (!unhex(value, p->arena, &value) ||
 			spool_state_get(value, &state, p->arena) < 0)
 			return false;
-		/* What holds it now is told by the line above. */
-		if (state.kind != SPOOL_HOLD && state.kind != SPOOL_RELEASE)
-			*vec_push(&p->states) = state;
+		*vec_push(&p->states) = state;
 	} else
 		return false;
 	return true;
@@ -564,6 +562,47 @@ import_from(const char *path)
 	return in.bad > 0;
 }
 
+/* ---- convert ---- */
+struct conversion {
+	bool files;
+	size_t moved;
+	int result;
+};
+
+static void
+convert_all(void *arg)
+{
+	struct conversion *c = arg;
+	struct why why = { 0 };
+	struct spool *spool;
+
+	if (queue_client_link(postern.conf))
+		log_fatal("the mail system is running; stop it first (or set "
+			  "queue_engine and "
+			  "reload: new mail goes to the other engine, old mail drains)");
+	spool = queue_client_open_engine(postern.conf, c->files);
+	if (!spool)
+		log_fatal("%s is not there; \"postern check\" makes it",
+			queue_client_log(postern.conf));
+	c->result = spool_convert(spool, &c->moved, &why);
+	spool_close(spool);
+}
+
+static int
+convert_to(const char *engine)
+{
+	struct conversion c = { .files = strcmp(engine, "files") == 0 };
+
+	if (!c.files && strcmp(engine, "log") != 0)
+		usage();
+	queue_client_run(convert_all, &c);
+	printf("%zu messages moved to the engine \"%s\"\n", c.moved, engine);
+	if (!str_is(postern.conf->p.queue_engine, engine))
+		printf("set \"queue_engine = %s\" for new mail to go there too\n",
+			engine);
+	return c.result < 0;
+}
+
 int
 postern_spool(void)
 {
@@ -578,6 +617,8 @@ postern_spool(void)
 		usage();
 	if (strcmp(what, "import") == 0 && postern.argc == 3)
 		return import_from(path);
+	if (strcmp(what, "convert") == 0 && postern.argc == 3)
+		return convert_to(path);
 	if (strcmp(what, "export") == 0) {
 		w.wanted.items = mem_alloc((size_t)postern.argc * sizeof(struct str));
 		for (int i = 3; i < postern.argc; i++)

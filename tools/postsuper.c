@@ -301,7 +301,7 @@ consider(const struct spool_entry *e, void *arg)
 		[QUEUE_DELETE] = SPOOL_FINISHED,
 		[QUEUE_HOLD] = SPOOL_HOLD,
 		[QUEUE_RELEASE] = SPOOL_RELEASE,
-		[QUEUE_REQUEUE] = SPOOL_WAKE,
+		[QUEUE_REQUEUE] = SPOOL_REQUEUE,
 		[QUEUE_EXPIRE] = SPOOL_EXPIRE,
 	};
 	struct offline *off = arg;

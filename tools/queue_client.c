@@ -40,13 +40,15 @@ queue_client_is_id(struct str id)
 }
 
 struct spool *
-queue_client_open_log(const struct conf *c)
+queue_client_open_engine(const struct conf *c, bool files)
 {
 	struct spool_options o = {
 		.directory = queue_client_log(c),
 		.segment_size = (octets_t)c->p.spool_segment_size & ~(octets_t)4095,
 		.state_flush = c->p.spool_flush_delay,
 		.slack = (octets_t)c->p.spool_slack,
+		.files = files,
+		.broken_order = spool_is_to_break_order(),
 	};
 	struct why why = { 0 };
 	struct spool *spool;
@@ -62,6 +64,12 @@ queue_client_open_log(const struct conf *c)
 		log_fatal("cannot open the log: %s", why.text);
 	spool_index(spool);
 	return spool;
+}
+
+struct spool *
+queue_client_open_log(const struct conf *c)
+{
+	return queue_client_open_engine(c, str_is(c->p.queue_engine, "files"));
 }
 
 struct client_job {

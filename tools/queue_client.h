@@ -14,6 +14,8 @@ const char *queue_client_log(const struct conf *c);
 /* With the mail system down: the log, to be written to. We become its owner, to whom the
  * files belong that are made on the way. NULL: there is none yet. Fatal for errors. */
 BLOCKS struct spool *queue_client_open_log(const struct conf *c);
+/* The same, with another engine for new mail than the configured one. */
+BLOCKS struct spool *queue_client_open_engine(const struct conf *c, bool files);
 /* Up to 31 letters and digits, as queue ids are. */
 bool queue_client_is_id(struct str id);
 

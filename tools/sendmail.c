@@ -1,5 +1,6 @@
 /* sendmail -- submits mail in the way that programs have always done it (sendmail(1)); as
  * mailq lists the queue, as newaliases builds the alias tables. */
+#include "command.h"
 #include "sendmail.h"
 #include "maillog.h"
 #include "log.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -23,6 +25,23 @@ become(const struct sendmail *s, const char *command, const char *option,
 		command);
 	execl(path, command, "-c", s->directory, option, value, (char *)NULL);
 	log_fatal("execute %s: %s", path, strerror(errno));
+}
+
+bool
+sendmail_flush_site(const struct sendmail *s, const char *site)
+{
+	pid_t pid = command_fork(s->conf);
+	int status = -1;
+
+	if (pid == 0) {
+		/* Standard output has the dialogue; why it failed is in the log. */
+		(void)!freopen("/dev/null", "w", stdout);
+		(void)!freopen("/dev/null", "w", stderr);
+		become(s, "postqueue", "-s", site);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /* Every table of alias_database, or the one of -oA. */

@@ -49,6 +49,8 @@ int sendmail_options(struct sendmail *s, int argc, char **argv, struct buf *wron
 extern const char sendmail_usage[];
 /* sendmail_message.c: a message from standard input into maildrop/. The exit status. */
 int sendmail_message(struct sendmail *s);
+/* sendmail.c: whether the mail for a site is tried now, as `postqueue -s` says. */
+bool sendmail_flush_site(const struct sendmail *s, const char *site);
 /* sendmail_smtp.c: SMTP on standard input and output. */
 int sendmail_smtp(struct sendmail *s);
 

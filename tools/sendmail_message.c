@@ -3,6 +3,7 @@
 #include "addrlist.h"
 #include "fields.h"
 #include "log.h"
+#include "mailbox.h"
 #include "sendmail.h"
 #include <errno.h>
 #include <pwd.h>
@@ -230,7 +231,7 @@ add_rcpts(const struct sendmail *s, struct drop *d, const struct addr_list *foun
 					     : found->list.items[i - s->rcpts.n].address;
 
 		d->rcpts[d->n_rcpts++] = (struct rcpt){
-			.address = address,
+			.address = address_unquote(address, s->arena),
 			.notify = s->notify,
 		};
 	}

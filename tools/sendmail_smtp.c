@@ -3,27 +3,14 @@
  * there is nothing here that says whether a recipient exists. */
 #include "address.h"
 #include "esmtp.h"
-#include "log.h"
-#include "sendmail.h"
+#include "sendmail_smtp.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
 
-struct dialogue {
-	struct sendmail *s;
-	const struct params *p;
-	struct str helo;
-	bool extended; /* EHLO */
-	bool in_mail, ended;
-	struct drop drop;
-	VEC(struct rcpt) rcpts;
-};
-
-static void PRINTF(1, 2) say(const char *fmt, ...)
+void
+say(const char *fmt, ...)
 {
 	va_list args;
 
@@ -34,8 +21,7 @@ static void PRINTF(1, 2) say(const char *fmt, ...)
 	fflush(stdout);
 }
 
-/* One line without its end. False at the end of input. */
-static bool
+bool
 hear(char **line, size_t *room, struct str *out)
 {
 	ssize_t got = getline(line, room, stdin);
@@ -48,10 +34,11 @@ hear(char **line, size_t *room, struct str *out)
 	return true;
 }
 
-static void
+void
 forget(struct dialogue *d)
 {
-	d->in_mail = false;
+	content_abort(d);
+	d->in_mail = d->broken = false;
 	d->rcpts.n = 0;
 }
 
@@ -90,11 +77,13 @@ verb_ehlo(struct dialogue *d, struct str args)
 		say("250-SIZE %lld", (long long)d->p->message_size_limit);
 	if (!d->p->disable_vrfy_command)
 		say("250-VRFY");
+	say("250-ETRN");
 	say("250-ENHANCEDSTATUSCODES");
 	say("250-8BITMIME");
-	say(d->p->smtputf8_enable ? "250-DSN" : "250 DSN");
+	say("250-DSN");
 	if (d->p->smtputf8_enable)
-		say("250 SMTPUTF8");
+		say("250-SMTPUTF8");
+	say("250 CHUNKING");
 }
 
 /* ---- MAIL, RCPT ---- */
@@ -174,7 +163,9 @@ verb_rcpt(struct dialogue *d, struct str args)
 	struct why why;
 	int code = 501;
 
-	if (!d->in_mail)
+	if (d->open || d->broken)
+		say("503 5.5.1 Error: RCPT after BDAT");
+	else if (!d->in_mail)
 		say("503 5.5.1 Error: need MAIL command");
 	else if (d->rcpts.n >= (size_t)d->p->smtpd_recipient_limit)
 		say("452 4.5.3 Error: too many recipients");
@@ -189,89 +180,6 @@ verb_rcpt(struct dialogue *d, struct str args)
 		};
 		say("250 2.1.5 Ok");
 	}
-}
-
-/* ---- DATA ---- */
-
-/* The hop from our caller (RFC 5321 section 4.4); the next one is pickup's. */
-static void
-add_received(const struct dialogue *d, struct buf *out)
-{
-	time_t now = time(NULL);
-	char date[64];
-	struct tm tm;
-
-	localtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%a, %e %b %Y %H:%M:%S %z (%Z)", &tm);
-	buf_printf(out,
-		"Received: from " STR_FMT " (localhost [127.0.0.1])\n\tby " STR_FMT
-		" (" STR_FMT ") with %s",
-		STR_ARG(d->helo.len ? d->helo : STR("localhost")),
-		STR_ARG(d->p->myhostname), STR_ARG(d->p->mail_name),
-		d->drop.flags & ENVELOPE_SMTPUTF8 ? "UTF8SMTP"
-		: d->extended                     ? "ESMTP"
-						  : "SMTP");
-	if (d->rcpts.n == 1)
-		buf_printf(
-			out, "\n\tfor <" STR_FMT ">", STR_ARG(d->rcpts.items[0].address));
-	buf_printf(out, "; %s\n", date);
-}
-
-/* Lines up to the dot go to postdrop. False: input ended before it. */
-static bool
-pass_content(struct drop_child *c)
-{
-	char *line = NULL;
-	size_t room = 0;
-	struct str text;
-	bool whole = false;
-
-	while (!whole && hear(&line, &room, &text)) {
-		whole = str_is(text, ".");
-		if (whole)
-			break;
-		if (str_starts(text, STR(".")))
-			text = str_from(text, 1);
-		line[(size_t)(text.data - line) + text.len] = '\n';
-		(void)!drop_write_chunk(c->fd, str_of(text.data, text.len + 1));
-	}
-	free(line);
-	return whole;
-}
-
-static void
-verb_data(struct dialogue *d, struct str args)
-{
-	struct buf received CLEANUP(buf_free) = BUF_INIT;
-	struct drop_child child;
-	int status;
-
-	if (args.len > 0 || d->rcpts.n == 0) {
-		say(args.len > 0     ? "501 5.5.4 Syntax: DATA"
-			: d->in_mail ? "554 5.5.1 Error: no valid recipients"
-				     : "503 5.5.1 Error: need RCPT command");
-		return;
-	}
-	say("354 End data with <CR><LF>.<CR><LF>");
-	d->drop.rcpts = d->rcpts.items;
-	d->drop.n_rcpts = d->rcpts.n;
-	add_received(d, &received);
-	drop_child_start(&child, d->s);
-	drop_child_envelope(&child, &d->drop);
-	(void)!drop_write_chunk(child.fd, buf_str(&received));
-	forget(d);
-	if (!pass_content(&child)) {
-		drop_child_abort(&child);
-		d->ended = true;
-		return;
-	}
-	status = drop_child_end(&child);
-	if (status == 0)
-		say("250 2.0.0 Ok: queued");
-	else if (status == EX_UNAVAILABLE)
-		say("552 5.3.4 Error: message file too big");
-	else
-		say("451 4.3.0 Error: queue file write error");
 }
 
 /* ---- the others ---- */
@@ -307,6 +215,29 @@ verb_vrfy(struct dialogue *d, struct str args)
 		say("252 2.0.0 " STR_FMT, STR_ARG(args));
 }
 
+/* RFC 1985. As smtpd does it, but that postqueue may ask where we may not. */
+static void
+verb_etrn(struct dialogue *d, struct str args)
+{
+	struct str site, more;
+
+	if (d->in_mail)
+		say("503 Error: MAIL transaction in progress");
+	else if (!str_token(&args, " \t", &site) || str_token(&args, " \t", &more))
+		say("500 Syntax: ETRN domain");
+	else {
+		if (site.data[0] == '@' || site.data[0] == '#')
+			site = str_from(site, 1);
+		if (!address_domain_is_valid(site, ADDRESS_LOOSE) &&
+			!address_literal_is_valid(site))
+			say("501 Error: invalid parameter syntax");
+		else if (!sendmail_flush_site(d->s, arena_cstr(d->s->arena, site)))
+			say("458 Unable to queue messages");
+		else
+			say("250 Queuing started");
+	}
+}
+
 static void
 verb_absent(struct dialogue *d, struct str args)
 {
@@ -332,13 +263,13 @@ static const struct {
 	{ "MAIL", verb_mail },
 	{ "RCPT", verb_rcpt },
 	{ "DATA", verb_data },
+	{ "BDAT", verb_bdat },
 	{ "RSET", verb_rset },
 	{ "NOOP", verb_noop },
 	{ "VRFY", verb_vrfy },
+	{ "ETRN", verb_etrn },
 	{ "QUIT", verb_quit },
 	{ "STARTTLS", verb_absent },
-	{ "ETRN", verb_absent },
-	{ "BDAT", verb_absent },
 };
 
 static void
@@ -367,6 +298,7 @@ sendmail_smtp(struct sendmail *s)
 		STR_ARG(s->conf->p.mail_name));
 	while (!d.ended && hear(&text, &room, &line))
 		one_command(&d, line);
+	forget(&d);
 	free(text);
 	vec_free(&d.rcpts);
 	return 0;

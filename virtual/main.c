@@ -1,6 +1,7 @@
 /* virtual -- delivers to the mailboxes of virtual_mailbox_maps (virtual(8)). */
 #include "agent.h"
 #include "dict.h"
+#include "explain.h"
 #include "launcher.h"
 #include "log.h"
 #include "writer.h"
@@ -107,14 +108,9 @@ static enum verdict
 write_mailbox(
 	struct delivery *d, const struct rcpt *r, const struct place *p, struct why *why)
 {
-	struct str headers = arena_printf(d->arena,
-		"Return-Path: <%.*s>\nX-Original-To: %.*s\nDelivered-To: %.*s\n",
-		STR_ARG(d->envelope.sender),
-		STR_ARG(r->original.data ? r->original : r->address),
-		STR_ARG(r->address));
+	struct buf headers CLEANUP(buf_free) = BUF_INIT;
 	struct mailbox_request ask = {
 		.path = p->path,
-		.headers = headers,
 		.sender = d->envelope.sender,
 		.content = d->ask.content,
 		.rest = d->ask.rest,
@@ -123,9 +119,12 @@ write_mailbox(
 		.how = d->conf->p.strict_mailbox_ownership ? MAILBOX_STRICT : 0,
 	};
 	struct why bare;
-	enum verdict v =
-		writer_deliver(p->uid, p->gid, &ask, d->rest_fd, d->arena, &bare);
+	enum verdict v;
 
+	delivery_headers(d, r, d->envelope.sender,
+		HEADER_RETURN_PATH | HEADER_ORIGINAL_TO | HEADER_DELIVERED_TO, &headers);
+	ask.headers = buf_str(&headers);
+	v = writer_deliver(p->uid, p->gid, &ask, d->rest_fd, d->arena, &bare);
 	/* An mbox does not name itself, a Maildir does. */
 	if (v == ACCEPT || str_ends(p->path, STR("/"))) {
 		*why = bare;
@@ -166,6 +165,8 @@ virtual_deliver(struct delivery *d)
 		struct why why;
 		enum verdict v = find_place(d, address, &place, &why);
 
+		if (v == ACCEPT)
+			explain_step("mailbox", STR_NONE, address, "is", place.path);
 		if (v == ACCEPT && !d->ask.probe)
 			v = write_mailbox(d, r, &place, &why);
 		if (v == ACCEPT)
@@ -195,6 +196,13 @@ virtual_open_tables(void)
 }
 
 static void
+virtual_explain(
+	const struct explain_request *ask, struct explain_reply *say, struct arena *arena)
+{
+	agent_explain(virtual_deliver, ask, say, arena);
+}
+
+static void
 virtual_start(void)
 {
 	agent_run(virtual_deliver, SLOTS);
@@ -214,6 +222,7 @@ static const struct service virtual_service = {
 	.peers = (const char *const[]){ "qmgr", "proxymap", NULL },
 	.before_jail = virtual_open_tables,
 	.start = virtual_start,
+	.explain = virtual_explain,
 	.drain = virtual_drain,
 };
 

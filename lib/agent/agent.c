@@ -1,6 +1,8 @@
 /* agent.c -- see agent.h. */
 #include "agent.h"
+#include "explain.h"
 #include "log.h"
+#include "mailbox.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -84,29 +86,6 @@ agent_drain(void)
 
 /* ---- the delivery record ---- */
 
-/* At most `decimals` of them, two significant digits, no zeros at the end: "0", "0.03",
- * "1.2", "14". In integers: the C library's printing of a double costs more than all the
- * rest of the line. */
-static struct str
-delay_text(int64_t us, int decimals)
-{
-	int64_t unit = 1000000; /* of the last digit that is shown */
-	int places = 0;
-	int64_t value;
-
-	for (us = MAX(us, 0); places < MIN(decimals, 6) && us / unit < 10; places++)
-		unit /= 10;
-	value = (us + unit / 2) / unit;
-	while (places > 0 && value % 10 == 0) {
-		value /= 10;
-		unit *= 10;
-		places--;
-	}
-	return places == 0 ? log_num(value)
-			   : log_fmt("%d.%0*d", (int)(value * unit / 1000000), places,
-				     (int)(value % (1000000 / unit)));
-}
-
 /* a: before the queue manager took it up; b: until this agent began; c: connecting;
  * d: transmission. */
 static struct str
@@ -117,10 +96,10 @@ delays_text(const struct delivery *d, int64_t now, int decimals)
 	int64_t sending = d->connected_us ? d->connected_us : d->started_us;
 
 	return log_fmt("%.*s/%.*s/%.*s/%.*s",
-		STR_ARG(delay_text(active - arrival, decimals)),
-		STR_ARG(delay_text(d->started_us - active, decimals)),
-		STR_ARG(delay_text(sending - d->started_us, decimals)),
-		STR_ARG(delay_text(now - sending, decimals)));
+		STR_ARG(log_delay(active - arrival, decimals)),
+		STR_ARG(log_delay(d->started_us - active, decimals)),
+		STR_ARG(log_delay(sending - d->started_us, decimals)),
+		STR_ARG(log_delay(now - sending, decimals)));
 }
 
 static struct str
@@ -136,19 +115,22 @@ status_text(const struct judgement *j, bool probe)
 }
 
 void
-delivery_record(const struct delivery *d, size_t rcpt, struct str address,
+delivery_record(const struct delivery *d, struct str address, struct str original,
 	const struct judgement *j, struct str relay)
 {
-	const struct rcpt *r = &d->envelope.rcpts[rcpt];
 	int decimals = d->conf->p.delay_logging_resolution_limit;
 	int64_t now = time_wall_us();
-	struct str total = delay_text(now - (int64_t)d->envelope.arrival_us, decimals);
-	struct str before = r->original.data ? r->original : r->address;
+	struct str total = log_delay(now - (int64_t)d->envelope.arrival_us, decimals);
 	struct str conn_use = d->conn_use > 1 ? log_num(d->conn_use) : STR_NONE;
 
+	if (explain_on) {
+		explain_step("delivery", STR_NONE, address, explain_verdict(j->verdict),
+			j->text);
+		return;
+	}
 	log_line(DELIVERY, d->envelope.queue_id, address,
-		str_case_eq(before, address) ? STR_NONE : before, relay, conn_use, total,
-		delays_text(d, now, decimals), d->tls, str_c(j->code),
+		str_case_eq(original, address) ? STR_NONE : original, relay, conn_use,
+		total, delays_text(d, now, decimals), d->tls, str_c(j->code),
 		status_text(j, d->ask.probe), j->text);
 }
 
@@ -194,7 +176,8 @@ delivery_done(struct delivery *d, size_t rcpt, enum verdict verdict, const char 
 	struct judgement j = delivery_judge(d, verdict, code, text);
 
 	delivery_settle(d, rcpt, &j, relay);
-	delivery_record(d, rcpt, d->envelope.rcpts[rcpt].address, &j, relay);
+	delivery_record(d, d->envelope.rcpts[rcpt].address,
+		rcpt_original(&d->envelope.rcpts[rcpt]), &j, relay);
 }
 
 void
@@ -209,6 +192,7 @@ delivery_all(struct delivery *d, enum verdict verdict, const char *code, struct 
 bool
 delivery_was_here(const struct delivery *d, struct str address)
 {
+	address = address_quote(address, d->arena); /* as the field has it */
 	for (size_t i = 0; i < d->envelope.attributes.n; i++) {
 		struct str at = d->envelope.attributes.items[i];
 
@@ -218,6 +202,27 @@ delivery_was_here(const struct delivery *d, struct str address)
 			return true;
 	}
 	return false;
+}
+
+void
+delivery_headers(const struct delivery *d, const struct rcpt *rcpt, struct str sender,
+	unsigned which, struct buf *out)
+{
+	if (which & HEADER_RETURN_PATH) {
+		buf_addz(out, "Return-Path: <");
+		address_put(out, sender);
+		buf_addz(out, ">\n");
+	}
+	if ((which & HEADER_ORIGINAL_TO) && d->conf->p.enable_original_recipient) {
+		buf_addz(out, "X-Original-To: ");
+		address_put(out, rcpt_original(rcpt));
+		buf_addc(out, '\n');
+	}
+	if (which & HEADER_DELIVERED_TO) {
+		buf_addz(out, "Delivered-To: ");
+		address_put(out, rcpt->address);
+		buf_addc(out, '\n');
+	}
 }
 
 void

@@ -32,6 +32,11 @@ void agent_run(SWITCHES void (*fn)(struct delivery *d), uint32_t slots);
 void agent_drain(void); /* asks qmgr for no more: service.drain */
 extern const struct ipc_handler agent_handlers[];
 
+/* struct service's explain: what fn says of a probe for ask->rcpt. */
+SWITCHES void agent_explain(SWITCHES void (*fn)(struct delivery *d),
+	const struct explain_request *ask, struct explain_reply *say,
+	struct arena *arena);
+
 /* This program's <program>_delivery_status_filter, from service.before_jail. */
 void agent_filter(const char *parameter, struct str value);
 
@@ -50,7 +55,8 @@ struct judgement {
 };
 SWITCHES struct judgement delivery_judge(const struct delivery *d, enum verdict verdict,
 	const char *code, struct str text);
-void delivery_record(const struct delivery *d, size_t rcpt, struct str address,
+/* original: STR_NONE or the same: not told. */
+void delivery_record(const struct delivery *d, struct str address, struct str original,
 	const struct judgement *j, struct str relay);
 void delivery_settle(
 	struct delivery *d, size_t rcpt, const struct judgement *j, struct str relay);
@@ -67,6 +73,11 @@ void delivery_expanded(struct delivery *d, size_t rcpt);
 /* Was the message delivered to address before (RFC 5321 section 6.3)? cleanup noted its
  * Delivered-To:. */
 bool delivery_was_here(const struct delivery *d, struct str address);
+/* The fields in front of what is delivered for good, in this order; addresses with the
+ * quotes that mail has. X-Original-To: not where cleanup keeps no original recipient. */
+enum { HEADER_RETURN_PATH = 1, HEADER_ORIGINAL_TO = 2, HEADER_DELIVERED_TO = 4 };
+void delivery_headers(const struct delivery *d, const struct rcpt *rcpt,
+	struct str sender, unsigned which, struct buf *out);
 bool delivery_decided(const struct delivery *d, size_t rcpt);
 
 #endif

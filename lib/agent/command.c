@@ -70,7 +70,7 @@ c_strings(struct strs list, struct arena *arena)
 static struct strs
 shell_words(struct str shell, struct str command, struct arena *arena)
 {
-	struct str rest = shell.len ? shell : STR("/bin/sh -c"), word;
+	struct str rest = shell.len ? shell : STR("sh -c"), word;
 	struct strs words = { .items = arena_alloc(
 				      arena, (rest.len / 2 + 3) * sizeof(struct str)) };
 
@@ -81,10 +81,14 @@ shell_words(struct str shell, struct str command, struct arena *arena)
 }
 
 struct program {
-	char **argv, **spare; /* spare: by the shell, when argv cannot be executed */
+	char **argv;
+	char **spare; /* by the shell, when argv is no program: a word of the shell's own
+		       */
+	bool usual_shell; /* argv is for /bin/sh, wherever PATH leads */
 	char **environment;
 	const char *directory;
-	struct str name; /* for texts: the command as it was given */
+	struct str name;     /* for texts: the command as it was given */
+	const char *speaker; /* who says that it cannot be executed */
 };
 
 static int
@@ -95,14 +99,18 @@ find_program(const struct command_request *ask, struct arena *arena, struct prog
 
 	*out = (struct program){ .environment = c_strings(ask->environment, arena),
 		.directory = arena_cstr(arena, ask->directory),
-		.name = first };
+		.name = first,
+		.speaker = "pipe: fatal: pipe_command" };
 	if (ask->how & COMMAND_TEXT) {
 		struct strs by_shell = shell_words(ask->shell, first, arena);
 
-		out->spare = c_strings(by_shell, arena);
+		out->speaker = "local: fatal";
 		words = command_words(first, arena);
-		if (ask->shell.len > 0 || words.n == 0)
+		if (ask->shell.len > 0 || words.n == 0) {
 			words = by_shell;
+			out->usual_shell = ask->shell.len == 0;
+		} else if (str_chr(words.items[0], '/') < 0)
+			out->spare = c_strings(by_shell, arena);
 	}
 	out->argv = c_strings(words, arena);
 	errno = EINVAL; /* a NUL somewhere */
@@ -111,10 +119,24 @@ find_program(const struct command_request *ask, struct arena *arena, struct prog
 
 /* ---- the child ---- */
 
+/* Its last words are the command's output: in the log, and in the bounce. */
+PRINTF(2, 3)
+NORETURN static void
+give_up(const struct program *p, const char *fmt, ...)
+{
+	char text[1000];
+	int len = snprintf(text, sizeof(text), "%s: ", p->speaker);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + len, sizeof(text) - (size_t)len, fmt, ap);
+	va_end(ap);
+	_exit(write(2, text, strlen(text)) < 0 ? EX_OSERR : EX_TEMPFAIL);
+}
+
 NORETURN static void
 run_program(const struct program *p, int in, int out)
 {
-	static const char complaint[] = "4.3.0 cannot execute the command\n";
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
@@ -126,17 +148,18 @@ run_program(const struct program *p, int in, int out)
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
 		_exit(EX_OSERR);
 	close_range(3, ~0U, 0);
-	if (p->directory[0] && chdir(p->directory) < 0) {
-		static const char lost[] =
-			"4.3.5 cannot change to the execution directory\n";
-
-		_exit(write(2, lost, sizeof(lost) - 1) < 0 ? EX_OSERR : EX_TEMPFAIL);
-	}
+	if (p->directory[0] && chdir(p->directory) < 0)
+		give_up(p, "cannot change directory to \"%s\" for uid=%lu gid=%lu: %s\n",
+			p->directory, (unsigned long)geteuid(), (unsigned long)getegid(),
+			strerror(errno));
 	environ = p->environment;
-	execvp(p->argv[0], p->argv);
-	if (p->spare)
-		execvp(p->spare[0], p->spare);
-	_exit(write(2, complaint, sizeof(complaint) - 1) < 0 ? EX_OSERR : EX_TEMPFAIL);
+	if (p->usual_shell)
+		execv("/bin/sh", p->argv);
+	else
+		execvp(p->argv[0], p->argv);
+	if (p->spare && errno == ENOENT)
+		execv("/bin/sh", p->spare);
+	give_up(p, "execvp %s: %s\n", p->argv[0], strerror(errno));
 }
 
 /* ---- the conversation ---- */
@@ -313,6 +336,25 @@ static const struct {
 	[EX_CONFIG - EX__BASE] = { "5.3.5", "local configuration error" },
 };
 
+/* "5.1.1 text" or "4.2.2 text": what counts then, and not the exit code. With 2.x.x,
+ * which contradicts it, the text does. */
+static bool
+take_code(struct str *output, char code[12])
+{
+	struct str rest = *output, word;
+
+	if (output->len == 0 || ascii_is_space(output->data[0]) ||
+		!str_token(&rest, " ", &word) || !why_code_is_valid(word))
+		return false;
+	if (word.data[0] == '2')
+		word = STR("5.0.0");
+	snprintf(code, 12, STR_FMT, STR_ARG(word));
+	while (str_starts(rest, STR(" ")))
+		rest = str_from(rest, 1);
+	*output = rest;
+	return true;
+}
+
 enum verdict
 command_verdict(int status, struct str output, struct str name, struct why *why)
 {
@@ -330,7 +372,7 @@ command_verdict(int status, struct str output, struct str name, struct why *why)
 		return why_set(why, "4.3.0",
 			"Command died with signal %d: \"" STR_FMT "\"%s" STR_FMT,
 			WTERMSIG(status), STR_ARG(name), quote, STR_ARG(output));
-	if (why_code_take(&output, code))
+	if (take_code(&output, code))
 		return why_set(why, code, STR_FMT, STR_ARG(output));
 	if (exit >= EX__BASE && i < COUNT(meanings))
 		return why_set(why, meanings[i].code, "%s%s" STR_FMT, meanings[i].text,
@@ -347,12 +389,12 @@ printable(struct buf *output)
 	for (size_t i = 0; i < output->len; i++) {
 		unsigned char c = (unsigned char)output->data[i];
 
-		if (c == '\n' || c == '\r' || c == '\t')
+		if (c == '\n' || c == '\t')
 			output->data[i] = ' ';
 		else if (c < 0x20 || c == 0x7f)
-			output->data[i] = '?';
+			output->data[i] = '_';
 	}
-	return str_trim(buf_str(output));
+	return buf_str(output);
 }
 
 static enum verdict

@@ -5,7 +5,6 @@
 #include "service.h"
 #include "spawn.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -19,29 +18,6 @@ static int launcher_fd = -1; /* the agent's end */
 static uid_t launcher_uid;   /* whom the launcher runs as */
 
 /* ---- the launcher ---- */
-
-/* Of all descriptors that the agent has, master's and broker's among them, the launcher
- * keeps its own and those of the log. */
-static void
-keep_only(int sock)
-{
-	const struct spawn *s = service_spawn();
-	int kept[] = { sock, s->log };
-
-	if (kept[0] > kept[1]) {
-		kept[0] = s->log;
-		kept[1] = sock;
-	}
-	for (unsigned i = 0, from = 3; i <= COUNT(kept); i++) {
-		unsigned to = i < COUNT(kept) ? (unsigned)kept[i] : ~0U;
-
-		if (i < COUNT(kept) && kept[i] < 3)
-			continue;
-		if (to > from)
-			close_range(from, to - (to != ~0U), 0);
-		from = to + 1;
-	}
-}
 
 static void
 launch(const struct launch_record *ask, int fd, int sock,
@@ -71,7 +47,7 @@ launcher_main(int sock, const struct launcher_settings *s, const struct conf *c)
 	int fd;
 
 	event_after_fork();
-	keep_only(sock);
+	service_keep_only(sock);
 	signal(SIGCHLD, SIG_IGN); /* children are nobody's to wait for */
 	if (s->places)
 		service_allow_write(s->places);

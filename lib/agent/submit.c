@@ -9,7 +9,10 @@
 
 struct submission {
 	struct submit_request ask; /* its views point into `arena` */
+	const char *service;       /* cleanup_service_name */
 	struct arena *arena;
+	int lent[IPC_FDS_MOST];
+	size_t n_lent;
 	struct buf kept; /* content so far, while it may have to be sent again */
 	struct ipc_stream *stream; /* NULL: nothing was sent yet */
 	bool outgrown;             /* more than SUBMIT_KEPT: there is only this one try */
@@ -21,35 +24,6 @@ struct submission {
 static struct co_queue suspects_turn;
 static bool suspect_in_hand;
 
-static const struct {
-	const char *name;
-	uint32_t flag;
-} overrides[] = {
-	{ "no_address_mappings", ENVELOPE_NO_MAPPING },
-	{ "no_header_body_checks", ENVELOPE_NO_CHECKS },
-};
-
-void
-submission_overrides(const struct conf *c, struct arena *arena, struct envelope *e)
-{
-	struct strs options = conf_list(c->p.receive_override_options, arena);
-	struct str *attributes;
-
-	for (size_t i = 0; i < options.n; i++)
-		for (size_t k = 0; k < COUNT(overrides); k++)
-			if (str_case_is(options.items[i], overrides[k].name))
-				e->flags |= overrides[k].flag;
-	if (c->p.content_filter.len == 0)
-		return;
-	attributes = arena_alloc(arena, (e->attributes.n + 1) * sizeof(*attributes));
-	if (e->attributes.n > 0)
-		memcpy(attributes, e->attributes.items,
-			e->attributes.n * sizeof(*attributes));
-	attributes[e->attributes.n] = arena_printf(
-		arena, ATTRIBUTE_FILTER "%.*s", STR_ARG(c->p.content_filter));
-	e->attributes = (struct strs){ attributes, e->attributes.n + 1 };
-}
-
 struct submission *
 submission_new(const struct submit_request *ask)
 {
@@ -58,10 +32,20 @@ submission_new(const struct submit_request *ask)
 	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
 
 	s->arena = arena;
+	s->service = arena_cstr(arena, service_conf()->p.cleanup_service_name);
 	submit_request_put(&bytes, ask);
 	ensure(submit_request_get(arena_str(arena, buf_str(&bytes)), &s->ask, arena) ==
 		0);
 	return s;
+}
+
+void
+submission_lend(struct submission *s, const int *fds, size_t n)
+{
+	ensure(n <= IPC_FDS_MOST);
+	for (size_t i = 0; i < n; i++)
+		s->lent[i] = fds[i];
+	s->n_lent = n;
 }
 
 static void
@@ -86,8 +70,8 @@ submission_open(struct submission *s, const char *service, deadline_t patience)
 	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
 
 	submit_request_put(&bytes, &s->ask);
-	s->stream = ipc_stream_begin(
-		service_peer(service), submit_TYPE, buf_str(&bytes), patience);
+	s->stream = ipc_stream_begin_with(service_peer(service), submit_TYPE,
+		buf_str(&bytes), s->lent, s->n_lent, patience);
 	if (!s->stream)
 		return -1;
 	return ipc_stream_write(s->stream, buf_str(&s->kept), patience);
@@ -104,7 +88,7 @@ submission_write(struct submission *s, struct str bytes, deadline_t patience)
 	}
 	if (!s->outgrown) {
 		s->outgrown = true;
-		if (submission_open(s, "cleanup", patience) < 0)
+		if (submission_open(s, s->service, patience) < 0)
 			goto lost;
 		buf_free(&s->kept);
 	}
@@ -139,11 +123,15 @@ is_crash(int error)
 	return error == ECONNRESET || error == EPIPE;
 }
 
-/* After a first crash: alone, and in a service that handles one message at a time. */
+/* After a first crash: alone, and in a service that handles one message at a time. That
+ * one has the settings of `cleanup`: messages of a cleanup_service_name of its own stay
+ * with that. */
 static int
 submission_retry(
 	struct submission *s, struct arena *arena, struct str *reply, deadline_t patience)
 {
+	const char *service =
+		strcmp(s->service, "cleanup") == 0 ? "cleanup-suspect" : s->service;
 	int result = -1;
 
 	while (suspect_in_hand)
@@ -151,7 +139,7 @@ submission_retry(
 			return -1;
 	suspect_in_hand = true;
 	for (s->ask.crashes = 1; result < 0 && s->ask.crashes <= CRASHES_MOST;) {
-		result = submission_try(s, "cleanup-suspect", arena, reply, patience);
+		result = submission_try(s, service, arena, reply, patience);
 		if (result < 0 && !is_crash(errno))
 			break;
 		if (result < 0)
@@ -173,8 +161,8 @@ submission_end(struct submission *s, struct arena *arena, struct submit_reply *s
 		result = ipc_stream_finish(s->stream, arena, &reply, patience);
 		s->stream = NULL;
 	} else if (!s->outgrown) {
-		result = submission_try(s, "cleanup", arena, &reply, patience);
-		if (result < 0 && is_crash(errno))
+		result = submission_try(s, s->service, arena, &reply, patience);
+		if (result < 0 && is_crash(errno) && s->n_lent == 0)
 			result = submission_retry(s, arena, &reply, patience);
 	}
 	if (result < 0 || submit_reply_get(reply, said, arena) < 0) {

@@ -24,6 +24,9 @@ struct submission;
 /* ask is encoded now. Nothing leaves this process before the content outgrew SUBMIT_KEPT
  * or submission_end was called, so a small message is one write. */
 struct submission *submission_new(const struct submit_request *ask) MUST_CHECK;
+/* Connections that cleanup may use until it has answered: duplicated when the message
+ * leaves. It is then not sent a second time when cleanup dies under it. */
+void submission_lend(struct submission *s, const int *fds, size_t n);
 /* -1: cleanup cannot take more of it (it answered already, or was lost): go on reading
  * from the client if the protocol asks for it, then call submission_end for the answer.
  */

@@ -55,6 +55,7 @@ writer_mailbox(struct ipc_request *rq)
 	w.order.limit = ask.limit;
 	w.order.strict = ask.how & MAILBOX_STRICT;
 	w.order.named = ask.how & MAILBOX_NAMED;
+	w.order.gives_up = ask.how & MAILBOX_GIVES_UP;
 	w.order.lock_attempts = c->p.deliver_lock_attempts;
 	w.order.lock_delay = c->p.deliver_lock_delay;
 	w.order.lock_stale = c->p.stale_lock_time;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
 #define CLEANUP(fn)  __attribute__((cleanup(fn)))
@@ -188,6 +189,9 @@ int64_t time_monotonic_us(void);
 int64_t time_wall_us(void);        /* microseconds since 1970 */
 extern int64_t time_wall_shift_us; /* 0; test builds let their clock jump */
 int64_t time_cpu_us(void);         /* of the processor, used by this process */
+/* Date: and Received: have it (RFC 5322 section 3.3), in the machine's zone, whose name
+ * stands behind it. Good until the next call. */
+const char *time_mail_date(time_t at);
 deadline_t deadline_in(msec_t span);
 bool deadline_passed(deadline_t d);
 deadline_t deadline_least(deadline_t a, deadline_t b);
@@ -230,6 +234,13 @@ int fd_cloexec(int fd, bool on);
 int write_all(int fd, struct str s) MUST_CHECK; /* blocking descriptors; -1 and errno */
 /* Reads a whole file of at most `most` bytes behind *out. -1 and errno (EFBIG). BLOCKS */
 int read_file(const char *path, size_t most, struct buf *out) MUST_CHECK;
+/* A file in memory that nobody can change any more; name is for /proc only. -1 and errno.
+ */
+int memfd_sealed(const char *name, struct str content) MUST_CHECK;
+/* Its content, mapped: every process that has the descriptor reads the same bytes. They
+ * are good until memfd_unmap(). -1 and errno (EINVAL for an empty one). */
+int memfd_map(int fd, struct str *out) MUST_CHECK;
+void memfd_unmap(struct str content);
 
 /* ---- encodings ---- */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len); /* start with 0 */
@@ -240,6 +251,10 @@ int base64_decode(struct str in, struct buf *out) MUST_CHECK; /* strict; -1 on j
 /* RFC 3461 section 4 xtext. */
 void xtext_encode(struct str in, struct buf *out);
 int xtext_decode(struct str in, struct buf *out) MUST_CHECK; /* -1 on bad +XX */
+/* As C writes it: "\r\n", "\026"; what prints stays. Behind what out holds. */
+void c_escape(struct str in, struct buf *out);
+/* The other way round: a backslash and a letter, or up to three octal digits. */
+void c_unescape(struct str in, struct buf *out);
 static inline void
 put_u16(void *p, uint16_t v)
 {

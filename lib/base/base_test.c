@@ -454,6 +454,25 @@ TEST(files_are_written_and_read_whole)
 	CHECK(write_all(-1, STR("x")) < 0 && errno == EBADF);
 }
 
+TEST(sealed_memory_stays_as_it_is)
+{
+	struct str got = STR_NONE;
+	int fd = memfd_sealed("test", STR("a\0b"));
+
+	CHECK_INT(memfd_map(fd, &got), 0);
+	CHECK(str_eq(got, STR("a\0b")));
+	CHECK(write(fd, "x", 1) < 0 && errno == EPERM);
+	CHECK(ftruncate(fd, 0) < 0 && errno == EPERM);
+	fd_close(&fd);
+	CHECK(str_eq(got, STR("a\0b")));
+	memfd_unmap(got);
+	fd = memfd_sealed("test", STR(""));
+	CHECK(memfd_map(fd, &got) < 0 && errno == EINVAL);
+	fd_close(&fd);
+	CHECK(memfd_map(-1, &got) < 0 && errno == EBADF);
+	memfd_unmap(STR_NONE);
+}
+
 TEST(descriptors_change_their_flags)
 {
 	int fds[2];
@@ -564,6 +583,38 @@ TEST(codes_are_taken_off_texts)
 		if (took)
 			CHECK_STR(str_c(code), rows[i].code);
 		CHECK_STR(text, rows[i].rest);
+	}
+}
+
+TEST(escapes_go_there_and_back)
+{
+	static const struct {
+		struct str plain;
+		const char *coded;
+	} rows[] = {
+		{ STR_INIT("EHLO x\r\n"), "EHLO x\\r\\n" },
+		{ STR_INIT("\0\26\377\a\v"), "\\000\\026\\377\\a\\v" },
+		{ STR_INIT("a\\b\"'"), "a\\\\b\"'" },
+	};
+	static const char *const others[][2] = { { "\\7\\40x", "\a x" },
+		{ "\\q\\", "q\\" }, { "\\3777", "\3777" } };
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf there CLEANUP(buf_free) = BUF_INIT;
+		struct buf back CLEANUP(buf_free) = BUF_INIT;
+
+		test_row(i);
+		c_escape(rows[i].plain, &there);
+		CHECK_STR(buf_str(&there), rows[i].coded);
+		c_unescape(buf_str(&there), &back);
+		CHECK(str_eq(buf_str(&back), rows[i].plain));
+	}
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct buf got CLEANUP(buf_free) = BUF_INIT;
+
+		test_row(i);
+		c_unescape(str_c(others[i][0]), &got);
+		CHECK_STR(buf_str(&got), others[i][1]);
 	}
 }
 

@@ -1,4 +1,4 @@
-/* encode.c -- base64 (RFC 4648 section 4) and xtext (RFC 3461 section 4). */
+/* encode.c -- base64 (RFC 4648 section 4), xtext (RFC 3461 section 4), C's escapes. */
 #include "base.h"
 
 static const char digits64[] =
@@ -135,4 +135,62 @@ xtext_decode(struct str in, struct buf *out)
 		i += 2;
 	}
 	return 0;
+}
+
+/* ---- escapes of C ---- */
+
+static const char escape_letters[] = "abfnrtv", escape_meant[] = "\a\b\f\n\r\t\v";
+
+void
+c_escape(struct str in, struct buf *out)
+{
+	for (size_t i = 0; i < in.len; i++) {
+		char c = in.data[i];
+		const char *letter = c ? strchr(escape_meant, c) : NULL;
+
+		if (letter)
+			buf_printf(out, "\\%c", escape_letters[letter - escape_meant]);
+		else if (c == '\\')
+			buf_addz(out, "\\\\");
+		else if (ascii_is_print(c))
+			buf_addc(out, c);
+		else
+			buf_printf(out, "\\%03o", (unsigned char)c);
+	}
+}
+
+/* Up to three octal digits off the front of *rest. False: there is none. */
+static bool
+take_octal(struct str *rest, unsigned *value)
+{
+	size_t n = 0;
+
+	for (*value = 0;
+		n < 3 && n < rest->len && rest->data[n] >= '0' && rest->data[n] <= '7';
+		n++)
+		*value = *value * 8 + (unsigned)(rest->data[n] - '0');
+	*rest = str_from(*rest, n);
+	return n > 0;
+}
+
+void
+c_unescape(struct str in, struct buf *out)
+{
+	while (in.len) {
+		char c = in.data[0];
+		const char *letter;
+		unsigned value;
+
+		in = str_from(in, 1);
+		if (c != '\\' || in.len == 0) {
+			buf_addc(out, c);
+		} else if (take_octal(&in, &value)) {
+			buf_addc(out, (char)value);
+		} else {
+			letter = in.data[0] ? strchr(escape_letters, in.data[0]) : NULL;
+			buf_addc(out, letter ? escape_meant[letter - escape_letters]
+					     : in.data[0]);
+			in = str_from(in, 1);
+		}
+	}
 }

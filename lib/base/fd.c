@@ -2,6 +2,8 @@
 #include "base.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void
@@ -87,4 +89,39 @@ read_file(const char *path, size_t most, struct buf *out)
 		out->len = before;
 		return -1;
 	}
+}
+
+int
+memfd_sealed(const char *name, struct str content)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && (write_all(fd, content) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
+			       fcntl(fd, F_ADD_SEALS,
+				       F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
+					       F_SEAL_WRITE) < 0))
+		fd_close(&fd);
+	return fd;
+}
+
+int
+memfd_map(int fd, struct str *out)
+{
+	struct stat st;
+	void *at;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (at == MAP_FAILED)
+		return -1;
+	*out = str_of(at, (size_t)st.st_size);
+	return 0;
+}
+
+void
+memfd_unmap(struct str content)
+{
+	if (content.data)
+		munmap((void *)(uintptr_t)content.data, content.len);
 }

@@ -37,6 +37,21 @@ time_cpu_us(void)
 	return clock_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+const char *
+time_mail_date(time_t at)
+{
+	static char text[80];
+	static time_t made;
+	struct tm tm;
+
+	if (at != made || !text[0]) {
+		localtime_r(&at, &tm);
+		strftime(text, sizeof(text), "%a, %e %b %Y %H:%M:%S %z (%Z)", &tm);
+		made = at;
+	}
+	return text;
+}
+
 deadline_t
 deadline_in(msec_t span)
 {

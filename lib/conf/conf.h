@@ -185,12 +185,27 @@ struct service_line {
 };
 struct master_conf {
 	VEC(struct service_line) services;
+	struct str text; /* the file */
 	struct arena *arena;
 };
 /* Reads DIR/master.cf. NULL and issues when it is bad. */
 struct master_conf *master_conf_load(const char *directory, const struct conf *c,
 	struct conf_issues *issues) MUST_CHECK;
 void master_conf_free(struct master_conf *m);
+/* ---- what was accepted (accepted.c) ---- */
+/* Both files as one text, behind what out holds. c was loaded without overrides. */
+void conf_accepted_write(
+	const struct conf *c, const struct master_conf *services, struct buf *out);
+/* From now on this process goes by such a text instead of the files, however they have
+ * changed. It stays the caller's, and has to stay until the next call. -1: it is of
+ * another format, and nothing has changed. */
+int conf_accepted_use(struct str text) MUST_CHECK;
+/* The files are read again. */
+void conf_accepted_drop(void);
+
+/* Whether people mean this service by "name", "name/type" as in postconf -M, or the name
+ * of its program. */
+bool service_line_is(const struct service_line *s, struct str name);
 /* What the program is started with, a NULL at the end. Postfix's order: -n, -t, -u, -c,
  * then the line's own arguments. */
 char **service_line_argv(const struct service_line *s, struct arena *a);
@@ -199,6 +214,9 @@ void master_conf_warn(
 	const struct master_conf *m, const char *directory, struct conf_issues *issues);
 /* Who does the work of a program of Postfix that is none of ours; NULL: it is one. */
 const char *conf_folded(struct str program);
+/* For a process that reads main.cf again in its jail: this host's interfaces, as they are
+ * now, make the default of mynetworks then; names in inet_interfaces do not. */
+void conf_enter_jail(void);
 /* 3.6 -> level comparisons of compatibility_level. */
 bool conf_level_at_least(const struct conf *c, const char *level);
 

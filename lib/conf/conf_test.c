@@ -3,6 +3,7 @@
 #include "lines.h"
 #include "test.h"
 #include <stdio.h>
+#include <sys/stat.h>
 
 static struct conf_issues issues;
 
@@ -274,12 +275,12 @@ TEST(warnings_do_not_stop)
 TEST(a_bad_value_without_effect_is_a_warning)
 {
 	struct conf *c = load_with(
-		"milter_macro_daemon_name =\nqmqpd_timeout = 0\nmyhostname = h.example\n",
+		"tlsproxy_tls_ciphers =\nqmqpd_timeout = 0\nmyhostname = h.example\n",
 		NULL);
 
 	CHECK(c != NULL);
 	CHECK_INT(issues.list.n, 2);
-	CHECK_STR(c->p.milter_macro_daemon_name, "h.example");
+	CHECK_STR(c->p.tlsproxy_tls_ciphers, "medium");
 	CHECK_INT(c->p.qmqpd_timeout, 300000);
 	conf_free(c);
 }
@@ -310,6 +311,78 @@ TEST(debian_puts_the_origin_into_a_file)
 	buf_clear(&text);
 	buf_printf(&text, "myorigin = %s\n", write_conf("mailname", "\n"));
 	CHECK(load_with(buf_cstr(&text), NULL) == NULL);
+}
+
+/* Where the line with `include` stands; *.cf in their order; what comes last counts. */
+TEST(files_are_included)
+{
+	struct conf *c;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/conf.d", test_dir());
+	ensure(mkdir(path, 0700) == 0);
+	write_conf("conf.d/20-b.cf", "mydomain = twenty.example\nmydomain = b.example\n");
+	write_conf("conf.d/10-a.cf", "mydomain = ten.example\ninclude = ../more\n");
+	write_conf("conf.d/30.cf~", "mydomain = backup.example\n");
+	write_conf("more", "# one\nown = $mydomain\n");
+	c = load_with("mydomain = first.example\ninclude = conf.d\nmyorigin = z\n", NULL);
+	CHECK(c != NULL);
+	if (!c)
+		return;
+	CHECK_STR(c->p.mydomain, "b.example");
+	CHECK_STR(c->p.myorigin, "z");
+	CHECK_STR(conf_value(c, "own"), "b.example");
+	CHECK(str_ends(conf_setting(c, STR("own"))->file, STR("/conf.d/../more")));
+	CHECK_INT(conf_setting(c, STR("own"))->line, 2);
+	CHECK(str_ends(conf_setting(c, STR("mydomain"))->file, STR("/20-b.cf")));
+	CHECK_INT((long long)issues.list.n, 1); /* twice in one file */
+	check_issue(0, false, 2, "mydomain",
+		"@/conf.d/20-b.cf, line 2: overriding earlier entry: "
+		"mydomain=twenty.example");
+	conf_free(c);
+}
+
+TEST(what_cannot_be_included)
+{
+	static const struct {
+		const char *main_cf, *more, *text;
+	} rows[] = {
+		{ "\ninclude = none\n", "",
+			"@/main.cf, line 2: include @/none: No such file or directory" },
+		{ "include = more\n", "include = main.cf\n",
+			"@/more, line 1: include @/main.cf: it is being read already" },
+		{ "include = more\n", "include = more\n",
+			"@/more, line 1: include @/more: it is being read already" },
+		{ "include = $own/x\n", "",
+			"@/main.cf, line 1: include $own/x: not a path" },
+		{ "include =\n", "", "@/main.cf, line 1: include : not a path" },
+		{ "include = more\n", "junk\n",
+			"@/more, line 1: missing '=' after attribute name: \"junk\"" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		test_row(i);
+		write_conf("more", rows[i].more);
+		CHECK(load_with(rows[i].main_cf, NULL) == NULL);
+		CHECK_INT((long long)issues.list.n, 1);
+		if (issues.list.n > 0)
+			check_issue(0, true, issues.list.items[0].line,
+				i == COUNT(rows) - 1 ? "" : "include", rows[i].text);
+	}
+}
+
+TEST(includes_have_an_end)
+{
+	char name[16], text[64];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "chain%d", i);
+		snprintf(text, sizeof(text), "include = chain%d\n", i + 1);
+		write_conf(name, text);
+	}
+	CHECK(load_with("include = chain0\n", NULL) == NULL);
+	check_issue(0, true, 1, "include",
+		"@/chain7, line 1: include @/chain8: too many files");
 }
 
 TEST(a_missing_main_cf_is_fatal)

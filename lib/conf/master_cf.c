@@ -5,6 +5,7 @@
 #include "lines.h"
 #include "table.h"
 #include "typed.h"
+#include "values.h"
 #include <errno.h>
 
 enum { FILE_MOST = 16 * 1024 * 1024, PROCESSES_MOST = 1000000 };
@@ -226,16 +227,20 @@ master_conf_load(const char *directory, const struct conf *c, struct conf_issues
 	struct str path = arena_printf(a, "%s/master.cf", directory);
 	struct buf file CLEANUP(buf_free) = BUF_INIT;
 	size_t before = issues->list.n;
+	struct str text;
 
 	m->arena = a;
-	if (read_file(path.data, FILE_MOST, &file) < 0)
+	if (accepted_services(&text))
+		buf_add(&file, text);
+	else if (read_file(path.data, FILE_MOST, &file) < 0)
 		conf_issue(issues, true, path, 0, STR_NONE,
 			"copy it from where the package has its default, or name its "
 			"directory "
 			"with -c",
 			"open " STR_FMT ": %s", STR_ARG(path), strerror(errno));
-	else {
-		read_services(m, buf_str(&file), path, c, issues);
+	if (issues->list.n == before) {
+		m->text = arena_str(a, buf_str(&file));
+		read_services(m, m->text, path, c, issues);
 		check_transports(m, c, issues);
 	}
 	for (size_t i = before; i < issues->list.n; i++)
@@ -253,4 +258,15 @@ master_conf_free(struct master_conf *m)
 		return;
 	vec_free(&m->services);
 	arena_free(m->arena);
+}
+
+bool
+service_line_is(const struct service_line *s, struct str name)
+{
+	ssize_t slash = str_rchr(name, '/');
+
+	if (str_eq(name, s->name) || str_eq(name, s->command))
+		return true;
+	return slash > 0 && str_eq(str_sub(name, 0, (size_t)slash), s->name) &&
+	       str_is(str_from(name, (size_t)slash + 1), service_types[s->type]);
 }

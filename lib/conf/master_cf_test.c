@@ -138,6 +138,33 @@ TEST(arguments_and_options)
 	release();
 }
 
+TEST(names_of_services)
+{
+	static const struct {
+		const char *name;
+		bool is;
+	} rows[] = {
+		{ "smtp", true },
+		{ "smtp/inet", true },
+		{ "smtpd", true },
+		{ "smtp/unix", false },
+		{ "smtp/", false },
+		{ "smtpd/inet", false },
+		{ "/inet", false },
+		{ "", false },
+	};
+	struct master_conf *m = load("smtp inet n - n - - smtpd\n");
+
+	CHECK(m != NULL);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		test_row(i);
+		CHECK(service_line_is(&m->services.items[0], str_c(rows[i].name)) ==
+			rows[i].is);
+	}
+	master_conf_free(m);
+	release();
+}
+
 TEST(mistakes_name_file_and_line)
 {
 	static const struct {

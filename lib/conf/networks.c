@@ -1,5 +1,6 @@
 /* networks.c -- see networks.h. */
 #include "networks.h"
+#include "conf.h"
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -53,6 +54,8 @@ prefix_of(const struct sockaddr *netmask)
 	return n;
 }
 
+static bool jailed; /* nobody answers a question for a name */
+
 /* Asked for once: a process in its jail, which reads its configuration again at a reload,
  * is refused the question, and might be alone in a network of its own by then. */
 static const struct ifaddrs *
@@ -63,6 +66,13 @@ interfaces_at_start(void)
 	if (!all && getifaddrs(&all) < 0)
 		all = NULL;
 	return all;
+}
+
+void
+conf_enter_jail(void)
+{
+	(void)interfaces_at_start();
+	jailed = true;
 }
 
 static void
@@ -91,6 +101,8 @@ add_named(address_list *chosen, const address_list *local, const char *name)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
 
+	if (jailed)
+		hints.ai_flags = AI_NUMERICHOST;
 	if (getaddrinfo(name, NULL, &hints, &found) != 0)
 		return;
 	for (struct addrinfo *i = found; i; i = i->ai_next) {

@@ -91,8 +91,10 @@ replace_by_file(struct conf_values *v, struct entry *e)
 			!str_is(e->said.name, "myhostname")))
 		return;
 	path = arena_cstr(v->arena, e->value);
-	if (path && first_line(path, v->arena, &line) == 0)
+	if (path && first_line(path, v->arena, &line) == 0) {
 		e->value = line;
+		e->from_file = true;
+	}
 }
 
 static int

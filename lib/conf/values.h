@@ -11,7 +11,8 @@ struct entry {
 	struct str preset;        /* what holds otherwise; STR_NONE: nothing */
 	struct str value;         /* expanded, when done */
 	bool done;
-	bool broken; /* cannot be expanded: empty for those who ask by name */
+	bool broken;    /* cannot be expanded: empty for those who ask by name */
+	bool from_file; /* value is the first line of the file that was named */
 };
 
 struct set_entry {
@@ -48,6 +49,10 @@ bool overrides_read(
 	struct conf_values *v, const struct strs *o, struct conf_issues *issues);
 /* Takes "name = value" apart. NULL, or what is missing in Postfix's words. */
 const char *name_and_value(struct str line, struct str *name, struct str *value);
+
+/* accepted.c: what stands in place of the files; false: nothing does. */
+bool accepted_settings(struct conf_values *v);
+bool accepted_services(struct str *text); /* master.cf */
 
 /* site.c: the default of a parameter that depends on this host, as main.cf text. */
 struct str site_preset(struct conf_values *v, const char *name);

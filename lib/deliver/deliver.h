@@ -48,6 +48,7 @@ struct mailbox_order {
 	int lock_attempts;
 	msec_t lock_delay, lock_stale; /* between attempts; a lock file's greatest age */
 	bool strict;                   /* refuse an mbox of somebody else */
+	bool gives_up; /* names and rights do not change by themselves: 5.2.0 */
 	bool named; /* by a user: refuse programs, do without dotlock where it cannot be
 		     */
 };
@@ -71,7 +72,8 @@ void mailbox_unlock(struct mailbox_lock *l);
 /* Which locks a list like "fcntl, dotlock" asks for. Gives the first word that it does
  * not know; STR_NONE: all is well. */
 struct str mailbox_locks(struct str list, struct mailbox_order *o) MUST_CHECK;
-/* What errno means for a mailbox: 5.2.2 (full), 4.3.0 (disk full) or 4.2.0. */
-const char *mailbox_code(int error);
+/* What errno means for a mailbox: 5.2.2 (full), 4.3.0 (disk full), 4.2.0, or 5.2.0
+ * (o->gives_up). */
+const char *mailbox_code(const struct mailbox_order *o, int error);
 
 #endif

@@ -19,20 +19,27 @@
 #define NAME_ROOM 512
 
 const char *
-mailbox_code(int error)
+mailbox_code(const struct mailbox_order *o, int error)
 {
+	/* Names and rights, which do not change by themselves. */
+	static const int lasting[] = { EACCES, EEXIST, EISDIR, ELOOP, ENAMETOOLONG,
+		ENOENT, ENOTDIR, ENXIO, EPERM, EROFS };
+
 	if (error == EFBIG || error == EDQUOT)
 		return "5.2.2";
+	for (size_t i = 0; o->gives_up && i < COUNT(lasting); i++)
+		if (error == lasting[i])
+			return "5.2.0";
 	return error == ENOSPC ? "4.3.0" : "4.2.0";
 }
 
 static enum verdict
-maildir_failed(struct why *why, const char *what, const char *name)
+maildir_failed(const struct mailbox_order *o, struct why *why, const char *what)
 {
 	int error = errno;
 
-	return why_set(why, mailbox_code(error), "maildir delivery failed: %s %s: %s",
-		what, name, strerror(error));
+	return why_set(why, mailbox_code(o, error), "maildir delivery failed: %s %s: %s",
+		what, o->path, strerror(error));
 }
 
 /* The data is on its way before the name is: a commit of the journal between the two must
@@ -179,7 +186,7 @@ maildir_deliver(const struct mailbox_order *o, struct why *why)
 	if (dir >= 0 && fd < 0 && errno == ENOENT && maildir_make(o->path) == 0)
 		fd = maildir_create(dir, at, sizeof(at));
 	if (fd < 0)
-		return maildir_failed(why, "create maildir file in", o->path);
+		return maildir_failed(o, why, "create maildir file in");
 	if (maildir_write(fd, o) < 0 || write_out(fd) < 0)
 		failed = "write";
 	else if (maildir_publish(dir, fd, at, o->hostname) < 0)
@@ -187,13 +194,13 @@ maildir_deliver(const struct mailbox_order *o, struct why *why)
 	else if (fsync(fd) < 0)
 		failed = "write";
 	if (failed) {
-		enum verdict verdict = maildir_failed(why, failed, o->path);
+		enum verdict verdict = maildir_failed(o, why, failed);
 
 		unlinkat(dir, at, 0);
 		return verdict;
 	}
 	/* It may be there twice after this fails: better than not at all. */
 	if (sync_new(dir) < 0)
-		return maildir_failed(why, "sync", o->path);
+		return maildir_failed(o, why, "sync");
 	return ACCEPT;
 }

@@ -1,5 +1,6 @@
 /* mbox.c -- one message behind the others in a file. */
 #include "deliver.h"
+#include "mailbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,35 +79,52 @@ file_lock(int fd, const struct mailbox_order *o)
 	return -1;
 }
 
-/* A plain file with one name: never through a link that somebody else put there. -1 and
- * *why. O_NONBLOCK, or a FIFO would hold us up. */
+/* Never through a link that somebody else put there. O_NONBLOCK, or a FIFO would hold us
+ * up. -1 and errno, *what failed. */
 static int
-mbox_open(const struct mailbox_order *o, struct why *why)
+open_or_create(const char *path, const char **what)
 {
-	int fd = open(o->path,
-		O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, fd;
+
+	do {
+		*what = "cannot open file";
+		fd = open(path, flags);
+		if (fd >= 0 || errno != ENOENT)
+			return fd;
+		*what = "cannot create file exclusively";
+		fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+	} while (fd < 0 && errno == EEXIST); /* somebody else has just made it */
+	return fd;
+}
+
+/* A plain file with one name. */
+static enum verdict
+mbox_open(const struct mailbox_order *o, int *fd, struct why *why)
+{
+	const char *failed;
 	struct stat st;
 
-	if (fd < 0 && errno == ELOOP) {
-		why_set(why, "4.2.0", "destination %s is a symbolic link", o->path);
-		return -1;
-	}
-	if (fd < 0 || fstat(fd, &st) < 0)
-		why_set(why, mailbox_code(errno), "%s", strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		why_set(why, "4.2.0", "destination %s is not a regular file", o->path);
-	else if (st.st_nlink != 1)
-		why_set(why, "4.2.0", "destination %s has %u names", o->path,
-			(unsigned)st.st_nlink);
-	else if (o->strict && st.st_uid != geteuid())
-		why_set(why, "4.2.0", "destination %s is not owned by recipient",
+	*fd = open_or_create(o->path, &failed);
+	if (*fd < 0 && errno == ELOOP)
+		return why_set(why, mailbox_code(o, ELOOP),
+			"destination %s is a symbolic link", o->path);
+	if (*fd < 0)
+		return why_set(
+			why, mailbox_code(o, errno), "%s: %s", failed, strerror(errno));
+	if (fstat(*fd, &st) < 0)
+		return why_set(why, mailbox_code(o, errno), "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return why_set(why, mailbox_code(o, EISDIR),
+			"destination %s is not a regular file", o->path);
+	if (st.st_nlink != 1)
+		return why_set(why, mailbox_code(o, EEXIST),
+			"destination %s has %u names", o->path, (unsigned)st.st_nlink);
+	if (o->strict && st.st_uid != geteuid())
+		return why_set(why, "4.2.0", "destination %s is not owned by recipient",
 			o->path);
-	else if (o->named && st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
-		why_set(why, "5.7.1", "file is executable");
-	else
-		return fd;
-	fd_close(&fd);
-	return -1;
+	if (o->named && st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
+		return why_set(why, "5.7.1", "file is executable");
+	return ACCEPT;
 }
 
 void
@@ -115,9 +133,9 @@ from_line(struct str sender, struct buf *out)
 	time_t now = time(NULL);
 	char stamp[32];
 
-	buf_printf(out, "From " STR_FMT "  %s",
-		STR_ARG(sender.len ? sender : STR("MAILER-DAEMON")),
-		ctime_r(&now, stamp));
+	buf_addz(out, "From ");
+	address_put(out, sender.len ? sender : STR("MAILER-DAEMON"));
+	buf_printf(out, "  %s", ctime_r(&now, stamp));
 }
 
 static int
@@ -161,8 +179,8 @@ mbox_update(const struct mailbox_order *o, int fd, struct why *why)
 				strerror(error), strerror(errno));
 		errno = error;
 	}
-	return why_set(
-		why, mailbox_code(errno), "error writing message: %s", strerror(errno));
+	return why_set(why, mailbox_code(o, errno), "error writing message: %s",
+		strerror(errno));
 }
 
 /* Not to be had by a user where he may not write: then without (o->named). */
@@ -172,8 +190,8 @@ take_dotlock(const struct mailbox_order *o, struct mailbox_lock *l, struct why *
 	snprintf(l->dotlock, sizeof(l->dotlock), "%s.lock", o->path);
 	if (dotlock_take(l->dotlock, o) == 0)
 		return ACCEPT;
-	if (!o->named || (errno != EACCES && errno != ENAMETOOLONG))
-		return why_set(why, mailbox_code(errno),
+	if (!o->named || errno == EAGAIN)
+		return why_set(why, mailbox_code(o, errno),
 			"unable to create lock file %s: %s", l->dotlock, strerror(errno));
 	l->dotlock[0] = '\0';
 	return ACCEPT;
@@ -189,10 +207,8 @@ mailbox_lock(const struct mailbox_order *o, struct mailbox_lock *l, struct why *
 		verdict = take_dotlock(o, l, why);
 	if (verdict != ACCEPT)
 		return verdict;
-	l->fd = mbox_open(o, why);
-	if (l->fd < 0)
-		verdict = why->code[0] == '5' ? PERMFAIL : TEMPFAIL;
-	else if (file_lock(l->fd, o) < 0)
+	verdict = mbox_open(o, &l->fd, why);
+	if (verdict == ACCEPT && file_lock(l->fd, o) < 0)
 		verdict = why_set(why, "4.2.0", "unable to lock for exclusive access: %s",
 			strerror(errno));
 	if (verdict != ACCEPT)

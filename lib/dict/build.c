@@ -148,6 +148,16 @@ copy_bytes(int from, int to)
 	return n < 0 ? -1 : 0;
 }
 
+bool
+dict_build_changes(struct str spec)
+{
+	ssize_t colon = str_chr(spec, ':');
+	const struct dict_ops *ops =
+		colon > 0 ? dict_ops_find(str_sub(spec, 0, (size_t)colon)) : NULL;
+
+	return ops && ops->build && ops->build->remove;
+}
+
 struct dict_builder *
 dict_build_change(struct str spec, struct why *why)
 {

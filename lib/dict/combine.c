@@ -33,6 +33,17 @@ parts_changed(const void *state)
 	return false;
 }
 
+static bool
+parts_fixed(const void *state)
+{
+	const struct parts *p = state;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (dict_has_fixed_keys(p->tables[i]))
+			return true;
+	return false;
+}
+
 static void *
 bad_syntax(struct dict *d, const char *need, struct why *why)
 {
@@ -144,10 +155,9 @@ randmap_open(struct dict *d, struct stamp *stamp UNUSED, struct why *why)
 	p = mem_alloc(sizeof *p);
 	p->texts.items = mem_alloc((items.len + 1) * sizeof *p->texts.items);
 	*why = (struct why){ 0 };
-	while (braces_item(&items, &item, why)) {
-		braces_strip(item, &item);
+	/* Braces around a text belong to it, as in Postfix. */
+	while (braces_item(&items, &item, why))
 		p->texts.items[p->texts.n++] = item;
-	}
 	if (!why->code[0] && p->texts.n)
 		return p;
 	if (!why->code[0])
@@ -175,6 +185,7 @@ const struct dict_ops dict_unionmap = {
 	.close = parts_close,
 	.find = unionmap_find,
 	.inner_changed = parts_changed,
+	.inner_fixed = parts_fixed,
 	.paths = parts_paths,
 };
 
@@ -184,6 +195,7 @@ const struct dict_ops dict_pipemap = {
 	.close = parts_close,
 	.find = pipemap_find,
 	.inner_changed = parts_changed,
+	.inner_fixed = parts_fixed,
 	.paths = parts_paths,
 };
 

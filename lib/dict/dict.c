@@ -1,15 +1,13 @@
 /* dict.c -- opens tables by their "type:name" and asks them. */
 #include "dict_impl.h"
 #include "config.h"
+#include "explain.h"
 #include "log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-
-enum dict_result (*dict_proxy_ask)(struct str table, struct str key, unsigned flags,
-	struct arena *arena, struct str *value, struct why *why);
 
 /* Every type, sorted by name. */
 static const struct dict_ops *const rows[] = {
@@ -18,23 +16,33 @@ static const struct dict_ops *const rows[] = {
 #endif
 	&dict_cdb,
 	&dict_cidr,
+	&dict_debug,
+	&dict_environ,
 	&dict_fail,
 #if HAVE_DB
 	&dict_hash,
 #endif
 	&dict_inline,
 	&dict_internal,
+	&dict_ldap,
 #if HAVE_LMDB
 	&dict_lmdb,
 #endif
+	&dict_memcache,
+	&dict_mysql,
 #if HAVE_PCRE2
 	&dict_pcre,
 #endif
+	&dict_pgsql,
 	&dict_pipemap,
 	&dict_proxy,
 	&dict_randmap,
+	&dict_redis,
 	&dict_regexp,
+	&dict_socketmap,
+	&dict_sqlite,
 	&dict_static,
+	&dict_tcp,
 	&dict_texthash,
 	&dict_unionmap,
 	&dict_unix,
@@ -176,6 +184,8 @@ dict_changed(const struct dict *d)
 {
 	struct stamp *s = d->stamp;
 
+	if (dict_is_told(d))
+		return true;
 	if (d->ops->inner_changed)
 		return d->state && d->ops->inner_changed(d->state);
 	if (!d->file || (d->state && !s->known))
@@ -203,19 +213,50 @@ dict_reopen(struct dict *d)
 	d->state = state;
 	*d->stamp = stamp;
 	d->broken = (struct why){ 0 };
+	d->opened = dict_told_calls;
 	return true;
 }
 
 /* ---- opening and asking ---- */
 
-/* proxy: stands for what it names where nobody is to be asked. */
-static struct str
-without_proxy(struct str spec, unsigned flags)
+/* Calls fn with each table that a parameter's value names. Whatever else the text is made
+ * of, a table has its type at the front of a word. */
+static void
+each_table(struct str text,
+	void (*fn)(const struct dict_ops *ops, struct str spec, bool proxied, void *arg),
+	void *arg)
 {
-	while ((!dict_proxy_ask || (flags & DICT_NO_PROXY)) &&
-		str_starts(spec, STR("proxy:")))
-		spec = str_from(spec, 6);
-	return spec;
+	struct str word, name;
+	struct why why;
+
+	while (str_token(&text, " ,{}\t\r\n", &word)) {
+		const struct dict_ops *ops;
+		struct str spec = word;
+		bool proxied;
+
+		while (spec.len && spec.data[0] == '!')
+			spec = str_from(spec, 1);
+		while (str_starts(spec, STR("debug:")))
+			spec = str_from(spec, 6);
+		proxied = str_starts(spec, STR("proxy:"));
+		spec = dict_without_proxy(spec);
+		ops = dict_ops_of(spec, &name, &why);
+		if (ops)
+			fn(ops, spec, proxied, arg);
+	}
+}
+
+struct sought {
+	struct str spec;
+	bool found;
+};
+
+static void
+is_sought(const struct dict_ops *ops UNUSED, struct str spec, bool proxied, void *arg)
+{
+	struct sought *s = arg;
+
+	s->found |= proxied && str_eq(spec, s->spec);
 }
 
 /* Postfix's rule: a source that was changed just now may be in the hands of postmap. */
@@ -241,16 +282,45 @@ open_first(struct dict *d, struct why *why)
 		warn_when_stale(d);
 }
 
+/* proxy: in front of a local table changes who opens it in Postfix, and that
+ * proxy_read_maps must have it. Here it is opened in this process, but not without that
+ * either. */
+static bool
+is_approved(const struct dict *d, struct str plain)
+{
+	struct sought sought = { .spec = plain };
+
+	if (!d->proxied || !dict_proxy_ask || !d->conf || d->ops == &dict_proxy)
+		return true;
+	each_table(d->conf->p.proxy_read_maps, is_sought, &sought);
+	return sought.found;
+}
+
+bool
+dict_may_write(struct str spec, const struct conf *c)
+{
+	struct sought sought = { .spec = dict_without_proxy(spec) };
+
+	if (sought.spec.len == spec.len)
+		return true;
+	each_table(c->p.proxy_write_maps, is_sought, &sought);
+	return sought.found;
+}
+
 struct dict *
 dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why)
 {
-	struct str name = STR_NONE;
-	const struct dict_ops *ops = dict_ops_of(without_proxy(spec, flags), &name, why);
+	struct str name = STR_NONE, plain = dict_without_proxy(spec);
+	const struct dict_ops *ops = dict_ops_of(plain, &name, why);
 	struct arena *arena;
 	struct dict *d;
 
 	if (!ops)
 		return NULL;
+	if (ops->remote && dict_proxy_ask) {
+		ops = &dict_proxy;
+		name = plain;
+	}
 	arena = arena_new();
 	d = arena_alloc(arena, sizeof *d);
 	d->arena = arena;
@@ -258,10 +328,17 @@ dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why
 	d->spec = arena_str(arena, spec);
 	d->name = arena_cstr(arena, name);
 	d->flags = flags;
+	d->proxied = plain.len < spec.len && !(flags & DICT_NO_PROXY);
 	d->conf = c;
 	d->stamp = arena_alloc(arena, sizeof *d->stamp);
+	d->opened = dict_told_calls;
 	if (!d->name)
 		dict_fails(why, "the name of a table holds a NUL byte");
+	else if (!is_approved(d, plain))
+		dict_fails(why,
+			STR_FMT ": unapproved table: list proxy:" STR_FMT
+				" in main.cf:proxy_read_maps",
+			STR_ARG(spec), STR_ARG(plain));
 	else
 		open_first(d, why);
 	if (!d->state) {
@@ -294,15 +371,21 @@ dict_spec(const struct dict *d)
 bool
 dict_is_pattern(const struct dict *d)
 {
-	struct str spec = d->spec, name;
-	struct why why;
 	const struct dict_ops *ops = d->ops;
+	struct str name;
+	struct why why;
 
-	while (ops == &dict_proxy && str_starts(spec, STR("proxy:"))) {
-		spec = str_from(spec, 6);
-		ops = dict_ops_of(spec, &name, &why);
-	}
-	return ops && ops->type.pattern;
+	if (ops == &dict_proxy)
+		ops = dict_ops_of(str_c(d->name), &name, &why);
+	return ops->type.pattern;
+}
+
+bool
+dict_has_fixed_keys(const struct dict *d)
+{
+	if (d->ops->inner_fixed)
+		return d->state && d->ops->inner_fixed(d->state);
+	return !d->ops->type.pattern;
 }
 
 static bool
@@ -325,9 +408,26 @@ dict_lookup(struct dict *d, struct str key, struct arena *arena, struct str *val
 	/* A NUL is how some files end a key: within one it could only deceive. */
 	if (!d->ops->type.pattern && key.len && memchr(key.data, '\0', key.len))
 		return DICT_NOTFOUND;
-	if ((d->flags & DICT_FOLD) && !d->ops->type.pattern && has_upper(key))
+	if ((d->flags & DICT_FOLD) && dict_has_fixed_keys(d) && has_upper(key))
 		key = arena_lower(arena, key);
 	return d->ops->find(d, key, arena, value, why);
+}
+
+void
+dict_explain(const char *parameter, struct str table, struct str key,
+	enum dict_result got, const struct str *value, const struct why *why)
+{
+	switch (got) {
+	case DICT_FOUND:
+		explain_lookup(parameter, table, key, "found", *value);
+		break;
+	case DICT_NOTFOUND:
+		explain_lookup(parameter, table, key, "not found", STR_NONE);
+		break;
+	case DICT_ERROR:
+		explain_lookup(parameter, table, key, "error", str_c(why->text));
+		break;
+	}
 }
 
 int
@@ -374,11 +474,69 @@ dict_paths(struct str spec, void (*fn)(const char *path, void *arg), void *arg)
 			continue;
 		}
 		ops = dict_ops_of(item, &name, &why);
-		if (!ops)
+		if (!ops || (ops->remote && dict_proxy_ask))
 			continue;
 		if (ops->paths)
 			ops->paths(name, fn, arg);
 		else if (ops->suffix && name.len && name.data[0] != '{')
 			give_directory(name, fn, arg);
 	}
+}
+
+void
+dict_more_paths(struct dict *d, void (*fn)(const char *path, void *arg), void *arg)
+{
+	if (d->state && d->ops->more_paths)
+		d->ops->more_paths(d, fn, arg);
+}
+
+/* ---- by name ---- */
+
+struct named_tables {
+	bool remote_only;
+	void (*fn)(struct str spec, bool proxied, void *arg);
+	void *arg;
+};
+
+static void
+give_named(const struct dict_ops *ops, struct str spec, bool proxied, void *arg)
+{
+	const struct named_tables *to = arg;
+
+	if (ops->remote || !to->remote_only)
+		to->fn(spec, proxied, to->arg);
+}
+
+void
+dict_each_named(
+	struct str text, void (*fn)(struct str spec, bool proxied, void *arg), void *arg)
+{
+	struct named_tables to = { false, fn, arg };
+
+	each_table(text, give_named, &to);
+}
+
+void
+dict_each_remote(
+	struct str text, void (*fn)(struct str spec, bool proxied, void *arg), void *arg)
+{
+	struct named_tables to = { true, fn, arg };
+
+	each_table(text, give_named, &to);
+}
+
+static void
+is_one(struct str spec UNUSED, bool proxied UNUSED, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+bool
+dict_may_switch(struct str text)
+{
+	bool any = false;
+
+	if (dict_proxy_ask)
+		dict_each_remote(text, is_one, &any);
+	return any;
 }

@@ -1,8 +1,8 @@
 /* dict.h -- lookup tables: type:name, one file and one row in dict_types[] for each type.
  *
- * Local tables are read in this process and opened again when they changed; proxy: and
- * (later) network tables ask another process and switch. An error is not "not found": the
- * caller defers.
+ * Local tables are read in this process and opened again when they changed; tables behind
+ * a server (SQL, LDAP, tcp: ...) are asked through another process, which switches. An
+ * error is not "not found": the caller defers.
  *
  * Opening BLOCKS, and so do look-ups in unix: where users come from a directory service.
  * pcre: and regexp: look-ups need a large stack: up to some 30 KB in PCRE2, and as much
@@ -17,9 +17,10 @@
 
 enum dict_result { DICT_FOUND, DICT_NOTFOUND, DICT_ERROR };
 enum dict_flags {
-	DICT_FOLD = 1,       /* fold keys to lower case (fixed-key tables) */
-	DICT_NO_REGSUB = 2,  /* no $1 in results */
-	DICT_NO_PROXY = 4,   /* ignore proxy: (local's alias_maps) */
+	DICT_FOLD = 1,      /* fold keys to lower case (fixed-key tables) */
+	DICT_NO_REGSUB = 2, /* no $1 in results */
+	DICT_NO_PROXY =
+		4, /* nothing is allowed by proxy_read_maps (local's alias_maps) */
 	DICT_PARENT_DOT = 8, /* parent domains with a leading dot */
 	DICT_BYTES = 16, /* patterns see bytes, not UTF-8 text: header and body checks */
 };
@@ -42,6 +43,8 @@ bool dict_is_pattern(const struct dict *d);
  * it again; false when the jail forbids that (the worker then retires). */
 bool dict_changed(const struct dict *d);
 bool dict_reopen(struct dict *d);
+/* Whatever is open of this table, without proxy: in front, counts as changed. */
+void dict_must_reopen(struct str spec);
 /* Who owns the file below, as it was opened: as whom its commands run (local). 0 for
  * tables that are no file of ours: the administrator's. */
 uid_t dict_owner(const struct dict *d);
@@ -58,10 +61,24 @@ const struct dict_type *dict_type_list(size_t *n); /* sorted; postconf -m */
 /* Calls fn with each file or directory that the tables in `spec` read: Landlock rules. */
 void dict_paths(struct str spec, void (*fn)(const char *path, void *arg), void *arg);
 
-/* How proxy: asks: set by the service (proxymap is a peer), NULL elsewhere (commands:
- * then proxy:type:name is opened as type:name). */
-extern SWITCHES enum dict_result (*dict_proxy_ask)(struct str table, struct str key,
-	unsigned flags, struct arena *arena, struct str *value, struct why *why);
+/* May the table be written to? Named with proxy:, it has to be in proxy_write_maps. */
+bool dict_may_write(struct str spec, const struct conf *c);
+
+/* How daemons ask tables behind a server, which only proxymap may connect to. NULL in
+ * proxymap itself and in commands: they ask the server. Other tables are local, also with
+ * proxy: in front. proxied: it was named with proxy:, and has to be in proxy_read_maps; a
+ * local one, too, or its look-ups fail. */
+extern SWITCHES enum dict_result (*dict_proxy_ask)(struct str table, bool proxied,
+	struct str key, struct arena *arena, struct str *value, struct why *why);
+/* Calls fn with each table that a parameter's value names; those behind a server only. */
+void dict_each_named(
+	struct str text, void (*fn)(struct str spec, bool proxied, void *arg), void *arg);
+void dict_each_remote(
+	struct str text, void (*fn)(struct str spec, bool proxied, void *arg), void *arg);
+/* Does a look-up in one of these tables switch? */
+bool dict_may_switch(struct str text);
+/* What the table itself names, beyond dict_paths(): the file of a database. */
+void dict_more_paths(struct dict *d, void (*fn)(const char *path, void *arg), void *arg);
 
 /* ---- building (postmap, postalias) ---- */
 struct dict_builder;
@@ -72,6 +89,8 @@ void dict_build_nul(struct dict_builder *b, bool nul);
 /* 0 stored, 1 duplicate key (not stored), -1 *why. */
 int dict_build_add(struct dict_builder *b, struct str key, struct str value, bool replace,
 	struct why *why);
+/* Can dict_build_change() change tables of that type? */
+bool dict_build_changes(struct str spec);
 /* Changes a table that is there: entries are added and removed, the rest stays. NULL with
  * errno ENOENT when there is none. */
 struct dict_builder *dict_build_change(struct str spec, struct why *why);
@@ -102,7 +121,8 @@ enum {
 	FIND_BARE_DOMAIN = 8, /* domain, then its parents */
 	FIND_USER_AT = 16,    /* user@ (access tables) */
 };
-/* extension is what was cut off the user for the key that was found (or none). */
+/* extension is what was cut off the user for the key that was found (or none): a view of
+ * the address, with its delimiter in front. */
 SWITCHES enum dict_result maps_find_address(struct maps *m, struct str address,
 	struct str delimiters, unsigned steps, bool local_domain, struct arena *arena,
 	struct str *value, struct str *extension, struct why *why);

@@ -23,9 +23,11 @@ struct dict {
 	const char *name; /* "/etc/aliases" */
 	const char *file; /* watched for changes; NULL: the table is no file */
 	unsigned flags;
+	bool proxied;            /* dict_proxy: named with proxy: */
 	const struct conf *conf; /* may be NULL (tests, commands) */
 	void *state;             /* the type's own; NULL: could not be opened */
 	struct why broken;       /* then this is why */
+	uint64_t opened;         /* dict_told_calls at that time */
 	struct stamp *stamp;
 	struct arena *arena;
 };
@@ -47,6 +49,8 @@ struct build_ops {
 
 struct dict_ops {
 	struct dict_type type;
+	bool remote; /* behind a server: daemons ask it through proxymap */
+	bool module; /* of a client library, which is loaded when it is used */
 	/* Behind the name of the file that is read; NULL: the table is no file. */
 	const char *suffix;
 	/* The library sees changes within the file itself: only a replaced one is opened
@@ -61,24 +65,40 @@ struct dict_ops {
 		struct dict *d, bool (*fn)(struct str, struct str, void *), void *arg);
 	/* Tables that consist of tables. */
 	bool (*inner_changed)(const void *state);
+	/* Does any of them have fixed keys? Then keys are folded for all. */
+	bool (*inner_fixed)(const void *state);
 	/* Landlock paths, where they are not the file of `suffix`. */
 	void (*paths)(struct str name, void (*fn)(const char *, void *), void *arg);
+	/* dict_more_paths() */
+	void (*more_paths)(struct dict *d, void (*fn)(const char *, void *), void *arg);
 	const struct build_ops *build;
 };
 
-extern const struct dict_ops dict_btree, dict_cdb, dict_cidr, dict_fail, dict_hash,
-	dict_inline, dict_internal, dict_lmdb, dict_pcre, dict_pipemap, dict_proxy,
-	dict_randmap, dict_regexp, dict_static, dict_texthash, dict_unionmap, dict_unix;
+extern const struct dict_ops dict_btree, dict_cdb, dict_cidr, dict_debug, dict_environ,
+	dict_fail, dict_hash, dict_inline, dict_internal, dict_ldap, dict_lmdb,
+	dict_memcache, dict_mysql, dict_pcre, dict_pgsql, dict_pipemap, dict_proxy,
+	dict_randmap, dict_redis, dict_regexp, dict_socketmap, dict_sqlite, dict_static,
+	dict_tcp, dict_texthash, dict_unionmap, dict_unix;
 
 /* The row of a type; NULL: there is none, or it is not built in. */
 const struct dict_ops *dict_ops_find(struct str type);
 /* Splits "type:name" and finds the row. NULL and *why, worded as Postfix does. */
 const struct dict_ops *dict_ops_of(struct str spec, struct str *name, struct why *why);
 
+/* Is it asked by fixed keys, which DICT_FOLD folds? */
+bool dict_has_fixed_keys(const struct dict *d);
 /* The configuration error every type reports: 4.3.5. */
 void *dict_fails(struct why *why, const char *fmt, ...) PRINTF(2, 3);
 /* "open PATH: No such file or directory" */
 void *dict_fails_errno(struct why *why, const char *what, const char *path);
+/* told.c */
+extern uint64_t dict_told_calls;         /* of dict_must_reopen(), so far */
+bool dict_is_told(const struct dict *d); /* one of them since it was opened */
+struct str dict_without_proxy(struct str spec);
+/* Tells `postern explain` of a look-up for a parameter. value counts when it was found,
+ * why when there was an error; table STR_NONE: in a list of names. */
+void dict_explain(const char *parameter, struct str table, struct str key,
+	enum dict_result got, const struct str *value, const struct why *why);
 /* Remembers what fd is. */
 void stamp_take(struct stamp *s, int fd);
 

@@ -1,5 +1,7 @@
 /* maps.c -- an ordered list of tables: the value of alias_maps, transport_maps, ... */
 #include "maps.h"
+#include "dict_impl.h"
+#include "explain.h"
 #include "log.h"
 
 /* A table that cannot even be named (unknown type, no name) fails like one that cannot be
@@ -28,6 +30,9 @@ maps_open(const char *parameter, struct str value, unsigned flags, const struct 
 	m->arena = arena;
 	m->parameter = arena_str(arena, str_c(parameter)).data;
 	m->flags = flags;
+	m->owner_request_special = !c || c->p.owner_request_special;
+	if (c)
+		m->double_bounce_sender = arena_str(arena, c->p.double_bounce_sender);
 	for (size_t i = 0; i < items.n; i++)
 		add_table(m, items.items[i], c);
 	return m;
@@ -87,6 +92,17 @@ refuse_empty(struct maps *m, const struct maps_table *t, struct str key, struct 
 }
 
 static enum dict_result
+ask_table(const struct maps *m, const struct maps_table *t, struct str key,
+	struct arena *arena, struct str *value, struct why *why)
+{
+	enum dict_result got = dict_lookup(t->dict, key, arena, value, why);
+
+	if (explain_on)
+		dict_explain(m->parameter, t->spec, key, got, value, why);
+	return got;
+}
+
+static enum dict_result
 ask_tables(struct maps *m, struct str key, bool whole, struct arena *arena,
 	struct str *value, const struct dict **found, struct why *why)
 {
@@ -100,7 +116,7 @@ ask_tables(struct maps *m, struct str key, bool whole, struct arena *arena,
 		}
 		if (!whole && dict_is_pattern(t->dict))
 			continue;
-		got = dict_lookup(t->dict, key, arena, value, why);
+		got = ask_table(m, t, key, arena, value, why);
 		if (got == DICT_FOUND && value->len == 0)
 			return refuse_empty(m, t, key, why);
 		*found = t->dict;

@@ -14,6 +14,9 @@ struct maps {
 	struct arena *arena;
 	const char *parameter;
 	unsigned flags;
+	/* What must not be split (parameters of these names). */
+	bool owner_request_special;
+	struct str double_bounce_sender;
 	VEC(struct maps_table) tables;
 };
 

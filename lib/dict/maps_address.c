@@ -1,5 +1,6 @@
 /* maps_address.c -- the forms under which an address is looked up (contract 5.2). */
 #include "maps.h"
+#include "mailbox.h"
 
 /* The parts that keys are made of. */
 struct parts {
@@ -7,86 +8,6 @@ struct parts {
 	struct str user;          /* local without its extension */
 	struct str extension;
 };
-
-/* The @ before the domain: the last one outside of a quoted local part. */
-static void
-split_address(struct str address, struct str *local, struct str *domain)
-{
-	ssize_t at = str_rchr(address, '@');
-
-	*local = address;
-	*domain = STR_NONE;
-	if (at < 0)
-		return;
-	*local = str_sub(address, 0, (size_t)at);
-	*domain = str_from(address, (size_t)at + 1);
-}
-
-/* Names that mean something as a whole. owner-LIST and LIST-request could only be split
- * where - is a delimiter. */
-static bool
-is_never_split(struct str local, struct str delimiters)
-{
-	if (str_case_is(local, "mailer-daemon") || str_case_is(local, "double-bounce"))
-		return true;
-	return str_chr(delimiters, '-') >= 0 &&
-	       (str_case_starts(local, STR("owner-")) ||
-		       str_case_ends(local, STR("-request")));
-}
-
-static void
-split_extension(struct parts *p, struct str delimiters)
-{
-	p->user = p->local;
-	p->extension = STR_NONE;
-	if (delimiters.len == 0 || is_never_split(p->local, delimiters))
-		return;
-	for (size_t i = 1; i < p->local.len; i++) {
-		if (str_chr(delimiters, p->local.data[i]) < 0)
-			continue;
-		p->user = str_sub(p->local, 0, i);
-		p->extension = str_from(p->local, i + 1);
-		return;
-	}
-}
-
-static bool
-is_atext(char c)
-{
-	return ascii_is_alnum(c) || (unsigned char)c >= 0x80 ||
-	       (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
-}
-
-/* Is it "a.b.c", which needs no quotes (RFC 5321 section 4.1.2, dot-string)? */
-static bool
-is_dot_string(struct str local)
-{
-	bool dot = true;
-
-	for (size_t i = 0; i < local.len; i++) {
-		bool is_dot = local.data[i] == '.';
-
-		if (is_dot ? dot : !is_atext(local.data[i]))
-			return false;
-		dot = is_dot;
-	}
-	return !dot;
-}
-
-static struct str
-quoted(struct str local, struct arena *arena)
-{
-	struct buf b CLEANUP(buf_free) = BUF_INIT;
-
-	buf_addc(&b, '"');
-	for (size_t i = 0; i < local.len; i++) {
-		if (local.data[i] == '"' || local.data[i] == '\\')
-			buf_addc(&b, '\\');
-		buf_addc(&b, local.data[i]);
-	}
-	buf_addc(&b, '"');
-	return arena_str(arena, buf_str(&b));
-}
 
 /* One look-up: which step it belongs to, and how its key is put together. */
 struct form {
@@ -149,8 +70,9 @@ form_find(const struct search *s, const struct form *f)
 	if (f->step == FIND_BARE_DOMAIN)
 		return maps_ask_domain(s->maps, s->parts.domain, false,
 			s->maps->flags & DICT_PARENT_DOT, s->arena, s->value, s->why);
-	if (f->local && !is_dot_string(local)) {
-		got = maps_ask(s->maps, form_key(s, f, quoted(local, s->arena)), whole,
+	if (f->local && !address_is_dot_string(local)) {
+		got = maps_ask(s->maps,
+			form_key(s, f, address_quote_local(local, s->arena)), whole,
 			s->arena, s->value, s->why);
 		if (got != DICT_NOTFOUND)
 			return got;
@@ -172,8 +94,10 @@ maps_find_address(struct maps *m, struct str address, struct str delimiters,
 	*extension = STR_NONE;
 	if (m->tables.n == 0 || address.len == 0 || str_chr(address, '\0') >= 0)
 		return DICT_NOTFOUND;
-	split_address(address, &s.parts.local, &s.parts.domain);
-	split_extension(&s.parts, delimiters);
+	address_split(address, &s.parts.local, &s.parts.domain);
+	s.parts.user = s.parts.local;
+	address_split_extension(s.parts.local, delimiters, m->owner_request_special,
+		m->double_bounce_sender, &s.parts.user, &s.parts.extension);
 	if (!local_domain)
 		s.steps &= ~(unsigned)FIND_USER;
 	for (size_t i = 0; i < COUNT(forms); i++) {

@@ -1,5 +1,6 @@
 /* match.c -- match lists: mydestination, mynetworks, relay_domains ... (contract 1.3). */
 #include "dict_impl.h"
+#include "explain.h"
 #include "log.h"
 #include "source.h"
 #include <errno.h>
@@ -216,12 +217,18 @@ struct subject {
 };
 
 static enum dict_result
-table_has(struct match_item *item, struct str key, struct arena *scratch, struct why *why)
+table_has(const struct match_list *l, struct match_item *item, struct str key,
+	struct arena *scratch, struct why *why)
 {
+	enum dict_result got;
 	struct str value;
 
-	return key.len ? dict_lookup(item->dict, key, scratch, &value, why)
-		       : DICT_NOTFOUND;
+	if (key.len == 0)
+		return DICT_NOTFOUND;
+	got = dict_lookup(item->dict, key, scratch, &value, why);
+	if (explain_on)
+		dict_explain(l->parameter, item->text, key, got, &value, why);
+	return got;
 }
 
 /* a.b.c, then .b.c and .c; or b.c and c where the parameter's parent domains match. */
@@ -230,7 +237,7 @@ table_has_domain(const struct match_list *l, struct match_item *item, struct str
 	struct arena *scratch, struct why *why)
 {
 	for (;;) {
-		enum dict_result got = table_has(item, name, scratch, why);
+		enum dict_result got = table_has(l, item, name, scratch, why);
 		ssize_t dot = name.len ? str_chr(str_from(name, 1), '.') : -1;
 
 		if (got != DICT_NOTFOUND || dot < 0 || dict_is_pattern(item->dict))
@@ -245,12 +252,13 @@ table_matches(const struct match_list *l, struct match_item *item,
 {
 	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
 	char text[NET_ADDR_TEXT];
-	enum dict_result got = table_has(item, s->string, scratch, why);
+	enum dict_result got = table_has(l, item, s->string, scratch, why);
 
 	if (got == DICT_NOTFOUND && s->name.len)
 		got = table_has_domain(l, item, s->name, scratch, why);
 	if (got == DICT_NOTFOUND && s->addr)
-		got = table_has(item, str_c(net_addr_text(s->addr, text)), scratch, why);
+		got = table_has(
+			l, item, str_c(net_addr_text(s->addr, text)), scratch, why);
 	return got;
 }
 
@@ -310,12 +318,15 @@ item_matches(const struct match_list *l, struct match_item *item, const struct s
 
 /* The first item that matches decides. */
 static enum dict_result
-list_matches(struct match_list *l, const struct subject *s, struct why *why)
+list_matches(struct match_list *l, const struct subject *s, const struct match_item **by,
+	struct why *why)
 {
 	for (size_t i = 0; i < l->items.n; i++) {
 		struct match_item *item = &l->items.items[i];
 		enum dict_result got = item_matches(l, item, s, why);
 
+		if (got == DICT_FOUND)
+			*by = item;
 		if (got == DICT_FOUND)
 			return item->negated ? DICT_NOTFOUND : DICT_FOUND;
 		if (got == DICT_ERROR)
@@ -324,10 +335,43 @@ list_matches(struct match_list *l, const struct subject *s, struct why *why)
 	return DICT_NOTFOUND;
 }
 
+/* For `postern explain`: with the item that decided. */
+static void
+list_explain(const struct match_list *l, const struct subject *s, enum dict_result got,
+	const struct match_item *by, const struct why *why)
+{
+	char text[NET_ADDR_TEXT + 2] = "";
+	struct buf key CLEANUP(buf_free) = BUF_INIT;
+	struct buf item CLEANUP(buf_free) = BUF_INIT;
+
+	if (l->items.n == 0)
+		return;
+	buf_add(&key, s->string);
+	buf_add(&key, s->name);
+	if (s->addr)
+		buf_printf(&key, "[%s]", net_addr_text(s->addr, text));
+	if (by)
+		buf_printf(
+			&item, "%s" STR_FMT, by->negated ? "!" : "", STR_ARG(by->text));
+	dict_explain(l->parameter, STR_NONE, buf_str(&key), got,
+		&(const struct str){ item.data, item.len }, why);
+}
+
+static enum dict_result
+list_asked(struct match_list *l, const struct subject *s, struct why *why)
+{
+	const struct match_item *by = NULL;
+	enum dict_result got = list_matches(l, s, &by, why);
+
+	if (explain_on)
+		list_explain(l, s, got, by, why);
+	return got;
+}
+
 enum dict_result
 match_domain(struct match_list *l, struct str name, struct why *why)
 {
-	return list_matches(l, &(struct subject){ .name = name }, why);
+	return list_asked(l, &(struct subject){ .name = name }, why);
 }
 
 enum dict_result
@@ -342,11 +386,11 @@ match_client(struct match_list *l, struct str name, const struct net_addr *addr,
 		net_addr_unmap(&plain);
 		s.addr = &plain;
 	}
-	return list_matches(l, &s, why);
+	return list_asked(l, &s, why);
 }
 
 enum dict_result
 match_string(struct match_list *l, struct str s, struct why *why)
 {
-	return list_matches(l, &(struct subject){ .string = s }, why);
+	return list_asked(l, &(struct subject){ .string = s }, why);
 }

@@ -9,7 +9,13 @@
 #include "rules.h"
 #include <pcre2.h>
 
-enum { JIT_STACK_LEAST = 32 * 1024, JIT_STACK_MOST = 1024 * 1024 };
+enum {
+	JIT_STACK_LEAST = 32 * 1024,
+	JIT_STACK_MOST = 1024 * 1024,
+	MATCH_LIMIT = 1000000,
+	DEPTH_LIMIT = 250000,
+	HEAP_LIMIT_KB = 64 * 1024,
+};
 
 struct pattern {
 	pcre2_code *code;
@@ -29,6 +35,9 @@ match_context(void)
 		context = pcre2_match_context_create(NULL);
 		ensure(context);
 		pcre2_jit_stack_assign(context, NULL, stack);
+		pcre2_set_match_limit(context, MATCH_LIMIT);
+		pcre2_set_depth_limit(context, DEPTH_LIMIT);
+		pcre2_set_heap_limit(context, HEAP_LIMIT_KB);
 	}
 	return context;
 }

@@ -1,13 +1,10 @@
-/* proxy.c -- proxy:type:name, asked through another process (dict_proxy_ask). Where there
- * is none, dict_open() has taken the proxy: off already. */
+/* proxy.c -- a table behind a server, asked through another process (dict_proxy_ask). */
 #include "dict_impl.h"
 
 static void *
-proxy_open(struct dict *d, struct stamp *stamp UNUSED, struct why *why)
+proxy_open(struct dict *d, struct stamp *stamp UNUSED, struct why *why UNUSED)
 {
-	struct str name;
-
-	return dict_ops_of(str_c(d->name), &name, why) ? d : NULL;
+	return d;
 }
 
 static void
@@ -19,7 +16,7 @@ static enum dict_result
 proxy_find(struct dict *d, struct str key, struct arena *arena, struct str *value,
 	struct why *why)
 {
-	return dict_proxy_ask(str_c(d->name), key, d->flags, arena, value, why);
+	return dict_proxy_ask(str_c(d->name), d->proxied, key, arena, value, why);
 }
 
 const struct dict_ops dict_proxy = {

@@ -89,22 +89,44 @@ const struct dict_ops dict_texthash = {
 
 /* ---- inline ---- */
 
+/* What stands in front of the =, without quotes: in them blanks and = are the key's.
+ * False: there is no =, or a quote too few. */
+static bool
+take_key(struct str *item, struct buf *key)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < item->len; i++) {
+		char c = item->data[i];
+
+		if (c == '"') {
+			quoted = !quoted;
+		} else if (c == '=' && !quoted) {
+			*item = str_from(*item, i + 1);
+			return true;
+		} else {
+			if (c == '\\' && quoted && i + 1 < item->len)
+				c = item->data[++i];
+			else if (ascii_is_space(c) && !quoted && key->len > 0 &&
+				 str_trim(str_from(*item, i)).data[0] != '=')
+				return false;
+			if (quoted || !ascii_is_space(c))
+				buf_addc(key, c);
+		}
+	}
+	return false;
+}
+
 /* "key = value", perhaps in braces of its own. */
 static bool
-inline_entry(struct str item, struct str *key, struct str *value)
+inline_entry(struct str item, struct buf *key, struct str *value)
 {
-	ssize_t equals;
-
 	if (item.data[0] == '{' && !braces_strip(item, &item))
 		return false;
-	equals = str_chr(item, '=');
-	if (equals < 0)
+	buf_clear(key);
+	if (!take_key(&item, key))
 		return false;
-	*key = str_trim(str_sub(item, 0, (size_t)equals));
-	*value = str_trim(str_from(item, (size_t)equals + 1));
-	for (size_t i = 0; i < key->len; i++)
-		if (ascii_is_space(key->data[i]))
-			return false;
+	*value = str_trim(item);
 	return true;
 }
 
@@ -112,17 +134,19 @@ static struct entries *
 inline_entries(struct dict *d, struct str items, struct why *why)
 {
 	struct entries *e = entries_new();
+	struct buf name CLEANUP(buf_free) = BUF_INIT;
 	struct str item, key, value;
 
 	*why = (struct why){ 0 };
 	while (braces_item(&items, &item, why)) {
-		if (!inline_entry(item, &key, &value)) {
+		if (!inline_entry(item, &name, &value)) {
 			dict_fails(why,
 				"missing '=' after attribute name: \"inline:%s\"; need "
 				"\"inline:{name=value...}\"",
 				d->name);
 			break;
 		}
+		key = buf_str(&name);
 		if (d->flags & DICT_FOLD)
 			key = arena_lower(d->arena, key);
 		entries_add(e, key, value, true);

@@ -49,7 +49,11 @@ TEST(tables_without_files)
 			"error: table fail:x: look-ups always fail" },
 		{ "pipemap:{inline:{a=b},inline:{b=c}}", "a", "c" },
 		{ "pipemap:{inline:{a=b},inline:{x=c}}", "a", "(none)" },
+		{ "inline:{{\"a b\"@c = v}}", "a b@c", "v" },
+		{ "inline:{{\"a b\"@c = v}}", "\"a b\"@c", "(none)" },
+		{ "inline:{{\"a=b\\\"\" = v w}}", "a=b\"", "v w" },
 		{ "randmap:{x}", "a", "x" },
+		{ "randmap:{{x}}", "a", "{x}" },
 		{ "randmap:{x,x x}", "a", "x" },
 		{ "internal:x", "a", "(none)" },
 		{ "proxy:inline:{a=b}", "a", "b" },
@@ -297,6 +301,39 @@ TEST(replaced_files_are_opened_again)
 	second_passes(d);
 	CHECK(!dict_changed(d));
 	dict_close(d);
+	arena_free(a);
+}
+
+TEST(what_is_said_to_have_changed_is_opened_again)
+{
+	struct arena *a = arena_new();
+	struct str path = write_text(a, "s", "a 1\n"),
+		   spec = arena_printf(a, "texthash:" STR_FMT, STR_ARG(path)),
+		   inner = arena_printf(
+			   a, "unionmap:{static:x, proxy:" STR_FMT "}", STR_ARG(spec));
+	struct why why = { 0 };
+	struct dict *d = dict_open(spec, 0, NULL, &why),
+		    *u = dict_open(inner, 0, NULL, &why);
+
+	CHECK(!dict_changed(d) && !dict_changed(u));
+	dict_must_reopen(STR("texthash:/other"));
+	CHECK(!dict_changed(d) && !dict_changed(u));
+	dict_must_reopen(spec);
+	CHECK(dict_changed(d) && dict_changed(u));
+	CHECK(dict_reopen(d) && dict_reopen(u));
+	CHECK(!dict_changed(d) && !dict_changed(u));
+	for (int i = 0; i < 2000; i++) {
+		struct str other = arena_printf(a, "texthash:/%d", i);
+
+		dict_must_reopen(other);
+	}
+	CHECK(dict_changed(d)); /* more than anybody remembers */
+	CHECK(dict_reopen(d));
+	CHECK(!dict_changed(d));
+	dict_must_reopen(spec);
+	CHECK(dict_changed(d));
+	dict_close(d);
+	dict_close(u);
 	arena_free(a);
 }
 

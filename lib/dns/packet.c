@@ -109,6 +109,25 @@ set_status(struct dns_reply *out, int rcode, bool answered)
 	}
 }
 
+/* RFC 2308 section 5: an answer that there is nothing is good for the lesser of the SOA's
+ * TTL and its last field. Without SOA not at all. */
+static uint32_t
+negative_ttl(ns_msg *m)
+{
+	size_t n = MIN((size_t)ns_msg_count(*m, ns_s_ns), RECORDS_MOST);
+
+	for (size_t i = 0; i < n; i++) {
+		ns_rr rr;
+
+		if (ns_parserr(m, ns_s_ns, (int)i, &rr) < 0)
+			break;
+		if (ns_rr_type(rr) == ns_t_soa && ns_rr_rdlen(rr) >= 20)
+			return MIN((uint32_t)ns_rr_ttl(rr),
+				get_u32(ns_rr_rdata(rr) + ns_rr_rdlen(rr) - 4));
+	}
+	return 0;
+}
+
 void
 packet_read(struct str packet, uint16_t type, struct arena *arena, struct dns_reply *out)
 {
@@ -134,7 +153,10 @@ packet_read(struct str packet, uint16_t type, struct arena *arena, struct dns_re
 		if (record->type == type)
 			out->name = arena_str(arena, str_c(ns_rr_name(rr)));
 		answered |= record->type == type;
+		out->ttl = out->n_records ? MIN(out->ttl, record->ttl) : record->ttl;
 		out->n_records++;
 	}
+	if (!answered)
+		out->ttl = negative_ttl(&m);
 	set_status(out, (int)ns_msg_getflag(m, ns_f_rcode), answered);
 }

@@ -56,7 +56,8 @@ call_free(struct ipc_link *l, struct call *c)
 }
 
 bool
-call_take_reply(struct ipc_link *l, const struct frame *f, struct str payload, int *fd)
+call_take_reply(
+	struct ipc_link *l, const struct frame *f, struct str payload, struct fds *fds)
 {
 	struct call *c = call_find(l, f->id), was;
 
@@ -65,11 +66,11 @@ call_take_reply(struct ipc_link *l, const struct frame *f, struct str payload, i
 	was = *c;
 	call_free(l, c);
 	if (was.reply_fd && was.fn) {
-		*was.reply_fd = *fd;
-		*fd = -1;
+		*was.reply_fd = fds_take_first(fds);
 	}
 	if (was.fn)
 		was.fn(was.arg, 0, payload);
+	link_finish_if_done(l);
 	return !l->closing;
 }
 
@@ -239,6 +240,13 @@ SWITCHES struct ipc_stream *
 ipc_stream_begin(
 	struct ipc_peer *p, unsigned type, struct str payload, deadline_t patience)
 {
+	return ipc_stream_begin_with(p, type, payload, NULL, 0, patience);
+}
+
+SWITCHES struct ipc_stream *
+ipc_stream_begin_with(struct ipc_peer *p, unsigned type, struct str payload,
+	const int *fds, size_t n_fds, deadline_t patience)
+{
 	struct ipc_link *l = ipc_peer_link(p, patience);
 	struct frame f = {
 		.kind = FRAME_CALL, .type = (uint16_t)type, .flags = FRAME_STREAM
@@ -256,7 +264,7 @@ ipc_stream_begin(
 	c->fn = stream_ended;
 	c->arg = s;
 	c->stream = s;
-	link_send(l, &f, payload, -1);
+	link_send_fds(l, &f, payload, fds, n_fds);
 	return s;
 }
 

@@ -42,6 +42,14 @@ ipc_is_hello(struct str bytes)
 	return bytes.len > 0 && bytes.data[0] == 0;
 }
 
+struct str
+ipc_after_hello(struct str bytes)
+{
+	if (bytes.len < FRAME_HEADER)
+		return STR_NONE;
+	return str_from(bytes, FRAME_HEADER + (size_t)get_u32(bytes.data));
+}
+
 /* Names go into log lines and decisions: letters, digits and a few marks only. */
 static bool
 copy_name(char *out, size_t room, struct str name)

@@ -7,7 +7,7 @@
  * the payload. Kinds: HELLO (first frame of a link: protocol version and who calls),
  * CALL, REPLY (same id as its CALL), DATA and END (the stream that belongs to a CALL),
  * CREDIT (flow control of that stream), CANCEL (the caller gave up), NOTE (wants no
- * answer). A flag says that one descriptor travels with the frame (SCM_RIGHTS). Integers
+ * answer). A flag says that descriptors travel with the frame (SCM_RIGHTS). Integers
  * are big endian. */
 #ifndef IPC_H
 #define IPC_H
@@ -20,6 +20,7 @@
 #define IPC_CHUNK       (64 * 1024)        /* longest DATA payload */
 #define IPC_WINDOW      (256 * 1024)       /* bytes of a stream that may be unread */
 #define IPC_CALLS_LIMIT 65536              /* calls in flight on a link, each way */
+#define IPC_FDS_MOST    16                 /* descriptors with one frame */
 #define IPC_OUT_LIMIT   (64 * 1024 * 1024) /* unsent bytes; a link with more is closed */
 
 struct ipc_link;
@@ -40,6 +41,8 @@ struct ipc_request {
 	unsigned type;
 	struct str payload; /* in arena */
 	int fd; /* descriptor that came along, or -1; closed with the request */
+	int more_fds[IPC_FDS_MOST - 1]; /* those that came with it */
+	size_t n_more_fds;
 	struct arena *arena; /* freed by ipc_reply */
 	void *own;           /* the handler's */
 };
@@ -84,11 +87,16 @@ int ipc_hello(int fd, const struct ipc_caller *caller) MUST_CHECK;
 /* Do the first bytes of a connection look like a HELLO? (A trigger's or a reader's do
  * not: the first byte of a HELLO is always 0.) */
 bool ipc_is_hello(struct str bytes);
+/* What follows one, in bytes that begin with it. */
+struct str ipc_after_hello(struct str bytes);
 const struct ipc_caller *ipc_link_caller(const struct ipc_link *l);
 void ipc_link_close(struct ipc_link *l); /* flushes what it can; pending calls fail */
 /* Nothing is asked or answered over it at the moment, and nothing waits to be read. */
 bool ipc_link_idle(const struct ipc_link *l);
-/* For who is asked: from now on the peer's writes fail at once, so that it asks somebody
+/* For who is asked: the peer, if it knows us by name, makes no new calls over this link
+ * and closes it after the last answer. */
+void ipc_link_leave(struct ipc_link *l);
+/* Where it does not: from now on the peer's writes fail at once, so that it asks somebody
  * else; what it has sent is still answered, then the link closes. */
 void ipc_link_finish(struct ipc_link *l);
 void *ipc_link_own(struct ipc_link *l); /* a pointer of the user's */
@@ -130,6 +138,9 @@ SWITCHES int ipc_call(struct ipc_peer *p, unsigned type, struct str payload, int
 struct ipc_stream;
 SWITCHES struct ipc_stream *ipc_stream_begin(
 	struct ipc_peer *p, unsigned type, struct str payload, deadline_t patience);
+/* The same with up to IPC_FDS_MOST descriptors, which are duplicated, not taken. */
+SWITCHES struct ipc_stream *ipc_stream_begin_with(struct ipc_peer *p, unsigned type,
+	struct str payload, const int *fds, size_t n_fds, deadline_t patience);
 /* Any length; waits while the window is full. -1 and errno when it cannot be finished any
  * more (also when the server replied early: then finish gives that reply). */
 SWITCHES int ipc_stream_write(

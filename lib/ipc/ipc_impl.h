@@ -19,6 +19,7 @@ enum frame_kind {
 	FRAME_CREDIT, /* id of our call, payload u32: so many more bytes may be sent */
 	FRAME_CANCEL,
 	FRAME_NOTE,
+	FRAME_LEAVE, /* ask somebody else from now on */
 };
 enum {
 	FRAME_FD = 1,     /* a descriptor travels along */
@@ -39,13 +40,19 @@ void frame_get(const char *in, struct frame *f);
  * (the caller waits for the reply) is borrowed. A piece with a descriptor begins with the
  * frame that it belongs to and starts a sendmsg() of its own, so the receiver gets the
  * two together. */
+struct fds {
+	int fd[IPC_FDS_MOST];
+	size_t n;
+};
+void fds_close(struct fds *f);
+int fds_take_first(struct fds *f); /* or -1 */
 struct piece {
 	struct piece *next;
 	struct piece *
 		*borrower; /* cleared when the piece is gone; NULL: bytes are our own */
 	const char *data;
 	size_t at, len, room;
-	int fd;
+	struct fds fds;
 };
 struct out {
 	struct piece *first, *last;
@@ -53,6 +60,8 @@ struct out {
 	uint64_t queued, sent; /* bytes since the link began */
 };
 void out_frame(struct out *o, struct frame *f, struct str payload, int fd);
+void out_frame_fds(
+	struct out *o, struct frame *f, struct str payload, const int *fds, size_t n_fds);
 /* As above with a payload that stays until *borrower is NULL. */
 void out_frame_borrowed(struct out *o, struct frame *f, struct str payload, int fd,
 	struct piece **borrower);
@@ -119,8 +128,8 @@ void caller_drop(struct caller *c);
 struct ipc_link {
 	struct io io;
 	struct out out;
-	struct buf in; /* the beginning of a frame */
-	int fd_in;     /* descriptor whose frame is not complete yet, or -1 */
+	struct buf in;     /* the beginning of a frame */
+	struct fds fds_in; /* descriptors whose frame is not complete yet */
 	const struct ipc_handler *handlers;
 	void *ctx, *own;
 	void (*on_close)(struct ipc_link *, void *ctx);
@@ -130,6 +139,7 @@ struct ipc_link {
 	bool wants_hello;
 	uid_t trusted;
 	bool closing;   /* the end is queued for the end of this turn */
+	bool left;      /* the peer wants no more calls; ours end, then the link does */
 	bool finishing; /* the peer cannot send; read what it did, answer, close */
 	bool read_out;  /* ... all of that was read */
 	bool ended;     /* nobody will be told anything any more */
@@ -150,6 +160,8 @@ struct ipc_link {
 
 /* Queues a frame to leave at the end of this turn. Borrowed: see out.c. */
 void link_send(struct ipc_link *l, struct frame *f, struct str payload, int fd);
+void link_send_fds(struct ipc_link *l, struct frame *f, struct str payload,
+	const int *fds, size_t n_fds);
 void link_send_borrowed(struct ipc_link *l, struct frame *f, struct str payload, int fd,
 	struct piece **borrower);
 void link_flush_later(struct ipc_link *l);
@@ -159,12 +171,12 @@ bool link_malformed(struct ipc_link *l, const char *why);
 bool link_hold(struct ipc_link *l, size_t n);
 /* ... and less; reading goes on if it had stopped. */
 void link_release(struct ipc_link *l, size_t n);
-void link_finish_if_done(struct ipc_link *l); /* a request has ended */
+void link_finish_if_done(struct ipc_link *l); /* a request or a call has ended */
 void link_drop(struct ipc_link *l);           /* one user less; the last one frees it */
 
 /* call.c; each takes one frame and says whether the link goes on. */
 bool call_take_reply(
-	struct ipc_link *l, const struct frame *f, struct str payload, int *fd);
+	struct ipc_link *l, const struct frame *f, struct str payload, struct fds *fds);
 bool call_take_credit(struct ipc_link *l, const struct frame *f, struct str payload);
 void calls_fail(struct ipc_link *l);
 /* ipc_link_call(); *unsent: see struct call. */
@@ -173,7 +185,7 @@ SWITCHES int call_wait(struct ipc_link *l, unsigned type, struct str payload, in
 	bool *unsent);
 /* request.c */
 bool request_take_call(
-	struct ipc_link *l, const struct frame *f, struct str payload, int *fd);
+	struct ipc_link *l, const struct frame *f, struct str payload, struct fds *fds);
 bool request_take_data(struct ipc_link *l, const struct frame *f, struct str payload);
 bool request_take_end(struct ipc_link *l, const struct frame *f);
 bool request_take_cancel(struct ipc_link *l, const struct frame *f);

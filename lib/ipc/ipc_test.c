@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ECHO = 1, SLOW, COUNT_BYTES, EARLY, SWALLOW, TELL, PASS, IN_PLACE };
+enum { ECHO = 1, SLOW, COUNT_BYTES, EARLY, SWALLOW, TELL, PASS, IN_PLACE, FILES };
 
 static void
 in_loop(void (*fn)(void *))
@@ -109,6 +109,22 @@ run_pass(struct ipc_request *rq)
 	ipc_reply(rq, n < 0 ? STR("nothing") : str_of(text, (size_t)n), -1);
 }
 
+/* The same for several, one behind the other. */
+static void
+run_many(struct ipc_request *rq)
+{
+	char text[200] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i <= rq->n_more_fds; i++) {
+		ssize_t n = pread(i == 0 ? rq->fd : rq->more_fds[i - 1], text + len,
+			sizeof(text) - len, 0);
+
+		len += n > 0 ? (size_t)n : 0;
+	}
+	ipc_reply(rq, str_of(text, len), -1);
+}
+
 static const struct ipc_handler handlers[] = {
 	{ .type = ECHO, .run = run_echo },
 	{ .type = SLOW, .run = run_slow, .direct = true, .last_words = true },
@@ -116,6 +132,7 @@ static const struct ipc_handler handlers[] = {
 	{ .type = EARLY, .run = run_early },
 	{ .type = TELL, .run = run_tell, .direct = true },
 	{ .type = PASS, .run = run_pass, .direct = true },
+	{ .type = FILES, .run = run_many },
 	{ .type = IN_PLACE, .run = run_echo, .direct = true, .in_place = true },
 	{ .type = 0 },
 };
@@ -581,6 +598,83 @@ TEST(streams_larger_than_the_window)
 	connects = 0;
 	connect_error = 0;
 	in_loop(streams);
+}
+
+/* With a frame go as many descriptors as it may have, and they keep their order. */
+static void
+many_descriptors(void *arg)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct ipc_peer *p = ipc_peer_new("counter", test_connect, NULL, NULL);
+	struct str reply;
+	int fds[IPC_FDS_MOST];
+
+	(void)arg;
+	for (size_t i = 0; i < IPC_FDS_MOST; i++) {
+		char name[2] = { (char)('a' + i), 0 };
+
+		fds[i] = file_with(name);
+	}
+	for (size_t n = 1; n <= IPC_FDS_MOST; n += 5) {
+		struct ipc_stream *s =
+			ipc_stream_begin_with(p, FILES, STR("m"), fds, n, soon());
+
+		CHECK(s != NULL);
+		CHECK(ipc_stream_finish(s, arena, &reply, soon()) == 0);
+		CHECK(str_eq(reply, str_sub(STR("abcdefghijklmnop"), 0, n)));
+	}
+	for (size_t i = 0; i < IPC_FDS_MOST; i++)
+		close(fds[i]);
+	ipc_link_close(ipc_peer_link_now(p));
+	close_both();
+	mem_free(p);
+}
+
+TEST(many_descriptors_with_one_frame)
+{
+	connects = 0;
+	connect_error = 0;
+	in_loop(many_descriptors);
+}
+
+/* A peer that leaves answers what it was asked, and is asked nothing any more: the next
+ * call goes to another one. */
+static void
+leaving(void *arg)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct ipc_peer *p = ipc_peer_new("counter", test_connect, NULL, NULL);
+	struct ipc_stream *s;
+	struct ipc_link *first;
+	struct str reply;
+
+	(void)arg;
+	stream_one(p, 1000, 1000);
+	first = ipc_peer_link_now(p);
+	s = ipc_stream_begin(p, COUNT_BYTES, STR_NONE, soon());
+	CHECK(s != NULL);
+	CHECK(ipc_stream_write(s, STR("abc"), soon()) == 0);
+	ipc_link_leave(theirs);
+	while (ipc_peer_link_now(p))
+		co_yield ();
+	CHECK(!first->closing);
+	CHECK(ipc_stream_write(s, STR("def"), soon()) == 0);
+	CHECK(ipc_stream_finish(s, arena, &reply, soon()) == 0);
+	CHECK(str_starts(reply, STR("6 ")));
+	wait_closed(1);
+	CHECK_INT(connects, 1);
+	stream_one(p, 1000, 1000);
+	CHECK_INT(connects, 2);
+	ipc_link_close(ipc_peer_link_now(p));
+	close_both();
+	mem_free(p);
+}
+
+TEST(a_peer_that_leaves_is_asked_no_more)
+{
+	connects = 0;
+	connect_error = 0;
+	in_loop(leaving);
 }
 
 static void

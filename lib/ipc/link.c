@@ -37,7 +37,6 @@ link_new(int fd, const struct ipc_handler *handlers, void *ctx,
 	struct ipc_link *l = mem_alloc(sizeof(*l));
 	int size = SOCKET_BUFFER;
 
-	l->fd_in = -1;
 	l->handlers = handlers;
 	l->ctx = ctx;
 	l->on_close = on_close;
@@ -140,6 +139,15 @@ ipc_link_idle(const struct ipc_link *l)
 }
 
 void
+ipc_link_leave(struct ipc_link *l)
+{
+	struct frame f = { .kind = FRAME_LEAVE };
+
+	if (!l->closing && !l->finishing && !l->wants_hello)
+		link_send(l, &f, STR_NONE, -1);
+}
+
+void
 ipc_link_finish(struct ipc_link *l)
 {
 	if (l->closing || l->finishing)
@@ -152,7 +160,11 @@ ipc_link_finish(struct ipc_link *l)
 void
 link_finish_if_done(struct ipc_link *l)
 {
-	if (l->finishing && l->read_out && !l->requests)
+	bool done = l->finishing && l->read_out;
+
+	if (l->left)
+		done = l->free_calls.n == l->calls.n && l->out.pending == 0;
+	if (done && !l->requests)
 		ipc_link_close(l);
 }
 
@@ -172,7 +184,7 @@ link_end(void *arg)
 		l->on_close(l, l->ctx);
 	out_free(&l->out);
 	buf_free(&l->in);
-	fd_close(&l->fd_in);
+	fds_close(&l->fds_in);
 	vec_free(&l->calls);
 	vec_free(&l->free_calls);
 	vec_free(&l->slots);
@@ -224,9 +236,16 @@ queued(struct ipc_link *l)
 void
 link_send(struct ipc_link *l, struct frame *f, struct str payload, int fd)
 {
+	link_send_fds(l, f, payload, &fd, fd >= 0 ? 1 : 0);
+}
+
+void
+link_send_fds(struct ipc_link *l, struct frame *f, struct str payload, const int *fds,
+	size_t n_fds)
+{
 	if (l->closing)
 		return;
-	out_frame(&l->out, f, payload, fd);
+	out_frame_fds(&l->out, f, payload, fds, n_fds);
 	queued(l);
 }
 
@@ -263,6 +282,7 @@ link_flush(void *arg)
 	}
 	if (l->out.pending < SENT_WAKE)
 		co_wake_all(&l->sent);
+	link_finish_if_done(l);
 }
 
 SWITCHES int
@@ -308,17 +328,29 @@ holds_too_much(const struct ipc_link *l)
 	return l->held > HELD_LIMIT && l->streams_in == 0;
 }
 
+/* Those who have a link of their own making stay: they know what its end means. */
 static bool
-dispatch(struct ipc_link *l, const struct frame *f, struct str payload, int *fd)
+take_leave(struct ipc_link *l)
+{
+	if (!l->peer)
+		return true;
+	l->left = true;
+	peer_lost(l->peer, l);
+	link_finish_if_done(l);
+	return !l->closing;
+}
+
+static bool
+dispatch(struct ipc_link *l, const struct frame *f, struct str payload, struct fds *fds)
 {
 	if (l->wants_hello || f->kind == FRAME_HELLO)
 		return hello_take(l, f, payload);
 	switch (f->kind) {
 	case FRAME_CALL:
 	case FRAME_NOTE:
-		return request_take_call(l, f, payload, fd);
+		return request_take_call(l, f, payload, fds);
 	case FRAME_REPLY:
-		return call_take_reply(l, f, payload, fd);
+		return call_take_reply(l, f, payload, fds);
 	case FRAME_DATA:
 		return request_take_data(l, f, payload);
 	case FRAME_END:
@@ -327,6 +359,8 @@ dispatch(struct ipc_link *l, const struct frame *f, struct str payload, int *fd)
 		return call_take_credit(l, f, payload);
 	case FRAME_CANCEL:
 		return request_take_cancel(l, f);
+	case FRAME_LEAVE:
+		return take_leave(l);
 	default:
 		return link_malformed(l, "sent a frame of an unknown kind");
 	}
@@ -335,18 +369,18 @@ dispatch(struct ipc_link *l, const struct frame *f, struct str payload, int *fd)
 static bool
 take_frame(struct ipc_link *l, const struct frame *f, struct str payload)
 {
-	int fd CLEANUP(fd_close) = -1;
+	struct fds fds CLEANUP(fds_close) = { .n = 0 };
 
 	if (f->flags & ~(FRAME_FD | FRAME_STREAM))
 		return link_malformed(l, "sent a frame with unknown flags");
 	if (f->flags & FRAME_FD) {
-		if (l->fd_in < 0)
+		if (l->fds_in.n == 0)
 			return link_malformed(
 				l, "announced a descriptor that did not come");
-		fd = l->fd_in;
-		l->fd_in = -1;
+		fds = l->fds_in;
+		l->fds_in.n = 0;
 	}
-	return dispatch(l, f, payload, &fd);
+	return dispatch(l, f, payload, &fds);
 }
 
 /* Handles the complete frames in data; how many bytes they were. */
@@ -397,7 +431,7 @@ expected(const struct ipc_link *l)
 static bool
 take_descriptors(struct ipc_link *l, struct msghdr *m)
 {
-	bool ok = !(m->msg_flags & MSG_CTRUNC);
+	bool ok = !(m->msg_flags & MSG_CTRUNC) && l->fds_in.n == 0;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -408,9 +442,9 @@ take_descriptors(struct ipc_link *l, struct msghdr *m)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			ok = ok && l->fd_in < 0;
+			ok = ok && l->fds_in.n < IPC_FDS_MOST;
 			if (ok)
-				l->fd_in = fd;
+				l->fds_in.fd[l->fds_in.n++] = fd;
 			else
 				fd_close(&fd);
 		}
@@ -423,7 +457,7 @@ enum got { GOT_MORE, GOT_ALL, GOT_NOTHING, GOT_END };
 static enum got
 receive(struct ipc_link *l, void *room, size_t size, size_t *got)
 {
-	char control[CMSG_SPACE(8 * sizeof(int))];
+	char control[CMSG_SPACE(IPC_FDS_MOST * sizeof(int))];
 	struct iovec part = { room, size };
 	struct msghdr m = { .msg_iov = &part,
 		.msg_iovlen = 1,

@@ -34,6 +34,10 @@ enum {
 				   what would have been */
 	ENVELOPE_REPORT = 1024, /* sendmail -v: he hears what came of the first attempt */
 	ENVELOPE_NO_CHECKS = 2048, /* receive_override_options = no_header_body_checks */
+	ENVELOPE_DISCARD = 4096,   /* taken, and forgotten: an access table said so */
+	ENVELOPE_PROBE = 8192,     /* nothing is delivered; verify hears what would be */
+	ENVELOPE_MILTERS = 16384,  /* non_smtpd_milters see it; our own notices are also
+				      looked at by header and body checks */
 };
 #define rcpt_FIELDS(FIELD, LIST) \
 	FIELD(STR, address)  /* as rewritten; no <> */ \
@@ -41,6 +45,12 @@ enum {
 	FIELD(STR, orcpt)    /* "rfc822;user@example": ORCPT decoded, or none */ \
 	FIELD(U8, notify)
 IPC_STRUCT(rcpt)
+/* As it was before any of our tables changed it. */
+static inline struct str
+rcpt_original(const struct rcpt *r)
+{
+	return r->original.data ? r->original : r->address;
+}
 
 /* envelope.attributes that cleanup adds: an address the message was delivered to before.
  */
@@ -49,6 +59,9 @@ IPC_STRUCT(rcpt)
 #define ATTRIBUTE_VERP "verp_delimiters="
 /* The transport:nexthop that all of it goes through, before any routing. */
 #define ATTRIBUTE_FILTER "content_filter="
+/* For cleanup: all of it goes to this address instead; a copy goes to that one. */
+#define ATTRIBUTE_REDIRECT "redirect="
+#define ATTRIBUTE_BCC      "bcc="
 
 #define envelope_FIELDS(FIELD, LIST) \
 	FIELD(STR, queue_id) \
@@ -69,6 +82,22 @@ IPC_STRUCT(rcpt)
 	LIST(rcpt, rcpts)
 IPC_STRUCT(envelope)
 
+/* A milter's connection, which goes along, from the envelope to the content: what was
+ * agreed on with it (lib/milter). */
+#define milter_lent_FIELDS(FIELD, LIST) \
+	FIELD(STR, endpoint) \
+	FIELD(STR, default_action) \
+	FIELD(U8, state) \
+	FIELD(U8, wish) /* its answer to everything, once it is done */ \
+	FIELD(STR, text) \
+	FIELD(U32, version) \
+	FIELD(U32, protocol) \
+	FIELD(U64, content_timeout) /* msec */ \
+	FIELD(STRS, header_macros)  /* those that it wants; none: the usual ones */ \
+	FIELD(STRS, end_macros) \
+	FIELD(BOOL, connected) /* there is a descriptor for it */
+IPC_STRUCT(milter_lent)
+
 /* ---- smtpd, pickup, bounce, local -> cleanup: one message; content follows as a stream,
  * lines ending in LF, dots unstuffed. cleanup's own Received: etc. are added there. ----
  */
@@ -78,14 +107,19 @@ IPC_STRUCT(envelope)
 	FIELD(STR, origin)    /* "name[addr]" or "local", for log lines */ \
 	FIELD(STRS, prepend)  /* header lines to put in front */ \
 	FIELD(U8, crashes)    /* cleanup processes that died under this one already */ \
-	FIELD(STR, full_name) /* of the sender, for a From: that is missing */
+	FIELD(STR, full_name) /* of the sender, for a From: that is missing */ \
+	LIST(milter_lent, milters) /* descriptors of those connected: in this order */ \
+	FIELD(STRS, macro_names)   /* what macros are worth, for them */ \
+	FIELD(STRS, macro_values)
 #define submit_REPLY(FIELD, LIST) \
 	FIELD(U8, verdict) /* enum verdict; ACCEPT: it survives a power cut */ \
 	FIELD(STR, code) \
 	FIELD(STR, text) \
 	FIELD(STR, queue_id) \
 	FIELD(U16, smtp_code) /* of the reply to the client, or 0 */ \
-	FIELD(BOOL, verbatim) /* text is the site's own words */
+	FIELD(BOOL, verbatim) /* text is the site's own words */ \
+	FIELD(STR, milters)   /* an octet for each: not 0: its connection is spoilt */ \
+	FIELD(STR, reply)     /* a milter's own: whole lines, or none */
 IPC_RPC(submit, 1)
 
 /* ---- cleanup -> spool: the finished message. Small content comes in the request; a body
@@ -117,9 +151,10 @@ enum spool_state_kind {
 	SPOOL_HOLD = 5,
 	SPOOL_RELEASE = 6,     /* from hold, into deferred with wake time `when` */
 	SPOOL_EXPIRE = 7,      /* treat as expired at the next attempt */
-	SPOOL_WAKE = 8,        /* flush, requeue: wake time becomes `when` */
+	SPOOL_WAKE = 8,        /* flush: wake time becomes `when` */
 	SPOOL_FINISHED = 9,    /* the message ends here */
 	SPOOL_DELAY_SENT = 10, /* the delay notice was handed on */
+	SPOOL_REQUEUE = 11,    /* what is left goes through cleanup, at `when` */
 };
 #define spool_state_FIELDS(FIELD, LIST) \
 	FIELD(U64, mid) \
@@ -226,9 +261,10 @@ IPC_RPC(deliver, 11)
 /* ---- local, virtual, pipe -> their own children, which run as one user each ---- */
 /* Into a mailbox (lib/agent/writer.h). */
 enum {
-	MAILBOX_STRICT = 1, /* refuse a file that belongs to somebody else */
-	MAILBOX_NAMED = 2,  /* the user named the file: refuse programs, do without a
-			       lock file where none can be made */
+	MAILBOX_STRICT = 1,   /* refuse a file that belongs to somebody else */
+	MAILBOX_NAMED = 2,    /* the user named the file: refuse programs, do without a
+				 lock file where none can be made */
+	MAILBOX_GIVES_UP = 4, /* wrong names and rights are a failure for good */
 };
 #define mailbox_REQUEST(FIELD, LIST) \
 	FIELD(STR, path) /* Maildir: ends in / */ \
@@ -333,6 +369,18 @@ enum { TRANSCRIPT_OF_SERVER, TRANSCRIPT_OF_CLIENT };
 #define transcript_REPLY(FIELD, LIST) FIELD(U8, verdict)
 IPC_RPC(transcript, 17)
 
+/* ---- qmgr -> pickup: what is left of a message becomes a new one (postsuper -r). ----
+ */
+#define requeue_REQUEST(FIELD, LIST) \
+	FIELD(STR, envelope) /* with the recipients that are left */ \
+	FIELD(STR, content)  /* as in deliver */ \
+	FIELD(U64, rest)
+#define requeue_REPLY(FIELD, LIST) \
+	FIELD(U8, verdict) /* as cleanup's; ACCEPT: the new one survives a power cut */ \
+	FIELD(STR, code) \
+	FIELD(STR, text)
+IPC_RPC(requeue, 18)
+
 /* ---- dns ---- */
 enum dns_status { DNS_OK, DNS_NXDOMAIN, DNS_NODATA, DNS_TEMPFAIL };
 enum {
@@ -357,12 +405,20 @@ IPC_STRUCT(dns_rr)
 	FIELD(BOOL, secure) \
 	FIELD(STR, name)   /* after CNAMEs */ \
 	FIELD(STR, reason) /* "Host not found, try again" ... for DNS_TEMPFAIL */ \
-	LIST(dns_rr, records)
+	LIST(dns_rr, records) \
+	FIELD(U32, \
+		ttl) /* how long the answer is good, also that there is none; seconds */
 IPC_RPC(dns, 20)
 
-/* ---- proxymap ---- */
-#define proxy_REQUEST(FIELD, LIST) FIELD(STR, table) FIELD(STR, key) FIELD(U32, flags)
-#define proxy_REPLY(FIELD, LIST)   FIELD(U8, result) FIELD(STR, value)
+/* ---- proxymap: one look-up in a table behind a server ---- */
+#define proxy_REQUEST(FIELD, LIST) \
+	FIELD(STR, table) /* "mysql:/etc/..." */ \
+	FIELD(STR, key) \
+	FIELD(BOOL, proxied) /* named with proxy: */
+#define proxy_REPLY(FIELD, LIST) \
+	FIELD(U8, result) /* enum dict_result */ \
+	FIELD(STR, value) \
+	FIELD(STR, text) /* of an error */
 IPC_RPC(proxy, 21)
 
 /* ---- anybody <-> broker, over the socket that master gave to the worker ---- */
@@ -421,6 +477,27 @@ enum flush_status {
 #define flush_REPLY(FIELD, LIST)   FIELD(U8, status)
 IPC_RPC(flush, 42)
 
+/* ---- smtpd -> verify: does somebody take mail for this address? Answered when it is
+ * known, or when `patience` milliseconds are over. ---- */
+enum verify_status {
+	VERIFY_UNKNOWN, /* the question is under way */
+	VERIFY_OK,
+	VERIFY_DEFER,  /* it could not be found out */
+	VERIFY_BOUNCE, /* nobody does */
+};
+#define verify_REQUEST(FIELD, LIST) FIELD(STR, address) FIELD(U64, patience)
+#define verify_REPLY(FIELD, LIST) \
+	FIELD(U8, status) \
+	FIELD(STR, text) /* of who said so */
+IPC_RPC(verify, 43)
+/* ---- qmgr -> verify: what became of a probe (ENVELOPE_PROBE). ---- */
+#define probed_REQUEST(FIELD, LIST) \
+	FIELD(STR, address) \
+	FIELD(U8, status) /* enum verify_status */ \
+	FIELD(STR, text)
+#define probed_REPLY(FIELD, LIST) FIELD(U8, unused)
+IPC_RPC(probed, 44)
+
 /* ---- smtpd -> anvil: a client did something. How often by now? ---- */
 enum anvil_event {
 	ANVIL_CONNECT, /* counts as connected until anvil_gone, or the link's end */
@@ -441,6 +518,24 @@ IPC_RPC(anvil, 50)
 #define anvil_gone_NOTE(FIELD, LIST) FIELD(STR, client)
 IPC_NOTE(anvil_gone, 51)
 
+/* ---- postscreen -> smtpd, beside the descriptor of a client: between whom its
+ * connection is. With the PROXY protocol the socket does not tell. ---- */
+#define passed_FIELDS(FIELD, LIST) \
+	FIELD(STR, client) /* an address; none: the socket tells */ \
+	FIELD(U16, client_port) \
+	FIELD(STR, server) \
+	FIELD(U16, server_port)
+IPC_STRUCT(passed)
+
+/* ---- smtpd -> sasl: a socket comes along over which logins are judged by Cyrus SASL, in
+ * the words of Dovecot's protocol (lib/sasl/dovecot_line.h). ---- */
+#define sasl_attach_REQUEST(FIELD, LIST) \
+	FIELD(STR, application) /* smtpd_sasl_path: names the configuration */ \
+	FIELD(STR, service) \
+	FIELD(STR, realm) /* smtpd_sasl_local_domain, or none */
+#define sasl_attach_REPLY(FIELD, LIST) FIELD(U32, error)
+IPC_RPC(sasl_attach, 70)
+
 /* ---- smtpd -> tlsmgr: the keys of session tickets. The first is for new tickets, the
  * others are of tickets that are still good. ---- */
 #define ticket_key_FIELDS(FIELD, LIST) FIELD(STR, bytes)
@@ -460,5 +555,78 @@ IPC_RPC(tls_session, 61)
 	FIELD(STR, session)  /* replaces the one before */ \
 	FIELD(U64, good_for) /* milliseconds */
 IPC_NOTE(tls_session_keep, 62)
+/* ---- smtpd -> tlsmgr: which certificates a service shows, and what is asked of their
+ * private keys, which tlsmgr alone has (lib/net/tls_keys.h). ---- */
+#define tls_certificates_FIELDS(FIELD, LIST) \
+	FIELD(STR, key)           /* the name of the private key: a digest */ \
+	FIELD(STRS, certificates) /* DER; that of the key, and those above it */
+IPC_STRUCT(tls_certificates)
+#define tls_identity_REQUEST(FIELD, LIST) \
+	FIELD(STRS, chain_files) /* as the configuration names them */ \
+	FIELD(STRS, pairs)       /* certificate file, key file, and so on */ \
+	FIELD(U64, known)        /* the version that the caller has; 0: none */
+#define tls_identity_REPLY(FIELD, LIST) \
+	FIELD(U64, version) /* as known: chains are left out */ \
+	LIST(tls_certificates, chains) \
+	FIELD(STR, error) /* why there is nothing, or nothing newer */
+IPC_RPC(tls_identity, 63)
+/* The certificates for a server's name, of tls_server_sni_maps. */
+#define tls_sni_REQUEST(FIELD, LIST) FIELD(STR, maps) FIELD(STR, name)
+#define tls_sni_REPLY(FIELD, LIST) \
+	LIST(tls_certificates, chains) /* none, and no error: not in the maps */ \
+	FIELD(STR, error)
+IPC_RPC(tls_sni, 64)
+#define tls_key_REQUEST(FIELD, LIST) \
+	FIELD(STR, key) \
+	FIELD(BOOL, decrypt) \
+	FIELD(BOOL, pss) \
+	FIELD(STR, digest) \
+	FIELD(U32, client_version) \
+	FIELD(U32, negotiated_version) \
+	FIELD(STR, data)
+#define tls_key_REPLY(FIELD, LIST) \
+	FIELD(STR, result) /* none: it could not be done */ \
+	FIELD(STR, error) \
+	FIELD(BOOL, unknown) /* there is no such key */
+IPC_RPC(tls_key, 65)
+
+/* ---- postern explain -> a program that it has started for nothing else: what would you
+ * do with this message, and why? (explain.h) ---- */
+#define explain_step_FIELDS(FIELD, LIST) \
+	FIELD(U8, depth)    /* it is part of the last step with a smaller one */ \
+	FIELD(STR, kind)    /* "restriction", "table", "rewrite" ... */ \
+	FIELD(STR, name)    /* of the restriction, the parameter ... */ \
+	FIELD(STR, table)   /* "hash:/etc/aliases", or none */ \
+	FIELD(STR, subject) /* the key, the address that it is about, or none */ \
+	FIELD(STR, result)  /* a word: "permit", "found", "becomes" ... */ \
+	FIELD(STR, text)    /* the value, the reply, or none */
+IPC_STRUCT(explain_step)
+/* explain_request.may_ask */
+enum {
+	EXPLAIN_DNS = 1,
+	EXPLAIN_POLICY = 2,  /* policy servers */
+	EXPLAIN_VERIFY = 4,  /* probes of addresses */
+	EXPLAIN_AS_USER = 8, /* children that are somebody else, to read his files */
+};
+#define explain_REQUEST(FIELD, LIST) \
+	FIELD(STR, envelope) /* encoded; of smtpd: sender and one recipient */ \
+	FIELD(STR, client)   /* smtpd: the client's address */ \
+	FIELD(STR, helo)     /* smtpd: what it says of itself */ \
+	FIELD(U32, rcpt)     /* qmgr, agents: which of the envelope's */ \
+	FIELD(STR, nexthop)  /* agents */ \
+	FIELD(U32, may_ask)  /* that can answer, and may be bothered */ \
+	FIELD(STR, login)    /* smtpd: as whom it has logged in, or none */
+#define explain_REPLY(FIELD, LIST) \
+	FIELD(U8, verdict) /* ACCEPT: it goes on */ \
+	FIELD(STR, code)   /* "5.7.1", or none */ \
+	FIELD(STR, text) \
+	FIELD(STR, envelope) /* as it goes on */ \
+	FIELD(BOOL, ends) /* nobody gets it any more: discarded, or all is forwarded */ \
+	FIELD(STR, transport) /* qmgr; agents that pass it on */ \
+	FIELD(STR, nexthop) \
+	FIELD(STRS, forwarded) /* envelopes of what is sent as new mail */ \
+	LIST(explain_step, steps) \
+	FIELD(BOOL, left_out) /* steps beyond what can be told */
+IPC_RPC(explain, 70)
 
 #endif

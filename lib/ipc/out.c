@@ -40,6 +40,24 @@ frame_get(const char *in, struct frame *f)
 	f->flags = (uint8_t)in[11];
 }
 
+void
+fds_close(struct fds *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		fd_close(&f->fd[i]);
+	f->n = 0;
+}
+
+int
+fds_take_first(struct fds *f)
+{
+	int first = f->n > 0 ? f->fd[0] : -1;
+
+	if (f->n > 0)
+		memmove(f->fd, f->fd + 1, --f->n * sizeof(f->fd[0]));
+	return first;
+}
+
 static struct piece *
 piece_new(size_t room)
 {
@@ -51,7 +69,7 @@ piece_new(size_t room)
 	} else {
 		p = mem_resize(NULL, sizeof(*p) + room);
 	}
-	*p = (struct piece){ .data = (char *)(p + 1), .room = room, .fd = -1 };
+	*p = (struct piece){ .data = (char *)(p + 1), .room = room };
 	return p;
 }
 
@@ -60,7 +78,7 @@ piece_free(struct piece *p)
 {
 	if (p->borrower)
 		*p->borrower = NULL;
-	fd_close(&p->fd);
+	fds_close(&p->fds);
 	if (p->room == PIECE_ROOM && pool.n < POOL_MOST) {
 		p->next = pool.first;
 		pool.first = p;
@@ -100,18 +118,23 @@ put_bytes(struct out *o, struct str s)
 }
 
 static void
-put_header(struct out *o, struct frame *f, size_t payload, int fd)
+put_header(struct out *o, struct frame *f, size_t payload, const int *fds, size_t n_fds)
 {
 	char header[FRAME_HEADER];
 
 	ensure(payload <= IPC_FRAME_LIMIT);
 	f->len = (uint32_t)payload;
-	if (fd >= 0) {
+	if (n_fds > 0) {
 		struct piece *p = piece_new(PIECE_ROOM);
 
-		p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		if (p->fd >= 0) /* else the frame arrives without: the caller sees -1 */
+		for (size_t i = 0; i < n_fds && i < IPC_FDS_MOST; i++) {
+			int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+
+			if (fd < 0) /* the frame arrives with less: the caller sees */
+				break;
+			p->fds.fd[p->fds.n++] = fd;
 			f->flags |= FRAME_FD;
+		}
 		append(o, p);
 	}
 	frame_put(header, f);
@@ -123,7 +146,14 @@ put_header(struct out *o, struct frame *f, size_t payload, int fd)
 void
 out_frame(struct out *o, struct frame *f, struct str payload, int fd)
 {
-	put_header(o, f, payload.len, fd);
+	out_frame_fds(o, f, payload, &fd, fd >= 0 ? 1 : 0);
+}
+
+void
+out_frame_fds(
+	struct out *o, struct frame *f, struct str payload, const int *fds, size_t n_fds)
+{
+	put_header(o, f, payload.len, fds, n_fds);
 	put_bytes(o, payload);
 }
 
@@ -133,7 +163,7 @@ out_frame_borrowed(struct out *o, struct frame *f, struct str payload, int fd,
 {
 	struct piece *p = piece_new(0);
 
-	put_header(o, f, payload.len, fd);
+	put_header(o, f, payload.len, &fd, fd >= 0 ? 1 : 0);
 	p->data = payload.data;
 	p->len = payload.len;
 	p->borrower = borrower;
@@ -186,7 +216,7 @@ gather(const struct out *o, struct iovec *parts)
 	size_t n = 0;
 
 	for (struct piece *p = o->first; p && n < PARTS; p = p->next) {
-		if (p->fd >= 0 && n > 0)
+		if (p->fds.n > 0 && n > 0)
 			break;
 		parts[n].iov_base = (char *)(uintptr_t)(p->data + p->at);
 		parts[n++].iov_len = p->len - p->at;
@@ -195,24 +225,25 @@ gather(const struct out *o, struct iovec *parts)
 }
 
 static ssize_t
-send_parts(int sock, struct iovec *parts, size_t n, int fd)
+send_parts(int sock, struct iovec *parts, size_t n, const struct fds *fds)
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
+		char room[CMSG_SPACE(IPC_FDS_MOST * sizeof(int))];
 	} control = { .room = { 0 } };
 	struct msghdr m = { .msg_iov = parts, .msg_iovlen = n };
 
-	if (fd >= 0) {
+	if (fds->n > 0) {
+		size_t size = fds->n * sizeof(fds->fd[0]);
 		struct cmsghdr *c;
 
 		m.msg_control = control.room;
-		m.msg_controllen = sizeof(control.room);
+		m.msg_controllen = CMSG_SPACE(size);
 		c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+		c->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(c), fds->fd, size);
 	}
 	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -224,7 +255,7 @@ out_write(struct out *o, int sock)
 
 	while (o->first) {
 		struct piece *head = o->first;
-		ssize_t n = send_parts(sock, parts, gather(o, parts), head->fd);
+		ssize_t n = send_parts(sock, parts, gather(o, parts), &head->fds);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -232,7 +263,7 @@ out_write(struct out *o, int sock)
 			return 1;
 		if (n < 0)
 			return errno == ETOOMANYREFS ? 2 : -1;
-		fd_close(&head->fd); /* it went with the first byte */
+		fds_close(&head->fds); /* they went with the first byte */
 		advance(o, (size_t)n);
 	}
 	return 0;

@@ -126,6 +126,8 @@ request_free(struct request *rq)
 		mem_free(c);
 	}
 	fd_close(&rq->pub.fd);
+	for (size_t i = 0; i < rq->pub.n_more_fds; i++)
+		fd_close(&rq->pub.more_fds[i]);
 	arena_give(rq->pub.arena);
 	caller_drop(rq->caller);
 	mem_free(rq);
@@ -177,7 +179,8 @@ is_orphan(const struct ipc_link *l, const struct frame *f, const struct ipc_hand
 }
 
 bool
-request_take_call(struct ipc_link *l, const struct frame *f, struct str payload, int *fd)
+request_take_call(
+	struct ipc_link *l, const struct frame *f, struct str payload, struct fds *fds)
 {
 	const struct ipc_handler *h = handler_find(l, f->type);
 	struct request *rq;
@@ -193,8 +196,10 @@ request_take_call(struct ipc_link *l, const struct frame *f, struct str payload,
 	rq = request_new(l, f, h);
 	if (!rq->is_note)
 		l->slots.items[id_slot(f->id)].request = rq;
-	rq->pub.fd = *fd;
-	*fd = -1;
+	rq->pub.fd = fds_take_first(fds);
+	memcpy(rq->pub.more_fds, fds->fd, fds->n * sizeof(fds->fd[0]));
+	rq->pub.n_more_fds = fds->n;
+	fds->n = 0;
 	if (h->direct && h->in_place) {
 		rq->pub.payload = payload;
 	} else {

@@ -204,6 +204,28 @@ log_num(int64_t n)
 	return str_of(slot, (size_t)snprintf(slot, RING_TEXT, "%lld", (long long)n));
 }
 
+/* In integers: the C library's printing of a double costs more than all the rest of the
+ * line. */
+struct str
+log_delay(int64_t us, int decimals)
+{
+	int64_t unit = 1000000; /* of the last digit that is shown */
+	int places = 0;
+	int64_t value;
+
+	for (us = MAX(us, 0); places < MIN(decimals, 6) && us / unit < 10; places++)
+		unit /= 10;
+	value = (us + unit / 2) / unit;
+	while (places > 0 && value % 10 == 0) {
+		value /= 10;
+		unit *= 10;
+		places--;
+	}
+	return places == 0 ? log_num(value)
+			   : log_fmt("%d.%0*d", (int)(value * unit / 1000000), places,
+				     (int)(value % (1000000 / unit)));
+}
+
 struct str
 log_fmt(const char *fmt, ...)
 {

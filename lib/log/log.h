@@ -39,10 +39,17 @@ enum {
 		_Static_assert(COUNT(log_args_) == LOG_NARGS_##id, "arguments of " #id); \
 		log_line_args(LOG_##id, log_args_); \
 	} while (0)
+/* Addresses -- {from}, {to}, {orig_to} -- are shown with the quotes that they need in
+ * mail; as they are kept, without, when this is set (info_log_address_format = internal).
+ */
+extern bool log_addresses_internal;
 void log_line_args(enum log_id id, const struct str *args);
 /* Short-lived texts for arguments: good until 16 more were made. */
 struct str log_num(int64_t n);
 struct str log_fmt(const char *fmt, ...) PRINTF(1, 2); /* at most 1,000 bytes */
+/* A span of time as in delays=: at most `decimals` of them, two significant digits, no
+ * zeros at the end: "0", "0.03", "1.2", "14". Good for as long as those. */
+struct str log_delay(int64_t us, int decimals);
 
 void log_info(const char *fmt, ...) PRINTF(1, 2);
 void log_warn(const char *fmt, ...) PRINTF(1, 2);

@@ -106,6 +106,17 @@ TEST(lines_have_the_shapes_of_the_contract)
 		DELIVERY, STR("4bX"), STR("a@b"), STR_NONE, STR("virtual"), STR_NONE,
 		STR("0.1"), STR("0.1/0/0/0"), STR_NONE, STR("2.0.0"), STR("sent"),
 		STR("delivered to maildir"));
+	LOGGED("4bX: to=<\"a b\"@c>, orig_to=<d>, relay=x, delay=0, delays=0/0/0/0, "
+	       "dsn=2.0.0, status=sent (\"e f\"@g h@i)",
+		DELIVERY, STR("4bX"), STR("a b@c"), STR("d"), STR("x"), STR_NONE,
+		STR("0"), STR("0/0/0/0"), STR_NONE, STR("2.0.0"), STR("sent"),
+		STR("\"e f\"@g h@i"));
+	LOGGED("4bX: from=<\"x\\\"\\\\\"@a>, size=1, nrcpt=1 (queue active)", QMGR_ACTIVE,
+		STR("4bX"), STR("x\"\\@a"), log_num(1), log_num(1));
+	log_addresses_internal = true;
+	LOGGED("4bX: from=<a b@c>, size=1, nrcpt=1 (queue active)", QMGR_ACTIVE,
+		STR("4bX"), STR("a b@c"), log_num(1), log_num(1));
+	log_addresses_internal = false;
 	LOGGED("warning: process /x/smtpd pid 7 exit status 1", MASTER_EXIT,
 		STR("/x/smtpd"), log_num(7), log_num(1));
 	CHECK(captured_level == LOG_WARNING_LEVEL);

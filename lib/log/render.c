@@ -3,6 +3,9 @@
  * Shapes are read at each use: a hundred bytes of scanning cost less than a system call
  * by two orders of magnitude, and the table stays plain text that grep finds. */
 #include "log_impl.h"
+#include "mailbox.h"
+
+bool log_addresses_internal;
 
 static const struct {
 	enum log_level level;
@@ -95,6 +98,27 @@ skip_optional(const char *p, const struct str **args)
 	return *p ? p + 2 : p;
 }
 
+/* Is the argument that p stands at an address? */
+static bool
+is_address(const char *p)
+{
+	static const char *const names[] = { "{from}", "{to}", "{orig_to}" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (strncmp(p, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+put_address(struct buf *out, struct str address)
+{
+	struct buf shown CLEANUP(buf_free) = BUF_INIT;
+
+	address_put(&shown, address);
+	log_put_clean(out, buf_str(&shown));
+}
+
 void
 log_render_shape(const char *p, const struct str *args, struct buf *out)
 {
@@ -106,7 +130,10 @@ log_render_shape(const char *p, const struct str *args, struct buf *out)
 		buf_add(out, str_of(p, plain));
 		p += plain;
 		if (*p == '{') {
-			log_put_clean(out, *args++);
+			if (is_address(p) && !log_addresses_internal)
+				put_address(out, *args++);
+			else
+				log_put_clean(out, *args++);
 			p = strchr(p, '}') + 1;
 		} else if (p[0] == '[' && p[1] == '[') {
 			in_optional = args->data != NULL;

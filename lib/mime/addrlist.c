@@ -69,6 +69,24 @@ take_quoted(struct parser *p, struct candidate *to)
 	take(p, to, '"'); /* it was not closed */
 }
 
+/* Copies a domain literal (RFC 5322 section 3.4.1), which may have colons; what is not
+ * closed is none. */
+static bool
+take_literal(struct parser *p, struct candidate *to)
+{
+	ssize_t end = str_chr(str_from(p->in, p->at), ']');
+	struct str inside = str_sub(p->in, p->at, end < 0 ? 0 : (size_t)end);
+
+	if (end < 0 || str_chr(inside, ',') >= 0 || str_chr(inside, '<') >= 0 ||
+		str_chr(inside, '[') >= 0)
+		return false;
+	for (size_t i = 0; i < inside.len + 2; i++) {
+		p->at += i > 0;
+		take(p, to, p->in.data[p->at - 1]);
+	}
+	return true;
+}
+
 /* What was taken is an address, so far. */
 static void
 give(struct candidate *c, struct arena *a, struct addr_list *out)
@@ -139,6 +157,8 @@ addr_list_parse(struct str body, struct arena *a, struct addr_list *out)
 			skip_comment(&p);
 		else if (c == '"')
 			take_quoted(&p, to);
+		else if (c == '[' && take_literal(&p, to))
+			continue;
 		else if (c == '\\' && p.at < body.len)
 			take(&p, to, body.data[p.at++]);
 		else if (ascii_is_space(c))

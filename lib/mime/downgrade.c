@@ -62,10 +62,9 @@ text_encode(struct downgrade *d, struct str text, struct buf *out)
 static bool
 says_eight_bit(const struct field *f)
 {
-	struct buf how CLEANUP(buf_free) = BUF_INIT;
+	enum part_encoding said = transfer_encoding_parse(f->body);
 
-	field_first_word(f->body, &how);
-	return str_case_is(buf_str(&how), "8bit") || str_case_is(buf_str(&how), "binary");
+	return said == ENCODING_8BIT || said == ENCODING_BINARY;
 }
 
 static void

@@ -108,6 +108,20 @@ read_smtputf8(const struct parameter *p, struct mail_parameters *out)
 	return ACCEPT;
 }
 
+/* RFC 4954 section 5. Nothing is decided by it, so nothing is wrong with it. */
+static enum verdict
+read_auth(const struct parameter *p, struct mail_parameters *out)
+{
+	char *text = arena_alloc(p->arena, p->value.len + 1);
+
+	for (size_t i = 0; i < p->value.len; i++)
+		text[i] = ascii_is_print(p->value.data[i]) ? p->value.data[i] : '?';
+	out->auth = p->value.len == 0 || str_is(p->value, "<>")
+			    ? STR_NONE
+			    : str_of(text, p->value.len);
+	return ACCEPT;
+}
+
 /* notify-esmtp-value = "NEVER" / 1#notify-list-element */
 static enum verdict
 read_notify(const struct parameter *p, struct rcpt_parameters *out)
@@ -186,6 +200,7 @@ static const struct {
 	{ "SIZE", ESMTP_SIZE, false, read_size },
 	{ "BODY", ESMTP_8BITMIME, false, read_body },
 	{ "SMTPUTF8", ESMTP_SMTPUTF8, true, read_smtputf8 },
+	{ "AUTH", 0, false, read_auth },
 	{ "RET", ESMTP_DSN, false, read_ret },
 	{ "ENVID", ESMTP_DSN, false, read_envid },
 };
@@ -230,7 +245,7 @@ mail_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
 		if (i == COUNT(mail_words) ||
 			(p.value.data == NULL) != mail_words[i].is_flag)
 			return unsupported(&p);
-		if (!(extensions & mail_words[i].extension))
+		if (mail_words[i].extension && !(extensions & mail_words[i].extension))
 			return withheld(&p, mail_words[i].extension);
 		verdict = mail_words[i].read(&p, out);
 		if (verdict != ACCEPT)
@@ -262,4 +277,17 @@ rcpt_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
 			return verdict;
 	}
 	return ACCEPT;
+}
+
+bool
+bdat_parse(struct str text, octets_t *count, bool *last)
+{
+	struct str word;
+	uint64_t n;
+
+	if (!str_token(&text, " \t", &word) || str_to_u64(word, &n) < 0 || n > INT64_MAX)
+		return false;
+	*count = n;
+	*last = str_token(&text, " \t", &word);
+	return !*last || (str_case_is(word, "LAST") && !str_token(&text, " \t", &word));
 }

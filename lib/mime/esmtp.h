@@ -1,5 +1,6 @@
-/* esmtp.h -- the parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8
- * (RFC 6531), RET, ENVID, NOTIFY and ORCPT (RFC 3461).
+/* esmtp.h -- the parameters of MAIL, RCPT and BDAT: SIZE (RFC 1870), BODY (RFC 6152),
+ * SMTPUTF8 (RFC 6531), AUTH (RFC 4954), RET, ENVID, NOTIFY and ORCPT (RFC 3461), a
+ * chunk's (RFC 3030).
  *
  * Everything is bounded by the RFC's own limits. Strings point into the arena. */
 #ifndef ESMTP_H
@@ -23,6 +24,7 @@ struct mail_parameters {
 	struct str envid; /* decoded, or none */
 	bool eight_bit;   /* BODY=8BITMIME */
 	bool smtputf8;
+	struct str auth; /* AUTH=, as it came and printable; none: <>, or not given */
 };
 struct rcpt_parameters {
 	uint8_t notify;   /* bits of NOTIFY_*; 0: not given */
@@ -37,5 +39,8 @@ enum verdict mail_parameters_parse(struct str text, unsigned extensions,
 enum verdict rcpt_parameters_parse(struct str text, unsigned extensions,
 	struct arena *arena, struct rcpt_parameters *out, int *code, struct why *why)
 	MUST_CHECK;
+/* bdat-cmd = "BDAT" SP chunk-size [ SP "LAST" ] (RFC 3030 section 2), behind its verb.
+ * False: nobody knows how much follows. */
+bool bdat_parse(struct str text, octets_t *count, bool *last) MUST_CHECK;
 
 #endif

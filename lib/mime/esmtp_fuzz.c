@@ -1,4 +1,4 @@
-/* Any bytes as the parameters of MAIL and RCPT. */
+/* Any bytes as the parameters of MAIL, RCPT and BDAT. */
 #include "esmtp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,8 +18,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mail_parameters mail = { .size = 0 };
 	struct rcpt_parameters rcpt = { .notify = 0 };
 	struct why why;
+	octets_t count;
+	bool last;
 	int code;
 
+	if (bdat_parse(text, &count, &last))
+		ensure(count <= INT64_MAX);
 	if (mail_parameters_parse(text, ~0U, arena, &mail, &code, &why) == ACCEPT)
 		check_printable(mail.envid);
 	if (rcpt_parameters_parse(text, ~0U, arena, &rcpt, &code, &why) == ACCEPT)

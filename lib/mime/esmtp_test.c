@@ -138,4 +138,37 @@ TEST(long_values_are_refused)
 		PERMFAIL);
 }
 
+static const struct {
+	const char *text;
+	bool want;
+	octets_t count;
+	bool last;
+} chunk_rows[] = {
+	{ "0 LAST", true, 0, true },
+	{ "86400", true, 86400, false },
+	{ "9223372036854775807 last", true, INT64_MAX, true },
+	{ "9223372036854775808", false, 0, false },
+	{ "", false, 0, false },
+	{ "x", false, 0, false },
+	{ "-1", false, 0, false },
+	{ "1 LAST LAST", false, 0, false },
+	{ "1 FIRST", false, 0, false },
+};
+
+TEST(bdat)
+{
+	for (size_t i = 0; i < COUNT(chunk_rows); i++) {
+		octets_t count = 0;
+		bool last = false;
+
+		test_row(i);
+		CHECK_INT(bdat_parse(str_c(chunk_rows[i].text), &count, &last),
+			chunk_rows[i].want);
+		if (chunk_rows[i].want) {
+			CHECK(count == chunk_rows[i].count);
+			CHECK_INT(last, chunk_rows[i].last);
+		}
+	}
+}
+
 TEST_MAIN()

@@ -2,7 +2,7 @@
 #include "fields.h"
 
 #define NAME_MOST   998  /* RFC 5322 section 2.1.1: no longer line is valid */
-#define LIMIT_LEAST 1024 /* so that a field never loses its name */
+#define LIMIT_LEAST 1024 /* of a line that can be judged */
 
 void
 fields_free(struct fields *f)
@@ -75,19 +75,37 @@ fields_forget(struct fields *f)
 	f->given = false;
 }
 
-/* Appends a line (with its LF) to the pending field, as far as the limit lets it. */
+/* The name and what follows the colon: blanks between the two are obsolete (RFC 5322
+ * section 4.5), and left out. */
+static void
+fields_begin(struct fields *f, struct str text)
+{
+	size_t colon = (size_t)str_chr(text, ':'), room;
+	struct str name = STR_NONE, body = str_from(text, colon);
+
+	ensure(field_start(text, &name));
+	room = MAX(f->limit, name.len + 1) - name.len; /* it never loses its name */
+	f->cut = f->cut || body.len > room;
+	buf_add(&f->pending, name);
+	buf_add(&f->pending, str_sub(body, 0, room));
+	buf_addc(&f->pending, '\n');
+}
+
+/* Appends a line (with its LF) to the pending field, as far as the limit lets it: the
+ * last line end does not count, the others do. */
 static void
 fields_append(struct fields *f, struct str line)
 {
-	size_t room = fields_limit(f) - MIN(fields_limit(f), f->pending.len);
+	struct str text = str_sub(line, 0, line.len - 1);
+	size_t room = f->limit - MIN(f->limit, f->pending.len);
 
-	if (line.len <= room) {
-		buf_add(&f->pending, line);
+	if (f->pending.len == 0) {
+		fields_begin(f, text);
 		return;
 	}
-	f->cut = true;
-	if (room > 1) {
-		buf_add(&f->pending, str_sub(line, 0, room - 1));
+	f->cut = f->cut || text.len > room;
+	if (room > 0) { /* an empty line would end the header */
+		buf_add(&f->pending, str_sub(text, 0, room));
 		buf_addc(&f->pending, '\n');
 	}
 }
@@ -119,6 +137,7 @@ fields_line(struct fields *f, struct str line, struct field *field, bool *taken)
 	}
 	f->ended = true;
 	*taken = text.len == 0;
+	f->unterminated = text.len > 0;
 	return FIELDS_END;
 }
 
@@ -140,8 +159,8 @@ fields_gather(struct fields *f, struct str *in)
 	if (!fields_belongs(f, buf_str(&f->line), &continues))
 		return true;
 	f->cut = f->skipping = true;
-	f->line.len = limit;
-	f->line.data[limit - 1] = '\n';
+	f->line.len = limit + 1;
+	f->line.data[limit] = '\n';
 	return true;
 }
 

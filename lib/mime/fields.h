@@ -14,13 +14,14 @@ struct field {
 
 /* Feed it lines as they come; it gathers one field at a time. */
 struct fields {
-	size_t limit;       /* header_size_limit: longer fields are cut; at least 1,024 */
+	size_t limit; /* header_size_limit, without the last LF: longer fields are cut */
 	struct buf line;    /* a line that came in pieces, or is looked at twice */
 	struct buf pending; /* the field that may still be continued */
 	bool given;         /* pending was given out: the next call forgets it */
 	bool skipping;      /* dropping the rest of a line that was too long */
 	bool cut;           /* some field was longer than the limit */
 	bool ended;         /* the header section is over */
+	bool unterminated;  /* by a line that is no field, not by an empty one */
 };
 
 enum fields_event {

@@ -16,7 +16,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		all = str_from(all, step);
 		while (fields_next(&f, &in, &field) == FIELDS_FIELD)
-			ensure(field.text.len <= 1024 && field.name.len > 0);
+			ensure(field.text.len <= f.limit + 1 && field.name.len > 0);
 	}
 	while (fields_finish(&f, &field) == FIELDS_FIELD)
 		;

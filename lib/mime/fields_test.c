@@ -80,12 +80,40 @@ TEST(long_fields_are_cut_and_the_next_one_is_whole)
 			in = str_sub(all, 0, step);
 			all = str_from(all, step);
 			while (fields_next(&f, &in, &field) == FIELDS_FIELD) {
-				CHECK(field.text.len <= 1500);
+				CHECK(field.text.len <= 1501);
 				CHECK_STR(field.name, n++ ? "Next" : "Long");
 			}
 		}
 		CHECK_INT((long long)n, 2);
 		CHECK(f.cut && f.ended);
+		fields_free(&f);
+	}
+}
+
+static const struct {
+	size_t limit;
+	struct str content, want; /* the first field */
+} cut[] = {
+	{ 12, STR_INIT("Name : one\n\n"), STR_INIT("Name: one\n") },
+	{ 9, STR_INIT("Name: one\n\n"), STR_INIT("Name: one\n") },
+	{ 8, STR_INIT("Name: one\n\n"), STR_INIT("Name: on\n") },
+	{ 3, STR_INIT("Name: one\n two\n\n"), STR_INIT("Name:\n") },
+	{ 11, STR_INIT("Name: one\n two\n three\n\n"), STR_INIT("Name: one\n \n") },
+	{ 10, STR_INIT("Name: one\n two\n\n"), STR_INIT("Name: one\n") },
+	{ 15, STR_INIT("Name: one\n two\n three\n\n"), STR_INIT("Name: one\n two\n") },
+};
+
+TEST(a_field_is_cut_at_the_limit)
+{
+	for (size_t i = 0; i < COUNT(cut); i++) {
+		struct fields f = { .limit = cut[i].limit };
+		struct str in = cut[i].content;
+		struct field field;
+
+		test_row(i);
+		CHECK(fields_next(&f, &in, &field) == FIELDS_FIELD);
+		test_check_str(field.text, cut[i].want, "text", __FILE__, __LINE__);
+		CHECK_STR(field.name, "Name");
 		fields_free(&f);
 	}
 }

@@ -47,6 +47,12 @@ lib_mime_addrlist_fuzz_SOURCES = lib/mime/addrlist_fuzz.c
 lib_mime_addrlist_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_addrlist_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# address fields
+lib_mime_libmime_a_SOURCES += lib/mime/addrfield.h lib/mime/addrfield.c
+# header_checks, body_checks
+lib_mime_libmime_a_SOURCES += lib/mime/checks.h lib/mime/checks.c
+# EHLO keywords, footers of refusals
+lib_mime_libmime_a_SOURCES += lib/mime/ehlo.h lib/mime/ehlo.c lib/mime/footer.h lib/mime/footer.c
 # 8-bit parts for 7-bit servers
 lib_mime_libmime_a_SOURCES += lib/mime/parts.h lib/mime/parts.c
 lib_mime_libmime_a_SOURCES += lib/mime/downgrade.h lib/mime/downgrade.c
@@ -60,3 +66,14 @@ lib_mime_downgrade_fuzz_SOURCES = lib/mime/downgrade_fuzz.c
 lib_mime_downgrade_fuzz_LDADD = lib/mime/libmime.a lib/base/libbase.a
 lib_mime_downgrade_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# characters that messages must not hold
+lib_mime_libmime_a_SOURCES += lib/mime/charset.h lib/mime/charset.c
+check_PROGRAMS += lib/mime/charset_test
+TESTS += lib/mime/charset_test
+lib_mime_charset_test_SOURCES = lib/mime/charset_test.c
+lib_mime_charset_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a
+# the parts of a message
+check_PROGRAMS += lib/mime/parts_test
+TESTS += lib/mime/parts_test
+lib_mime_parts_test_SOURCES = lib/mime/parts_test.c
+lib_mime_parts_test_LDADD = $(TEST_LIBS) lib/mime/libmime.a lib/base/libbase.a

@@ -95,10 +95,24 @@ content_type_parse(struct str body, struct buf *type, struct buf *boundary)
 	}
 }
 
-void
-field_first_word(struct str body, struct buf *out)
+enum part_encoding
+transfer_encoding_parse(struct str body)
 {
-	take_word(&body, out);
+	static const char *const names[] = {
+		[ENCODING_7BIT] = "7bit",
+		[ENCODING_8BIT] = "8bit",
+		[ENCODING_BINARY] = "binary",
+		[ENCODING_QUOTED_PRINTABLE] = "quoted-printable",
+		[ENCODING_BASE64] = "base64",
+	};
+	struct buf word CLEANUP(buf_free) = BUF_INIT;
+	enum part_encoding found = ENCODING_7BIT;
+
+	take_word(&body, &word);
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (str_case_is(buf_str(&word), names[i]))
+			found = (enum part_encoding)i;
+	return found;
 }
 
 /* ---- the header of an entity ---- */
@@ -115,6 +129,9 @@ see_content_type(struct parts *p, const struct field *f)
 	p->entity = ENTITY_LEAF;
 	if (str_case_is(said, "message/rfc822"))
 		p->entity = ENTITY_MESSAGE;
+	else if (str_case_is(said, "message/partial") ||
+		 str_case_is(said, "message/external-body"))
+		p->entity = ENTITY_FRAGMENT;
 	else if (str_case_starts(said, STR("multipart/")) && p->name.len > 0)
 		p->entity = str_case_is(said, "multipart/digest") ? ENTITY_DIGEST
 								  : ENTITY_MULTIPART;
@@ -125,6 +142,8 @@ give_field(struct parts *p, struct field *f)
 {
 	if (!p->only_primary && field_is(f, "Content-Type"))
 		see_content_type(p, f);
+	if (!p->only_primary && field_is(f, "Content-Transfer-Encoding"))
+		p->encoding = transfer_encoding_parse(f->body);
 	p->calls->field(p->arg, f);
 }
 
@@ -135,7 +154,6 @@ level_push(struct parts *p, struct str boundary)
 
 	level->start = p->names.len;
 	level->len = MIN(boundary.len, p->boundary_limit);
-	level->cut = level->len < boundary.len;
 	level->digest = p->entity == ENTITY_DIGEST;
 	buf_add(&p->names, str_sub(boundary, 0, level->len));
 }
@@ -151,7 +169,16 @@ entity_begin(struct parts *p, enum part_header header)
 	p->state = PARTS_HEADER;
 	p->header = header;
 	p->entity = digest ? ENTITY_MESSAGE : ENTITY_LEAF;
+	p->encoding = ENCODING_7BIT;
 	buf_clear(&p->name);
+}
+
+/* Bodies within bodies, and no end of them. Postfix begins to count with the third. */
+static bool
+goes_too_deep(const struct parts *p)
+{
+	return p->entity != ENTITY_LEAF && p->entity != ENTITY_FRAGMENT &&
+	       p->levels.n > p->nesting_limit + 1;
 }
 
 /* What is nested too deep is the text of what it is in. */
@@ -160,12 +187,10 @@ body_begins(struct parts *p)
 {
 	p->state = PARTS_TEXT;
 	p->in_line = false;
-	if (p->entity == ENTITY_LEAF)
+	if (p->entity == ENTITY_LEAF || p->entity == ENTITY_FRAGMENT || p->only_primary ||
+		goes_too_deep(p))
 		return;
-	if (p->levels.n >= p->nesting_limit) {
-		p->too_deep = true;
-		return;
-	}
+	p->encoding = ENCODING_7BIT; /* of what is around the parts */
 	if (p->entity == ENTITY_MESSAGE) {
 		level_push(p, STR_NONE);
 		entity_begin(p, HEADER_NESTED);
@@ -185,7 +210,8 @@ give_text(struct parts *p, struct str text)
 
 /* ---- boundaries (RFC 2046 section 5.1.1) ---- */
 
-/* "--boundary" or "--boundary--", with blanks behind it. */
+/* "--boundary" or "--boundary--", whatever is behind it: RFC 2046 section 5.1.1 wants no
+ * more than the beginning of the line. */
 static bool
 is_boundary(const struct parts *p, const struct parts_level *level, struct str line,
 	bool *closes)
@@ -197,7 +223,7 @@ is_boundary(const struct parts *p, const struct parts_level *level, struct str l
 		return false;
 	rest = str_from(line, 2 + name.len);
 	*closes = str_starts(rest, STR("--"));
-	return *closes || level->cut || str_trim(rest).len == 0;
+	return true;
 }
 
 /* Is the line one that any of the bodies around us waits for? What was inside that body
@@ -223,6 +249,7 @@ static void
 boundary_ends(struct parts *p)
 {
 	p->in_line = false;
+	p->encoding = ENCODING_7BIT;
 	if (p->closes)
 		p->state = PARTS_TEXT; /* the epilogue */
 	else
@@ -257,7 +284,9 @@ header_over(struct parts *p)
 {
 	struct buf left CLEANUP(buf_free) = BUF_INIT;
 
-	p->calls->header_end(p->arg, false);
+	p->unterminated = p->fields.unterminated;
+	p->too_deep = p->too_deep || goes_too_deep(p);
+	p->calls->header_end(p->arg, p->unterminated && p->header != HEADER_PRIMARY);
 	buf_add(&left, buf_str(&p->fields.line));
 	body_begins(p);
 	parts_add(p, buf_str(&left));
@@ -275,25 +304,41 @@ add_to_header(struct parts *p, struct str *in)
 		header_over(p);
 }
 
+/* How much of `in` cannot be the beginning of a boundary: up to the first line that
+ * begins with a hyphen. */
+static size_t
+text_length(const struct parts *p, struct str in)
+{
+	const char *next;
+
+	if (!p->in_line && in.data[0] == '-')
+		return 0;
+	next = memmem(in.data, in.len, "\n-", 2);
+	return next ? (size_t)(next - in.data) + 1 : in.len;
+}
+
 static void
 add_to_text(struct parts *p, struct str *in)
 {
 	size_t enough = p->boundary_limit + 5; /* "--", and "--" or a blank behind it */
+	size_t text;
 	const char *lf;
 	struct str line;
 
-	if (p->levels.n == 0 && p->line.len == 0) { /* there are no boundaries */
+	if (p->levels.n == 0 && p->line.len == 0) { /* nobody waits for a boundary */
 		give_text(p, *in);
 		*in = STR_NONE;
 		return;
 	}
-	lf = memchr(in->data, '\n', in->len);
-	line = str_sub(*in, 0, lf ? (size_t)(lf - in->data) + 1 : in->len);
-	if (p->line.len == 0 && (p->in_line || line.data[0] != '-')) {
-		*in = str_from(*in, line.len);
+	text = p->line.len == 0 ? text_length(p, *in) : 0;
+	if (text > 0) {
+		line = str_sub(*in, 0, text);
+		*in = str_from(*in, text);
 		give_text(p, line);
 		return;
 	}
+	lf = memchr(in->data, '\n', in->len);
+	line = str_sub(*in, 0, lf ? (size_t)(lf - in->data) + 1 : in->len);
 	line = str_sub(line, 0, enough - MIN(enough, p->line.len));
 	*in = str_from(*in, line.len);
 	buf_add(&p->line, line);
@@ -334,6 +379,15 @@ parts_add(struct parts *p, struct str in)
 		else
 			add_to_text(p, &in);
 	}
+}
+
+/* A line that may be a boundary is text then, too: no level is left that waits for it. */
+void
+parts_ignore(struct parts *p)
+{
+	p->only_primary = true;
+	p->levels.n = 0;
+	p->names.len = 0;
 }
 
 void

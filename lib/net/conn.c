@@ -60,6 +60,15 @@ conn_idle(struct conn *c)
 		room_give(c, &c->out);
 }
 
+void
+conn_forget(struct conn *c)
+{
+	if (c->in.room == 0)
+		return;
+	mem_wipe(c->in.data, c->at);
+	mem_wipe(c->in.data + c->in.len, c->in.room - c->in.len);
+}
+
 /* ---- life ---- */
 
 struct conn *
@@ -86,6 +95,7 @@ conn_close(struct conn *c)
 	if (c->tls)
 		tls_close(c);
 	io_close(&c->io);
+	mem_free(c->ends);
 	mem_free(c);
 }
 
@@ -94,6 +104,37 @@ conn_close_at(struct conn **c)
 {
 	conn_close(*c);
 	*c = NULL;
+}
+
+/* ---- whose it is ---- */
+
+static bool
+found_end(struct net_addr *a)
+{
+	net_addr_unmap(a);
+	return a->sa.ss_family == AF_INET || a->sa.ss_family == AF_INET6;
+}
+
+bool
+conn_client(const struct conn *c, struct net_addr *out)
+{
+	*out = (struct net_addr){ .len = sizeof(out->sa) };
+	if (c->ends)
+		*out = c->ends->client;
+	else if (getpeername(c->io.fd, (struct sockaddr *)&out->sa, &out->len) < 0)
+		return false;
+	return found_end(out);
+}
+
+bool
+conn_server(const struct conn *c, struct net_addr *out)
+{
+	*out = (struct net_addr){ .len = sizeof(out->sa) };
+	if (c->ends)
+		*out = c->ends->server;
+	else if (getsockname(c->io.fd, (struct sockaddr *)&out->sa, &out->len) < 0)
+		return false;
+	return found_end(out);
 }
 
 /* ---- how things end ---- */

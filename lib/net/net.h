@@ -62,12 +62,17 @@ enum conn_result {
 	CONN_ERROR,    /* errno */
 	CONN_CANCELED, /* we are shutting down */
 };
+/* Between whom a connection is, where its socket does not tell. */
+struct conn_ends {
+	struct net_addr client, server;
+};
 struct conn {
 	struct io io;
-	struct buf in, out; /* given back to a pool while the session idles */
-	size_t at;          /* bytes of `in` already consumed */
-	size_t line_limit;  /* longest line accepted by conn_read_line, default 2048 */
-	struct tls *tls;    /* NULL in clear */
+	struct conn_ends *ends; /* NULL: the socket tells; freed with the connection */
+	struct buf in, out;     /* given back to a pool while the session idles */
+	size_t at;              /* bytes of `in` already consumed */
+	size_t line_limit; /* longest line accepted by conn_read_line, default 2048 */
+	struct tls *tls;   /* NULL in clear */
 	octets_t received, sent;
 	bool bare_lf, bare_cr; /* the last line ended in LF without CR / held a bare CR */
 	int error;             /* errno of the first fatal error */
@@ -80,6 +85,10 @@ struct conn {
 struct conn *conn_open(int fd);
 void conn_close(struct conn *c);
 void conn_close_at(struct conn **c);
+/* The two ends of a connection; IPv6 addresses that stand for IPv4 ones are unmapped.
+ * False: it is none of the network. */
+bool conn_client(const struct conn *c, struct net_addr *out) MUST_CHECK;
+bool conn_server(const struct conn *c, struct net_addr *out) MUST_CHECK;
 /* Sends what is buffered, waits for one line and gives it without its line end. A line
  * may end in LF alone: bare_lf says so. The view is good until the next conn_ call. */
 SWITCHES enum conn_result conn_read_line(
@@ -98,26 +107,55 @@ void conn_printf(struct conn *c, const char *fmt, ...) PRINTF(2, 3);
 SWITCHES enum conn_result conn_flush(struct conn *c, deadline_t patience);
 /* Frees both buffers when empty: call before a long wait. */
 void conn_idle(struct conn *c);
+/* What was read is wiped: it was a secret. Views of it are gone. */
+void conn_forget(struct conn *c);
 
 /* ---- TLS below a conn (lib/tls implements; OpenSSL does not show here) ---- */
 struct tls_context;
 struct tls;
+struct tls_chain; /* tls_keys.h */
 struct tls_info {
 	struct str protocol, cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
 	unsigned used_bits, alg_bits;
 	struct str key_exchange, signature, signature_digest; /* may be empty */
 	unsigned signature_bits;
+	struct str client_signature, client_signature_digest; /* servers */
+	unsigned client_signature_bits;
 	bool reused, peer_certificate, trusted;
-	struct str peer_cn, issuer_cn, fingerprint, server_name;
+	struct str peer_cn, issuer_cn, fingerprint, key_fingerprint;
+	/* Servers: the name that certificates were chosen by. Clients: that they asked
+	 * for. */
+	struct str server_name;
+	struct str distrust; /* why the peer's certificate is not trusted */
 };
 /* files: key and certificate chain files as smtpd_tls_chain_files takes them, or separate
  * certificate and key. Loaded now, while we may read them. NULL and *why. */
 struct tls_config {
+	/* Instead of files: certificates whose keys are elsewhere (tls_keys.h). */
+	const struct tls_chain *chains;
+	size_t n_chains;
 	struct strs chain_files;
 	struct str cert_file, key_file, eccert_file, eckey_file; /* legacy pairs */
 	struct str ca_file, ca_path;
 	struct str protocols, ciphers, exclude_ciphers, cipherlist; /* Postfix syntax */
+	/* Groups for key exchange, the best first; none: OpenSSL's. */
+	struct str groups;
+	struct str ssl_options, disabled_workarounds; /* names of OpenSSL's bits */
+	bool prefer_own_ciphers;
+	bool default_authorities; /* those of the system, too */
 	bool ask_certificate, require_certificate;
+	int verify_depth; /* certificates above a client's; servers only */
+	/* Servers: a file with parameters for DHE ("auto": as strong as the key). */
+	struct str dh_file;
+	/* Servers: the same configuration as that, whose authorities and DHE parameters
+	 * are taken instead of the files. */
+	const struct tls_context *base;
+	/* Servers: without certificates; for anonymous ciphers, or as a base. */
+	bool no_certificate;
+	/* Servers: the certificates for a name that a client asked for. 1; 0: there are
+	 * none, those above are shown; -1: the handshake fails. May switch. */
+	int (*sni)(struct str name, struct arena *arena, const struct tls_chain **chains,
+		size_t *n);
 	struct str fingerprint_digest; /* none: sha256 */
 	/* Servers: sessions are resumed for so many seconds, by tickets; 0: not at all.
 	 */
@@ -129,6 +167,7 @@ struct tls_config {
 };
 struct tls_context *tls_server_context(const struct tls_config *conf, struct why *why);
 struct tls_context *tls_client_context(const struct tls_config *conf, struct why *why);
+/* Connections that were made with it go on. */
 void tls_context_free(struct tls_context *ctx);
 /* Session tickets (RFC 5077, RFC 8446 section 4.6.1): a client resumes its session
  * without a full handshake, with whichever process has the key. Until it is given some a
@@ -151,9 +190,15 @@ SWITCHES enum conn_result conn_connect_tls(struct conn *c, struct tls_context *c
  * call. */
 bool conn_tls_session(struct conn *c, struct buf *out);
 const struct tls_info *conn_tls_info(const struct conn *c); /* NULL in clear */
+/* What the library says of the error in c->tls_error, for the log; good until
+ * conn_close(). None: it was no error of the library's. */
+struct strs conn_tls_problems(const struct conn *c);
 /* Appends what the log says of a TLS connection: "TLSv1.3 with cipher ... (256/256 bits)
  * key-exchange X25519 server-signature ...". Nothing in clear. */
 void conn_tls_text(const struct conn *c, struct buf *out);
+/* Appends the server's certificates, its own first: names, fingerprints, PEM. Where there
+ * are trusted certificates, the chain that leads to one of them. */
+void conn_tls_chain(const struct conn *c, struct buf *out);
 /* When the first certificate of a PEM file, or another one that is no authority's,
  * expires, in seconds since 1970. -1 and *why when there is none. BLOCKS */
 int tls_certificate_ends(const char *path, int64_t *ends, struct why *why) MUST_CHECK;

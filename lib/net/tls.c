@@ -1,15 +1,40 @@
 /* tls.c -- a connection through TLS.
  *
  * OpenSSL works on the socket itself, without blocking; when it says that it would wait,
- * we wait, outside of it. So a coroutine never switches inside OpenSSL, and what its
- * error queue (which belongs to the thread, not to the coroutine) says is read at once.
- */
+ * we wait, outside of it. Inside of OpenSSL a coroutine switches in handshakes only,
+ * where a key or a certificate is asked of another process; the error queue, which
+ * belongs to the thread and not to the coroutine, is emptied after that, and read at once
+ * when a call has failed. */
 #include "tls_impl.h"
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 
-/* Keeps what the error queue says in c->tls_error. */
+/* "error:0A00010B:SSL routines::wrong version number:ssl/record/ssl3_record.c:354": what
+ * there is in OpenSSL's queue, which is empty then. */
+static void
+keep_problems(struct tls *tls)
+{
+	enum { MOST = 8, TEXT = 256 };
+	const char *file, *data;
+	int line, flags;
+	unsigned long code;
+
+	tls->problems.items = arena_alloc(tls->arena, MOST * sizeof(struct str));
+	tls->problems.n = 0;
+	while ((code = ERR_get_error_all(&file, &line, NULL, &data, &flags)) != 0) {
+		char text[TEXT];
+		bool more = flags & ERR_TXT_STRING && data && *data;
+
+		ERR_error_string_n(code, text, sizeof(text));
+		if (tls->problems.n < MOST)
+			tls->problems.items[tls->problems.n++] =
+				arena_printf(tls->arena, "%s:%s:%d%s%s", text, file, line,
+					more ? ":" : "", more ? data : "");
+	}
+}
+
+/* Keeps what the error queue says in c->tls_error and tls->problems. */
 static void
 keep_error(struct conn *c, int system_error)
 {
@@ -25,7 +50,7 @@ keep_error(struct conn *c, int system_error)
 		snprintf(tls->error, sizeof(tls->error), "%s", strerror(system_error));
 	else
 		snprintf(tls->error, sizeof(tls->error), "lost connection");
-	ERR_clear_error();
+	keep_problems(tls);
 	c->tls_error = str_c(tls->error);
 	tls->broken = true;
 	errno = code ? EPROTO : system_error ? system_error : ECONNRESET;
@@ -93,6 +118,7 @@ tls_close(struct conn *c)
 	SSL_free(tls->ssl);
 	buf_wipe(&tls->session);
 	arena_free(tls->arena);
+	tls_context_free(tls->ctx);
 	mem_wipe(tls, sizeof(*tls));
 	mem_free(tls);
 	c->tls = NULL;
@@ -117,7 +143,7 @@ tls_start(struct conn *c, struct tls_context *ctx)
 	struct tls *tls = mem_alloc(sizeof(*tls));
 
 	ERR_clear_error();
-	tls->ctx = ctx;
+	tls->ctx = tls_context_share(ctx);
 	tls->arena = arena_new();
 	tls->ssl = SSL_new(ctx->ssl);
 	ensure(tls->ssl);
@@ -129,17 +155,76 @@ tls_start(struct conn *c, struct tls_context *ctx)
 	return conn_failed(c, errno);
 }
 
+/* A step of a handshake costs some hundred times what a line costs. When many clients
+ * come at once, a few steps are done in each turn of the loop, so that sessions which are
+ * established do not wait behind all of them; and a few wait for a private key. */
+enum { STEPS_IN_TURN = 8, AT_ONCE = 16 };
+
+static struct {
+	unsigned in_turn, at_once;
+	struct co_queue waiting;
+	struct event_later turn_end;
+} steps;
+
+static void
+turn_ends(void *arg)
+{
+	(void)arg;
+	steps.in_turn = 0;
+}
+
+static int
+take_turn(deadline_t patience)
+{
+	while (steps.at_once >= AT_ONCE)
+		if (co_wait(&steps.waiting, patience) < 0)
+			return -1;
+	steps.at_once++;
+	while (steps.in_turn >= STEPS_IN_TURN)
+		co_yield ();
+	steps.in_turn++;
+	steps.turn_end.fn = turn_ends;
+	event_at_turn_end(&steps.turn_end);
+	return 0;
+}
+
+/* As SSL_do_handshake(3); -1 and errno also when the turn did not come in time. */
+static int
+step(struct conn *c, deadline_t patience, bool *taken)
+{
+	int done;
+
+	*taken = take_turn(patience) == 0;
+	if (!*taken)
+		return -1;
+	ERR_clear_error();
+	errno = 0;
+	done = SSL_do_handshake(c->tls->ssl);
+	steps.at_once--;
+	co_wake_one(&steps.waiting);
+	return done;
+}
+
+static enum conn_result
+handshake_ended(struct conn *c, int error)
+{
+	c->tls_error =
+		error == ETIMEDOUT ? STR("Connection timed out") : STR("interrupted");
+	c->tls->broken = true;
+	return error == ETIMEDOUT ? CONN_TIMEOUT : CONN_CANCELED;
+}
+
 static enum conn_result
 handshake(struct conn *c, deadline_t patience)
 {
 	for (;;) {
 		enum conn_result result;
 		ssize_t got;
-		int done;
+		bool taken;
+		int done = step(c, patience, &taken);
 
-		ERR_clear_error();
-		errno = 0;
-		done = SSL_do_handshake(c->tls->ssl);
+		if (!taken)
+			return handshake_ended(c, errno);
 		if (done == 1)
 			break;
 		got = outcome(c, done);
@@ -151,8 +236,9 @@ handshake(struct conn *c, deadline_t patience)
 			return conn_failed(c, errno);
 		result = conn_wait(c, got == TLS_WANT_WRITE, patience);
 		if (result != CONN_OK) {
-			c->tls_error = result == CONN_TIMEOUT ? STR("timeout")
-							      : STR("interrupted");
+			c->tls_error = result == CONN_TIMEOUT
+					       ? STR("Connection timed out")
+					       : STR("interrupted");
 			return result;
 		}
 	}
@@ -203,6 +289,12 @@ conn_connect_tls(struct conn *c, struct tls_context *ctx, struct str server_name
 	tls_session_resume(c->tls, session);
 	SSL_set_connect_state(c->tls->ssl);
 	return handshake(c, patience);
+}
+
+struct strs
+conn_tls_problems(const struct conn *c)
+{
+	return c->tls ? c->tls->problems : (struct strs){ NULL, 0 };
 }
 
 const struct tls_info *

@@ -1,5 +1,6 @@
 /* tls_info.c -- what a finished handshake agreed on, in the words of Postfix's log. */
 #include "tls_impl.h"
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -39,47 +40,75 @@ fill_key_exchange(struct tls *tls)
 	}
 }
 
-/* The server's signature: ours as server, the peer's as client. A resumed session has
- * none. key: of the certificate that signed. */
+struct signature {
+	int type, digest;
+	EVP_PKEY *key; /* of the certificate that signed */
+	struct str text, digest_text;
+	unsigned bits;
+};
+
 static void
-fill_signature(struct tls *tls, int type, int digest, EVP_PKEY *key)
+describe(struct tls *tls, struct signature *s)
 {
-	struct tls_info *info = &tls->info;
 	char group[80];
 	size_t len;
 
-	if (type == NID_undef || !key)
+	s->text = s->digest_text = STR("");
+	if (s->type == NID_undef || !s->key)
 		return;
-	if (digest != NID_undef)
-		info->signature_digest = keep(tls, OBJ_nid2sn(digest));
-	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
-		EVP_PKEY_get_group_name(key, group, sizeof(group), &len) == 1) {
-		info->signature = arena_printf(tls->arena, "ECDSA (%s)", group);
+	if (s->digest != NID_undef)
+		s->digest_text = keep(tls, OBJ_nid2sn(s->digest));
+	if (EVP_PKEY_get_base_id(s->key) == EVP_PKEY_EC &&
+		EVP_PKEY_get_group_name(s->key, group, sizeof(group), &len) == 1) {
+		s->text = arena_printf(tls->arena, "ECDSA (%s)", group);
 		return;
 	}
-	info->signature =
-		type == EVP_PKEY_RSA_PSS ? STR("RSA-PSS") : keep(tls, OBJ_nid2sn(type));
-	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
-		info->signature_bits = (unsigned)EVP_PKEY_get_bits(key);
+	s->text = s->type == EVP_PKEY_RSA_PSS ? STR("RSA-PSS")
+					      : keep(tls, OBJ_nid2sn(s->type));
+	if (EVP_PKEY_get_base_id(s->key) == EVP_PKEY_RSA)
+		s->bits = (unsigned)EVP_PKEY_get_bits(s->key);
 }
 
-static void
-fill_server_signature(struct tls *tls)
+static struct signature
+signature_of(struct tls *tls, bool own)
 {
-	X509 *x = SSL_is_server(tls->ssl) ? SSL_get_certificate(tls->ssl)
-					  : SSL_get0_peer_certificate(tls->ssl);
-	int type = NID_undef, digest = NID_undef;
+	X509 *x =
+		own ? SSL_get_certificate(tls->ssl) : SSL_get0_peer_certificate(tls->ssl);
+	struct signature s = { .type = NID_undef,
+		.digest = NID_undef,
+		.key = x ? X509_get0_pubkey(x) : NULL };
 
-	if (SSL_is_server(tls->ssl)) {
-		(void)SSL_get_signature_type_nid(tls->ssl, &type);
-		(void)SSL_get_signature_nid(tls->ssl, &digest);
+	if (own) {
+		(void)SSL_get_signature_type_nid(tls->ssl, &s.type);
+		(void)SSL_get_signature_nid(tls->ssl, &s.digest);
 	} else {
-		(void)SSL_get_peer_signature_type_nid(tls->ssl, &type);
-		(void)SSL_get_peer_signature_nid(tls->ssl, &digest);
+		(void)SSL_get_peer_signature_type_nid(tls->ssl, &s.type);
+		(void)SSL_get_peer_signature_nid(tls->ssl, &s.digest);
 	}
-	if (tls->info.reused)
-		type = NID_undef;
-	fill_signature(tls, type, digest, x ? X509_get0_pubkey(x) : NULL);
+	describe(tls, &s);
+	return s;
+}
+
+/* A resumed session has none. */
+static void
+fill_signatures(struct tls *tls)
+{
+	struct tls_info *info = &tls->info;
+	bool server = SSL_is_server(tls->ssl);
+	struct signature s;
+
+	if (info->reused)
+		return;
+	s = signature_of(tls, server);
+	info->signature = s.text;
+	info->signature_digest = s.digest_text;
+	info->signature_bits = s.bits;
+	if (!server || !SSL_get0_peer_certificate(tls->ssl))
+		return;
+	s = signature_of(tls, false);
+	info->client_signature = s.text;
+	info->client_signature_digest = s.digest_text;
+	info->client_signature_bits = s.bits;
 }
 
 /* A common name as UTF-8; one with an inner NUL is a lie and is left out. */
@@ -104,17 +133,39 @@ common_name(struct tls *tls, X509_NAME *name)
 
 /* "AB:CD:..." */
 static struct str
-fingerprint(struct tls *tls, X509 *x)
+digest_text(struct tls *tls, const unsigned char *digest, unsigned len)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+
+	for (unsigned i = 0; i < len; i++)
+		buf_printf(&text, "%s%02X", i ? ":" : "", digest[i]);
+	return arena_str(tls->arena, buf_str(&text));
+}
+
+struct str
+tls_fingerprint(struct tls *tls, X509 *x)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	struct buf text CLEANUP(buf_free) = BUF_INIT;
 	unsigned len;
 
 	if (X509_digest(x, tls->ctx->digest, digest, &len) != 1)
 		return STR("");
-	for (unsigned i = 0; i < len; i++)
-		buf_printf(&text, "%s%02X", i ? ":" : "", digest[i]);
-	return arena_str(tls->arena, buf_str(&text));
+	return digest_text(tls, digest, len);
+}
+
+struct str
+tls_key_fingerprint(struct tls *tls, X509 *x)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
+	int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+	struct str text = STR("");
+	unsigned len;
+
+	if (size > 0 &&
+		EVP_Digest(der, (size_t)size, digest, &len, tls->ctx->digest, NULL) == 1)
+		text = digest_text(tls, digest, len);
+	OPENSSL_free(der);
+	return text;
 }
 
 static void
@@ -122,16 +173,24 @@ fill_peer(struct tls *tls)
 {
 	struct tls_info *info = &tls->info;
 	X509 *x = SSL_get0_peer_certificate(tls->ssl);
+	long result;
 
 	info->peer_cn = info->issuer_cn = info->fingerprint = STR("");
+	info->key_fingerprint = info->distrust = STR("");
 	if (!x)
 		return;
 	info->peer_certificate = true;
-	info->trusted =
-		tls->ctx->has_authorities && SSL_get_verify_result(tls->ssl) == X509_V_OK;
+	result = SSL_get_verify_result(tls->ssl);
+	info->trusted = tls->ctx->has_authorities && result == X509_V_OK;
+	if (!info->trusted)
+		info->distrust =
+			result == X509_V_OK
+				? STR("no trusted certificates are known")
+				: keep(tls, X509_verify_cert_error_string(result));
 	info->peer_cn = common_name(tls, X509_get_subject_name(x));
 	info->issuer_cn = common_name(tls, X509_get_issuer_name(x));
-	info->fingerprint = fingerprint(tls, x);
+	info->fingerprint = tls_fingerprint(tls, x);
+	info->key_fingerprint = tls_key_fingerprint(tls, x);
 }
 
 void
@@ -146,16 +205,31 @@ tls_info_fill(struct tls *tls)
 	info->used_bits = (unsigned)SSL_CIPHER_get_bits(cipher, &alg_bits);
 	info->alg_bits = (unsigned)alg_bits;
 	info->reused = SSL_session_reused(tls->ssl);
-	info->server_name =
-		keep(tls, SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
+	info->server_name = keep(
+		tls, SSL_is_server(tls->ssl) && !tls->sni_found
+			     ? NULL
+			     : SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
 	info->key_exchange = info->signature = info->signature_digest = STR("");
+	info->client_signature = info->client_signature_digest = STR("");
 	/* Before TLS 1.3 the name of the cipher says this. */
 	if (SSL_version(tls->ssl) >= TLS1_3_VERSION) {
 		fill_key_exchange(tls);
-		fill_server_signature(tls);
+		fill_signatures(tls);
 	}
 	fill_peer(tls);
 	ERR_clear_error();
+}
+
+static void
+add_signature(struct buf *out, const char *whose, struct str text, unsigned bits,
+	struct str digest)
+{
+	if (text.len > 0)
+		buf_printf(out, " %s-signature " STR_FMT, whose, STR_ARG(text));
+	if (bits > 0)
+		buf_printf(out, " (%u bits)", bits);
+	if (digest.len > 0)
+		buf_printf(out, " %s-digest " STR_FMT, whose, STR_ARG(digest));
 }
 
 void
@@ -170,16 +244,45 @@ conn_tls_text(const struct conn *c, struct buf *out)
 		info->alg_bits);
 	if (info->key_exchange.len > 0)
 		buf_printf(out, " key-exchange " STR_FMT, STR_ARG(info->key_exchange));
-	if (info->signature.len > 0)
-		buf_printf(out, " server-signature " STR_FMT, STR_ARG(info->signature));
-	if (info->signature_bits > 0)
-		buf_printf(out, " (%u bits)", info->signature_bits);
-	if (info->signature_digest.len > 0)
-		buf_printf(
-			out, " server-digest " STR_FMT, STR_ARG(info->signature_digest));
+	add_signature(out, "server", info->signature, info->signature_bits,
+		info->signature_digest);
+	add_signature(out, "client", info->client_signature, info->client_signature_bits,
+		info->client_signature_digest);
 }
 
 /* ---- the library ---- */
+
+/* Whatever else the program does with it, this is its first use: settings that cannot be
+ * read are told, but for those of the system, which may be none. */
+int
+tls_library_open(struct str file, struct str application, struct why *why)
+{
+	OPENSSL_INIT_SETTINGS *settings;
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+	struct buf name CLEANUP(buf_free) = BUF_INIT;
+	bool of_system = str_is(file, "default") && application.len == 0;
+	int done;
+
+	if (str_is(file, "none"))
+		return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1
+			       ? 0
+			       : tls_refuse(why, STR("OpenSSL"), "cannot set up");
+	settings = OPENSSL_INIT_new();
+	buf_add(&path, file);
+	buf_add(&name, application);
+	if (!str_is(file, "default"))
+		OPENSSL_INIT_set_config_filename(settings, buf_cstr(&path));
+	if (application.len > 0)
+		OPENSSL_INIT_set_config_appname(settings, buf_cstr(&name));
+	if (!of_system)
+		OPENSSL_INIT_set_config_file_flags(
+			settings, application.len > 0 ? 0 : CONF_MFLAGS_DEFAULT_SECTION);
+	done = OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, settings);
+	OPENSSL_INIT_free(settings);
+	return done == 1 || of_system
+		       ? 0
+		       : tls_refuse(why, file, "error loading tls_config_file");
+}
 
 const char *
 tls_version_compiled(void)

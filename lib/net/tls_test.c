@@ -349,7 +349,8 @@ handshake_rows(void *arg)
 		CHECK(server_result == CONN_OK);
 		check_text(client, handshakes[i].text);
 		check_text(server, handshakes[i].text);
-		CHECK_STR(conn_tls_info(server)->server_name, "mx.example");
+		CHECK_STR(conn_tls_info(client)->server_name, "mx.example");
+		CHECK_STR(conn_tls_info(server)->server_name, ""); /* had no effect */
 		CHECK(!conn_tls_info(server)->peer_certificate);
 		CHECK(conn_tls_info(client)->peer_certificate);
 		CHECK(!conn_tls_info(client)->trusted);
@@ -650,6 +651,49 @@ TEST(openssl_s_client_and_tickets)
 		resumption = &resumptions[i];
 		in_loop(against_s_client);
 	}
+}
+
+static void
+chain_shown(void *arg)
+{
+	struct buf chain CLEANUP(buf_free) = BUF_INIT;
+	const struct tls_info *t;
+	char want[200];
+
+	(void)arg;
+	client_ctx = context(false, (struct tls_config){ 0 }, NULL);
+	server_ctx = context(true, (struct tls_config){ 0 }, rsa_file);
+	open_pair();
+	conn_tls_chain(client, &chain);
+	CHECK_INT(chain.len, 0); /* in clear */
+	co_spawn(serve, NULL, CO_STACK_LARGE);
+	CHECK(conn_connect_tls(client, client_ctx, STR_NONE, STR_NONE, soon()) ==
+		CONN_OK);
+	talk();
+	t = conn_tls_info(client);
+	CHECK(!t->trusted);
+	CHECK_STR(t->distrust, "self-signed certificate");
+	CHECK(!str_eq(t->fingerprint, t->key_fingerprint));
+	conn_tls_chain(client, &chain);
+	snprintf(want, sizeof(want),
+		" 0 subject: /CN=" STR_FMT "\n    issuer: /CN=" STR_FMT
+		"\n   cert digest=",
+		STR_ARG(t->peer_cn), STR_ARG(t->issuer_cn));
+	CHECK(str_starts(buf_str(&chain), str_c(want)));
+	CHECK(str_find(buf_str(&chain), t->fingerprint) > 0);
+	CHECK(str_find(buf_str(&chain), t->key_fingerprint) > 0);
+	CHECK(str_ends(buf_str(&chain), STR("-----END CERTIFICATE-----\n")));
+	conn_close(client);
+	conn_close(server);
+	tls_context_free(client_ctx);
+	tls_context_free(server_ctx);
+	event_stop();
+}
+
+TEST(the_certificates_of_a_server)
+{
+	make_certificates();
+	in_loop(chain_shown);
 }
 
 /* With the session of one connection the next one needs no certificate. */

@@ -6,6 +6,7 @@
  * the next hop of that class transport; for the relay and default classes
  * sender_dependent_relayhost_maps, relayhost; the recipient's domain. */
 #include "route_impl.h"
+#include "explain.h"
 #include "log.h"
 
 struct asked {
@@ -84,6 +85,9 @@ relayhost_of(const struct asked *a, struct str *nexthop, struct why *why)
 		return TEMPFAIL;
 	case DICT_NOTFOUND:
 		*nexthop = r->conf->p.relayhost;
+		if (nexthop->len > 0)
+			explain_step(
+				"setting", STR("relayhost"), STR_NONE, "is", *nexthop);
 		return ACCEPT;
 	case DICT_FOUND:
 		return ACCEPT;
@@ -98,6 +102,26 @@ unknown_virtual_alias(const struct route *r, struct why *why)
 		r->conf->p.show_user_unknown_table_name ? " in virtual alias table" : "");
 }
 
+static void
+explain_class_channel(const struct route *r, enum address_class class)
+{
+	const struct params *p = &r->conf->p;
+	const struct {
+		const char *parameter;
+		struct str value;
+	} settings[] = {
+		[CLASS_LOCAL] = { "local_transport", p->local_transport },
+		[CLASS_VIRTUAL_ALIAS] = { "", STR_NONE },
+		[CLASS_VIRTUAL_MAILBOX] = { "virtual_transport", p->virtual_transport },
+		[CLASS_RELAY] = { "relay_transport", p->relay_transport },
+		[CLASS_DEFAULT] = { "default_transport", p->default_transport },
+	};
+
+	if (settings[class].value.data)
+		explain_step("setting", str_c(settings[class].parameter), STR_NONE, "is",
+			settings[class].value);
+}
+
 /* What the address class alone decides. */
 static enum verdict
 class_channel(const struct asked *a, struct channel *out, struct why *why)
@@ -106,6 +130,8 @@ class_channel(const struct asked *a, struct channel *out, struct why *why)
 	enum verdict v = ACCEPT;
 
 	*out = a->route->by_class[class];
+	if (explain_on)
+		explain_class_channel(a->route, class);
 	if (class == CLASS_DEFAULT)
 		v = default_channel(a, out, why);
 	if (v == ACCEPT && out->nexthop.len == 0 &&
@@ -134,8 +160,7 @@ find_transport(const struct asked *a, struct str *value, struct why *why)
 }
 
 static enum verdict
-apply_transport_maps(
-	const struct asked *a, struct channel *out, bool *applied, struct why *why)
+apply_transport_maps(const struct asked *a, struct channel *out, struct why *why)
 {
 	struct channel found;
 	struct str value;
@@ -156,7 +181,6 @@ apply_transport_maps(
 	if (found.transport.len) {
 		out->transport = found.transport;
 		out->nexthop = found.nexthop.len ? found.nexthop : a->rcpt->domain;
-		*applied = true;
 	} else if (found.nexthop.len) {
 		out->nexthop = found.nexthop;
 	}
@@ -190,18 +214,18 @@ check_relocated(const struct asked *a, struct why *why)
 static enum verdict
 resolve_channel(const struct asked *a, struct channel *out, struct why *why)
 {
-	bool mapped = false;
 	bool alias = a->rcpt->class == CLASS_VIRTUAL_ALIAS;
 	enum verdict v = ACCEPT;
 
 	if (!alias)
 		v = class_channel(a, out, why);
-	if (v == ACCEPT)
-		v = apply_transport_maps(a, out, &mapped, why);
+	if (v == ACCEPT && !alias)
+		v = apply_transport_maps(a, out, why);
 	if (v == ACCEPT)
 		v = check_relocated(a, why);
-	/* Whatever cleanup could expand is no longer in a virtual alias domain. */
-	if (v == ACCEPT && alias && !mapped)
+	/* Whatever cleanup could expand is no longer in a virtual alias domain; no
+	 * transport can be had for the rest. */
+	if (v == ACCEPT && alias)
 		v = unknown_virtual_alias(a->route, why);
 	return v;
 }

@@ -1,6 +1,7 @@
 /* route.c -- the tables of routing, and the class of an address. */
 #include "route_impl.h"
 #include "address.h"
+#include "explain.h"
 #include "log.h"
 
 /* How many domains are remembered as compared for conflicts. */
@@ -24,7 +25,7 @@ channel_parse(struct str text)
 static struct match_list *
 open_list(struct route *r, const char *parameter, struct str value)
 {
-	if (str_find(value, STR("proxy:")) >= 0)
+	if (dict_may_switch(value))
 		r->may_switch = true;
 	return match_list_open(
 		parameter, value, match_parents(r->conf, parameter), r->conf);
@@ -33,7 +34,7 @@ open_list(struct route *r, const char *parameter, struct str value)
 static struct maps *
 open_maps(struct route *r, const char *parameter, struct str value, unsigned flags)
 {
-	if (str_find(value, STR("proxy:")) >= 0)
+	if (dict_may_switch(value))
 		r->may_switch = true;
 	return maps_open(parameter, value, flags, r->conf);
 }
@@ -216,6 +217,14 @@ route_takes_bare_user(struct route *r, struct str domain, struct why *why)
 	return route_is_local(r, domain, why);
 }
 
+const char *const route_class_names[] = {
+	[CLASS_LOCAL] = "local",
+	[CLASS_VIRTUAL_ALIAS] = "virtual alias",
+	[CLASS_VIRTUAL_MAILBOX] = "virtual mailbox",
+	[CLASS_RELAY] = "relay",
+	[CLASS_DEFAULT] = "default",
+};
+
 /* The lists in the order in which they decide. */
 static const struct {
 	enum address_class class;
@@ -250,7 +259,9 @@ compare_lists(struct route *r, struct str domain, size_t first)
 {
 	struct why why = { 0 };
 
-	if (map_count(r->compared) >= COMPARED_LIMIT || map_set(r->compared, domain, r))
+	/* These are no steps on the way of the mail. */
+	if (explain_on || map_count(r->compared) >= COMPARED_LIMIT ||
+		map_set(r->compared, domain, r))
 		return;
 	for (size_t n = first + 1; n < COUNT(class_lists); n++) {
 		if (class_lists[first].class == CLASS_LOCAL &&
@@ -323,14 +334,23 @@ is_routed(const struct route *r, struct str local)
 	       (r->conf->p.resolve_dequoted_address && str_chr(local, '@') >= 0);
 }
 
-/* One round: a local domain with a route before it gives the next address; else STR_NONE.
- */
+/* One round: a local domain with a route before it gives the next address, completed as
+ * any address is; else STR_NONE. */
 static struct str
-next_hop_in(const struct route *r, struct str local, struct arena *arena)
+next_hop_in(struct route *r, struct str local, struct arena *arena)
 {
-	if (r->conf->p.resolve_dequoted_address && str_chr(local, '@') >= 0)
-		return local;
-	return route_turn_round(r, local, arena);
+	struct str next = local;
+
+	if (!r->conf->p.resolve_dequoted_address || str_chr(local, '@') < 0)
+		next = route_turn_round(r, local, arena);
+	return next.data ? route_rewrite(r, REWRITE_LOCAL, next, arena) : next;
+}
+
+/* Still in the quotes that mail has? */
+static bool
+is_quoted(struct str local)
+{
+	return local.len >= 2 && local.data[0] == '"' && local.data[local.len - 1] == '"';
 }
 
 enum verdict
@@ -350,7 +370,7 @@ route_locate(struct route *r, struct str address, struct arena *arena,
 		if (domain.len == 0)
 			domain = r->conf->p.myhostname;
 		domain = arena_lower(arena, without_last_dot(domain));
-		if (r->conf->p.resolve_dequoted_address)
+		if (r->conf->p.resolve_dequoted_address && is_quoted(local))
 			local = address_unquote(local, arena);
 		v = route_domain_class(r, domain, &out->class, why);
 		if (v != ACCEPT)
@@ -375,6 +395,8 @@ route_locate(struct route *r, struct str address, struct arena *arena,
 	if (!str_case_ends(address, domain) || address.len != local.len + 1 + domain.len)
 		out->address = arena_printf(
 			arena, STR_FMT "@" STR_FMT, STR_ARG(local), STR_ARG(domain));
+	explain_step("class", STR_NONE, out->address, "is",
+		str_c(route_class_names[out->class]));
 	return ACCEPT;
 }
 

@@ -14,6 +14,7 @@
 #include "base.h"
 #include "conf.h"
 #include "dict.h"
+#include "mailbox.h"
 #include "net.h"
 
 /* ---- our own addresses: what inet_interfaces and proxy_interfaces mean here ---- */
@@ -32,8 +33,8 @@ const struct net_addr *own_addresses_at(const struct own_addresses *o, size_t n)
 /* ---- tables and parameters ---- */
 /* What a program needs; each opens its tables and no others. */
 enum {
-	ROUTE_CLASS = 1,     /* smtpd: route_classify */
-	ROUTE_TRANSPORT = 2, /* qmgr: route_resolve (includes ROUTE_CLASS) */
+	ROUTE_CLASS = 1,     /* route_classify */
+	ROUTE_TRANSPORT = 2, /* qmgr, smtpd: route_resolve (includes ROUTE_CLASS) */
 };
 struct route;
 /* Opens the tables and finds our addresses: before the jail. With nothing asked for,
@@ -59,6 +60,7 @@ enum address_class {
 	CLASS_RELAY,           /* relay_domains */
 	CLASS_DEFAULT,         /* not ours */
 };
+extern const char *const route_class_names[]; /* "local", "virtual alias" ... */
 /* Is this domain in mydestination, or a literal of one of our addresses? Lower and upper
  * case are the same, one dot at its end is ignored. */
 SWITCHES enum dict_result route_is_local(
@@ -122,18 +124,15 @@ enum route_context {
 struct str route_rewrite(const struct route *r, enum route_context context,
 	struct str address, struct arena *arena);
 
-/* Splits at the @ that separates the domain: the last one outside quotes. domain is
- * STR_NONE (data NULL) when there is none. */
-void address_split(struct str address, struct str *local, struct str *domain);
-/* The RFC 5321 form of an internal address: quotes the local part where it must be, and
- * back. What needs no quotes is returned as it is. */
-struct str address_quote(struct str address, struct arena *arena);
-struct str address_unquote(struct str address, struct arena *arena);
-/* "user+ext" -> user and "ext", by recipient_delimiter; false when there is no extension
- * (also for names that must not be split: mailer-daemon, double-bounce, owner-x,
- * x-request when owner_request_special). */
-bool address_split_extension(struct str local, struct str delimiters,
-	bool owner_request_special, struct str double_bounce, struct str *user,
-	struct str *extension);
+/* ---- tables that give other addresses ---- */
+struct mapping {
+	const char *parameter;
+	struct maps *maps;
+	const char *kind; /* in propagate_unmatched_extensions; NULL: never */
+};
+/* What the table has for an address: at least one, in canonical form. "@other" keeps the
+ * user. */
+SWITCHES enum dict_result mapping_find(struct route *r, const struct mapping *m,
+	struct str address, struct arena *arena, struct strs *out, struct why *why);
 
 #endif

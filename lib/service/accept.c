@@ -3,6 +3,7 @@
 #include "config.h"
 #include "service_impl.h"
 #include "log.h"
+#include "messages.h"
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,13 +76,16 @@ session_ends(void)
 /* ---- kinds of connections; the descriptor travels as the coroutine's argument ---- */
 
 static void
-run_conn(int fd, SWITCHES void (*serve)(struct conn *))
+run_conn(int fd, SWITCHES void (*serve)(struct conn *), struct conn_ends *ends)
 {
 	struct conn *conn = conn_open(fd);
 
 	if (conn) {
+		conn->ends = ends;
 		serve(conn);
 		conn_close(conn);
+	} else {
+		mem_free(ends);
 	}
 	log_session(0);
 }
@@ -89,25 +93,48 @@ run_conn(int fd, SWITCHES void (*serve)(struct conn *))
 static void
 stream_session(void *arg)
 {
-	run_conn((int)(intptr_t)arg, worker.service->session);
+	run_conn((int)(intptr_t)arg, worker.service->session, NULL);
 	session_ends();
 }
 
+/* What came up to and with the descriptor: the HELLO of broker, and a struct passed.
+ * NULL: nobody says between whom the connection is. */
+static struct conn_ends *
+passed_ends(struct str bytes)
+{
+	struct passed said;
+	struct conn_ends *ends;
+
+	if (ipc_is_hello(bytes))
+		bytes = ipc_after_hello(bytes);
+	if (bytes.len == 0 || passed_get(bytes, &said, NULL) < 0 || !said.client.len)
+		return NULL;
+	ends = mem_alloc(sizeof(*ends));
+	if (net_addr_parse(said.client, said.client_port, &ends->client) == 0 &&
+		net_addr_parse(said.server, said.server_port, &ends->server) == 0)
+		return ends;
+	mem_free(ends);
+	return NULL;
+}
+
 /* A service of type pass: each connection brings one descriptor, and that is the
- * client's. What else it brings is not needed: the HELLO of broker, and whoever passes
- * may tell about the client what the descriptor tells, too. -1: none came in time. */
+ * client's. -1: none came in time. */
 SWITCHES static int
-receive_passed(struct io *link)
+receive_passed(struct io *link, struct conn_ends **ends)
 {
 	deadline_t patience = deadline_in(PASSED_WAIT);
 	char bytes[PASSED_BYTES];
+	size_t n = 0;
 	ssize_t got;
 	int fd;
 
-	for (;;) {
-		got = net_recv_fd(link->fd, bytes, sizeof(bytes), &fd);
-		if (got > 0 && fd >= 0)
+	while (n < sizeof(bytes)) {
+		got = net_recv_fd(link->fd, bytes + n, sizeof(bytes) - n, &fd);
+		n += got > 0 ? (size_t)got : 0;
+		if (got > 0 && fd >= 0) {
+			*ends = passed_ends(str_of(bytes, n));
 			return fd;
+		}
 		if (got == 0 || (got < 0 && errno != EAGAIN))
 			return -1;
 		if (got < 0) {
@@ -116,6 +143,7 @@ receive_passed(struct io *link)
 				return -1;
 		}
 	}
+	return -1;
 }
 
 /* Who could pass us a descriptor could pretend that any client had sent what it says. */
@@ -134,23 +162,24 @@ static void
 passed_session(void *arg)
 {
 	struct io link = { 0 };
+	struct conn_ends *ends = NULL;
 	int sock = (int)(intptr_t)arg, fd = -1;
 
 	if (!may_pass(sock) || io_open(&link, sock) < 0) {
 		close(sock);
 	} else {
-		fd = receive_passed(&link);
+		fd = receive_passed(&link, &ends);
 		io_close(&link);
 	}
 	if (fd >= 0)
-		run_conn(fd, worker.service->session);
+		run_conn(fd, worker.service->session, ends);
 	session_ends();
 }
 
 static void
 plain_session(void *arg)
 {
-	run_conn((int)(intptr_t)arg, worker.service->plain);
+	run_conn((int)(intptr_t)arg, worker.service->plain, NULL);
 	session_ends();
 }
 
@@ -232,7 +261,7 @@ sort_connection(void *arg)
 	else if (got == 1 && s->wakeup)
 		take_trigger(fd);
 	else if (s->plain && got != 0 && errno != ECANCELED)
-		run_conn(fd, s->plain);
+		run_conn(fd, s->plain, NULL);
 	else
 		close(fd);
 	session_ends();

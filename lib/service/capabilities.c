@@ -27,6 +27,8 @@ kept_for(unsigned what, uint32_t keep[CAP_WORDS])
 	memset(keep, 0, CAP_WORDS * sizeof(*keep));
 	if (what & (SANDBOX_SPAWN | SANDBOX_EXEC))
 		keep[0] = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL;
+	if (what & SANDBOX_KEYS)
+		keep[0] = 1U << CAP_DAC_READ_SEARCH;
 	if (what & SANDBOX_CHROOT)
 		keep[0] |= 1U << CAP_SYS_CHROOT;
 }

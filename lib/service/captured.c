@@ -7,9 +7,11 @@
  *	exec PATH | fork | ptrace PID | signal PID | setuid UID
  *	io_uring | bpf | mount | executable-memory
  *	clock SECONDS
+ *	holds HEX
  *
  * answering "ok" or the name of the errno. tests/jail asks each running daemon for what
- * design section 3 forbids it; the last one makes its clock jump, for tests/faults. */
+ * design section 3 forbids it. "clock" makes its clock jump, for tests/faults; "holds"
+ * says whether these bytes are anywhere in its memory (ENOENT: they are not). */
 #include "config.h"
 #include "service_impl.h"
 
@@ -45,6 +47,7 @@ captured_start(void)
 #include <unistd.h>
 
 static int listener = -1;
+static int maps = -1; /* where its memory is, opened before the jail */
 
 void
 captured_listen(void)
@@ -56,6 +59,7 @@ captured_listen(void)
 		return;
 	snprintf(
 		path, sizeof(path), "captured/%s.%d", worker.options.name, (int)getpid());
+	maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	listener = net_listen_unix(path, 0666, 16, &why);
 	if (listener < 0)
 		log_fatal("captured: %s", why.text);
@@ -241,6 +245,78 @@ act_clock(const struct act_args *a)
 	return 0;
 }
 
+/* ---- what is in its memory ---- */
+
+/* The bytes that are looked for are kept upside down, and so not found where they are
+ * kept; nor is their text in hexadecimal. */
+struct needle {
+	unsigned char inverted[64];
+	size_t len;
+};
+
+static bool
+read_needle(const char *hex, struct needle *n)
+{
+	unsigned value;
+
+	for (n->len = 0; n->len < sizeof(n->inverted); n->len++, hex += 2) {
+		if (sscanf(hex, "%2x", &value) != 1)
+			break;
+		n->inverted[n->len] = (unsigned char)(0xff - value);
+	}
+	return n->len >= 8;
+}
+
+static bool
+is_here(const struct needle *n, const unsigned char *from, size_t size)
+{
+	const unsigned char *end = from + size;
+
+	for (; (from = memchr(from, 0xff - n->inverted[0], (size_t)(end - from)));
+		from++) {
+		size_t i = 1;
+
+		if ((size_t)(end - from) < n->len)
+			return false;
+		while (i < n->len && from[i] + n->inverted[i] == 0xff)
+			i++;
+		if (i == n->len)
+			return true;
+	}
+	return false;
+}
+
+static int
+act_holds(const struct act_args *a)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct str rest, line;
+	struct needle n;
+	ssize_t got;
+
+	errno = EINVAL;
+	if (maps < 0 || !read_needle(a->word[0], &n) || lseek(maps, 0, SEEK_SET) < 0)
+		return -1;
+	do {
+		buf_need(&text, 65536);
+		got = read(maps, text.data + text.len, 65536);
+		text.len += got > 0 ? (size_t)got : 0;
+	} while (got > 0);
+	rest = buf_str(&text);
+	while (str_token(&rest, "\n", &line)) {
+		unsigned long from, to;
+		char readable;
+
+		if (sscanf(line.data, "%lx-%lx %c", &from, &to, &readable) != 3 ||
+			readable != 'r' || memmem(line.data, line.len, "[v", 2))
+			continue;
+		if (is_here(&n, (const void *)from, to - from))
+			return 0;
+	}
+	errno = ENOENT;
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct act_args *a);
@@ -265,6 +341,7 @@ static const struct {
 	{ "mount", act_mount, 0 },
 	{ "executable-memory", act_executable_memory, 0 },
 	{ "clock", act_clock, 1 },
+	{ "holds", act_holds, 1 },
 };
 
 static const char *

@@ -33,7 +33,7 @@ static struct {
 	int64_t window_cpu_us;
 	deadline_t told_busy;
 	size_t told_load;
-} control;
+} control = { .io = { .fd = -1 } };
 
 void
 control_tell(enum control_kind kind, uint32_t value)
@@ -130,6 +130,8 @@ most_use(void)
 void
 control_load_changed(void)
 {
+	if (control.io.fd < 0)
+		return; /* control_start() will ask */
 	tell_load();
 	if (!control.told_used && !is_idle()) {
 		control.told_used = true;
@@ -152,28 +154,43 @@ control_load_changed(void)
 
 /* ---- what master says ---- */
 
-/* In place where the program can; else this process ends with what it has begun, under
- * the configuration it began with, and master starts others. */
+/* Settings that only -o of this line makes a mistake of: what runs stays, as with master
+ * itself. */
 static void
-on_reload(uint32_t generation)
+reload_in_place(uint32_t generation)
 {
+	struct conf *fresh, *old = worker.conf;
 	struct conf_issues issues;
-	struct conf *fresh = NULL;
 
 	conf_issues_init(&issues);
-	if (worker.service->reload)
-		fresh = conf_load(conf_directory(NULL), str_c(worker.options.name),
-			&worker.options.overrides, &issues);
+	fresh = conf_load(conf_directory(NULL), str_c(worker.options.name),
+		&worker.options.overrides, &issues);
 	if (fresh) {
-		/* The old one stays: sessions of this moment hold pointers into it. */
 		worker.conf = fresh;
 		worker.spawn.generation = generation;
-		worker.service->reload(fresh);
+		if (worker.service->reload(fresh))
+			conf_free(old);
 	} else {
 		conf_issues_log_fatal(&issues);
-		worker_drain();
+		log_error("reload: the running configuration stays");
 	}
 	conf_issues_free(&issues);
+}
+
+/* In place where the program can; else this process ends with what it has begun, under
+ * the configuration it began with, and master starts others. Who is on the way out has
+ * put away what a reload would change. */
+static void
+on_reload(uint32_t generation, int accepted)
+{
+	if (worker.draining || !worker.service->reload) {
+		fd_close(&accepted);
+		worker_drain();
+	} else if (accepted_take(&accepted) < 0) {
+		worker_drain();
+	} else {
+		reload_in_place(generation);
+	}
 }
 
 /* Sessions end with their next wait; then the process does, in hand or not. */
@@ -211,7 +228,7 @@ obey(const struct control *said, int passed)
 {
 	switch (said->kind) {
 	case CONTROL_RELOAD:
-		on_reload(said->value);
+		on_reload(said->value, passed);
 		break;
 	case CONTROL_STOP:
 		on_stop();
@@ -231,6 +248,9 @@ obey(const struct control *said, int passed)
 		break;
 	case CONTROL_PING:
 		control_tell(CONTROL_ALIVE, 0);
+		break;
+	case CONTROL_TABLES:
+		tables_changed(passed);
 		break;
 	case CONTROL_BROKER:
 		if (passed >= 0)

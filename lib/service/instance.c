@@ -212,15 +212,21 @@ instance_check_directories(const struct conf *c, const struct instance_owners *o
 
 static int pid_file = -1, data_lock = -1;
 
+static void
+pid_path(const struct conf *c, const char *name, struct buf *path)
+{
+	buf_add(path, c->p.queue_directory);
+	buf_addc(path, '/');
+	buf_add(path, c->p.process_id_directory);
+	buf_addz(path, name);
+}
+
 static int
 pid_open(const struct conf *c, int flags)
 {
 	struct buf path CLEANUP(buf_free) = BUF_INIT;
 
-	buf_add(&path, c->p.queue_directory);
-	buf_addc(&path, '/');
-	buf_add(&path, c->p.process_id_directory);
-	buf_addz(&path, "/master.pid");
+	pid_path(c, "/master.pid", &path);
 	return open(buf_cstr(&path), flags | O_CLOEXEC | O_NOFOLLOW, 0644);
 }
 
@@ -305,4 +311,71 @@ instance_write_pid(struct why *why)
 		return 0;
 	why_errno(why, "4.3.0", "writing master.pid");
 	return -1;
+}
+
+/* ---- what to reload ---- */
+
+#define RELOAD_MOST 65536 /* octets of names that are read */
+/* In front of a table; services have no blanks. */
+#define RELOAD_TABLE "table "
+
+int
+instance_ask_reload(const struct conf *c, const struct instance_reload *what)
+{
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	int fd CLEANUP(fd_close) = -1;
+
+	if (what->all)
+		buf_addz(&text, "*\n");
+	for (size_t i = 0; i < what->services.n; i++)
+		buf_printf(&text, STR_FMT "\n", STR_ARG(what->services.items[i]));
+	for (size_t i = 0; i < what->tables.n; i++)
+		buf_printf(
+			&text, RELOAD_TABLE STR_FMT "\n", STR_ARG(what->tables.items[i]));
+	pid_path(c, "/reload", &path);
+	fd = open(buf_cstr(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+		0600);
+	return fd < 0 ? -1 : write_all(fd, buf_str(&text));
+}
+
+/* The file is moved away first: who asks from now on makes a new one, and sends a signal
+ * of his own. */
+static bool
+take_rows(const struct conf *c, struct buf *out)
+{
+	struct buf path CLEANUP(buf_free) = BUF_INIT;
+	struct buf taken CLEANUP(buf_free) = BUF_INIT;
+	bool got;
+
+	pid_path(c, "/reload", &path);
+	pid_path(c, "/reload.taken", &taken);
+	if (rename(buf_cstr(&path), buf_cstr(&taken)) < 0)
+		return false;
+	got = read_file(buf_cstr(&taken), RELOAD_MOST, out) == 0;
+	unlink(buf_cstr(&taken));
+	return got;
+}
+
+void
+instance_take_reload(
+	const struct conf *c, struct arena *arena, struct instance_reload *out)
+{
+	struct buf rows CLEANUP(buf_free) = BUF_INIT;
+	struct str rest, row;
+	size_t most;
+
+	*out = (struct instance_reload){ .all = !take_rows(c, &rows) };
+	rest = arena_str(arena, buf_str(&rows));
+	most = rest.len / 2 + 1; /* a row has two octets at least, or says nothing */
+	out->services.items = arena_alloc(arena, most * sizeof(row));
+	out->tables.items = arena_alloc(arena, most * sizeof(row));
+	while (str_split(&rest, '\n', &row))
+		if (str_is(row, "*"))
+			out->all = true;
+		else if (str_starts(row, STR(RELOAD_TABLE)))
+			out->tables.items[out->tables.n++] =
+				str_from(row, strlen(RELOAD_TABLE));
+		else if (row.len > 0)
+			out->services.items[out->services.n++] = row;
 }

@@ -50,4 +50,18 @@ void instance_lock_descriptors(int out[2]);
 void instance_lock_adopt(const int fds[2]);
 int instance_write_pid(struct why *why) MUST_CHECK; /* once the final process runs */
 
+/* What a SIGHUP to master is about: pid/reload has a row for each service and table. All
+ * when there is no such file, or a row "*" in it. */
+struct instance_reload {
+	bool all;
+	struct strs services; /* as service_line_is() knows them */
+	struct strs tables;   /* "type:name" */
+};
+/* Adds to what is asked for already. -1 and errno. */
+int instance_ask_reload(const struct conf *c, const struct instance_reload *what)
+	MUST_CHECK;
+/* Takes what was asked for since the last call; names are in arena. */
+void instance_take_reload(
+	const struct conf *c, struct arena *arena, struct instance_reload *out);
+
 #endif

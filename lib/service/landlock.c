@@ -135,11 +135,17 @@ static const struct {
 	{ SANDBOX_DNS_FILES, "/etc", LL_READ },
 	{ SANDBOX_DNS_FILES, "/run/systemd/resolve", LL_READ },
 	{ SANDBOX_DNS_FILES, "/run/resolvconf", LL_READ },
+	{ SANDBOX_CLIENTS, "/etc", LL_READ },
+	{ SANDBOX_CLIENTS, "/usr/lib", LL_READ },
+	{ SANDBOX_CLIENTS, "/usr/share", LL_READ },
+	{ SANDBOX_CLIENTS, "/lib", LL_READ },
 	/* getpwnam and its modules. */
 	{ SANDBOX_SPAWN, "/etc", LL_READ },
 	{ SANDBOX_SPAWN, "/usr/lib", LL_READ },
 	{ SANDBOX_SPAWN, "/lib", LL_READ },
 	{ SANDBOX_SPAWN, "/dev/null", LL_READ_FILE | LL_WRITE_FILE },
+	/* Which files, it knows from the configuration. */
+	{ SANDBOX_KEYS, "/", LL_READ },
 #ifdef SANITIZED
 	/* The leak check reads the process's own maps, the report its symbols. */
 	{ ~0U, "/", LL_READ },

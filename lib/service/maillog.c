@@ -1,9 +1,10 @@
 /* maillog.c -- see maillog.h. */
 #include "maillog.h"
 #include "log.h"
+#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -25,11 +26,45 @@ prefix_allows(const struct conf *c, struct arena *arena)
 	return false;
 }
 
+/* maillog_file_permissions: Postfix's three; 0: another one. */
+static mode_t
+file_mode(const struct conf *c)
+{
+	static const struct {
+		const char *text;
+		mode_t mode;
+	} modes[] = { { "0600", 0600 }, { "0640", 0640 }, { "0644", 0644 },
+		{ "600", 0600 }, { "640", 0640 }, { "644", 0644 } };
+
+	for (size_t i = 0; i < COUNT(modes); i++)
+		if (str_is(c->p.maillog_file_permissions, modes[i].text))
+			return modes[i].mode;
+	return 0;
+}
+
+/* A new file has the mode, whatever the umask is of whoever is first to log. */
+static int
+open_or_make(const char *path, mode_t mode)
+{
+	enum { FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY };
+	int fd = open(path, FLAGS);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	fd = open(path, FLAGS | O_CREAT | O_EXCL, mode & 0600);
+	if (fd < 0)
+		return errno == EEXIST ? open(path, FLAGS) : -1;
+	if (fchmod(fd, mode) < 0)
+		fd_close(&fd);
+	return fd;
+}
+
 int
 maillog_file_open(const struct conf *c, struct why *why)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	const char *path = arena_cstr(arena, c->p.maillog_file);
+	mode_t mode = file_mode(c);
 	int fd;
 
 	if (!prefix_allows(c, arena)) {
@@ -37,9 +72,14 @@ maillog_file_open(const struct conf *c, struct why *why)
 			"maillog_file = %s is not below maillog_file_prefixes", path);
 		return -1;
 	}
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-		(mode_t)strtoul(
-			arena_cstr(arena, c->p.maillog_file_permissions), NULL, 8));
+	if (mode == 0) {
+		why_set(why, "4.3.5",
+			"maillog_file_permissions = " STR_FMT
+			" is none of 0600, 0640, 0644",
+			STR_ARG(c->p.maillog_file_permissions));
+		return -1;
+	}
+	fd = open_or_make(path, mode);
 	if (fd < 0)
 		why_errno(why, "4.3.0", path);
 	return fd;

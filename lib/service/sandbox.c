@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -152,11 +153,19 @@ build(const struct wall *wall, size_t n, unsigned what, const struct conf *c,
 }
 
 static int
-switch_user(uid_t uid, gid_t gid, struct why *why)
+set_groups(unsigned what, uid_t uid, gid_t gid)
+{
+	const struct passwd *who = what & SANDBOX_GROUPS ? getpwuid(uid) : NULL;
+
+	return who ? initgroups(who->pw_name, gid) : setgroups(1, &gid);
+}
+
+static int
+switch_user(unsigned what, uid_t uid, gid_t gid, struct why *why)
 {
 	if (uid == 0 || geteuid() != 0)
 		return 0;
-	if (setgroups(1, &gid) == 0 && setresgid(gid, gid, gid) == 0 &&
+	if (set_groups(what, uid, gid) == 0 && setresgid(gid, gid, gid) == 0 &&
 		setresuid(uid, uid, uid) == 0)
 		return 0;
 	why_errno(why, "4.3.0", "switching the user");
@@ -172,7 +181,7 @@ sandbox_enter(const char *program, unsigned what, uid_t uid, gid_t gid,
 	(void)program;
 	if (jailed && build(as_root, COUNT(as_root), what, c, why) < 0)
 		return -1;
-	if (switch_user(uid, gid, why) < 0)
+	if (switch_user(what, uid, gid, why) < 0)
 		return -1;
 	return jailed ? build(as_user, COUNT(as_user), what, c, why) : 0;
 }

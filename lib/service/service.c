@@ -17,6 +17,8 @@
 
 /* How often a worker that waits for its callers to be quiet looks. */
 #define QUIET_CHECK ((msec_t)20)
+/* In which callers close the links of a process that leaves; most do at once. */
+#define LEAVE_PATIENCE ((msec_t)1000)
 
 struct worker worker;
 
@@ -76,6 +78,12 @@ service_limit(void)
 	return worker.spawn.limit;
 }
 
+bool
+service_explains(void)
+{
+	return worker.spawn.explain >= 0;
+}
+
 const struct spawn *
 service_spawn(void)
 {
@@ -126,6 +134,22 @@ service_busy(int change)
 		worker_settle();
 }
 
+void
+service_keep_only(int own)
+{
+	int kept[] = { MIN(own, worker.spawn.log), MAX(own, worker.spawn.log) };
+
+	for (unsigned i = 0, from = 3; i <= COUNT(kept); i++) {
+		unsigned to = i < COUNT(kept) ? (unsigned)kept[i] : ~0U;
+
+		if (i < COUNT(kept) && kept[i] < 3)
+			continue;
+		if (to > from)
+			close_range(from, to - (to != ~0U), 0);
+		from = to + 1;
+	}
+}
+
 /* ---- the end ---- */
 
 void
@@ -150,13 +174,24 @@ nothing_in_hand(void)
 	return worker.sessions == 0 && worker.busy <= 0;
 }
 
-/* Callers keep their links for as long as they live. Once all of them are quiet they are
- * told to ask our successor, and what came in that moment is still answered. */
+/* Callers keep their links for as long as they live. They are told to ask our successor,
+ * and close theirs after the last answer. Who has not, since it is stopped or keeps links
+ * of its own making, cannot write any more once all of them are quiet; what came in that
+ * moment is still answered. */
 static void
 finish_links(void *arg)
 {
 	static struct timer again;
-	bool quiet = nothing_in_hand();
+	static deadline_t patience;
+	void (*const *done)(void) = arg;
+	bool quiet;
+
+	if (patience == 0) {
+		patience = deadline_in(LEAVE_PATIENCE);
+		for (size_t i = 0; i < worker.links.n; i++)
+			ipc_link_leave(worker.links.items[i]);
+	}
+	quiet = nothing_in_hand() && deadline_passed(patience);
 
 	for (size_t i = 0; i < worker.links.n; i++)
 		quiet = quiet && ipc_link_idle(worker.links.items[i]);
@@ -166,22 +201,30 @@ finish_links(void *arg)
 		timer_set(
 			&again, deadline_in(quiet ? 0 : QUIET_CHECK), finish_links, arg);
 	else
-		worker_settle();
+		(*done)();
+}
+
+void
+service_dismiss(void (*done)(void))
+{
+	static void (*then)(void);
+
+	if (then)
+		return;
+	then = done;
+	finish_links(&then);
 }
 
 /* Those with a drain of their own say themselves when they are done. */
 void
 worker_settle(void)
 {
-	static bool finishing;
-
 	if (!service_draining() || worker.service->drain || !nothing_in_hand())
 		return;
 	if (worker.stopping || worker.links.n == 0) {
 		service_leave();
-	} else if (!finishing) {
-		finishing = true;
-		finish_links(NULL);
+	} else {
+		service_dismiss(worker_settle);
 	}
 }
 
@@ -212,11 +255,17 @@ service_retire(const char *why)
 
 /* ---- the beginning ---- */
 
+bool
+service_on_trial(void)
+{
+	return worker.trial;
+}
+
 /* Without the page a crash is nobody's. */
 static void
 share_page(void)
 {
-	if (worker.spawn.suspects < 0)
+	if (worker.trial || worker.spawn.suspects < 0)
 		return;
 	worker.suspects = suspect_page_map(worker.spawn.suspects);
 	if (worker.suspects)
@@ -233,10 +282,13 @@ worker_log_open(const struct conf *c)
 	int facility = c ? log_facility(c->p.syslog_facility) : -1;
 	int fd = worker.spawn.log;
 
-	if (worker.trial) {
+	if (worker.trial || service_explains()) {
 		log_open("", LOG_TO_STDERR, -1, -1);
 		return;
 	}
+	if (c)
+		log_addresses_internal =
+			str_case_is(c->p.info_log_address_format, "internal");
 	buf_add(&tag, c ? c->p.syslog_name : STR("postfix"));
 	buf_printf(&tag, "/%s", worker.service->name);
 	log_open(buf_cstr(&tag), fd >= 0 ? LOG_TO_FD : LOG_TO_SYSLOG, fd,
@@ -251,13 +303,16 @@ read_configuration(int argc, char **argv)
 
 	worker.arena = arena_new();
 	worker.trial = spawn && strcmp(spawn, SPAWN_TRIAL) == 0;
-	log_fatal_pause = !worker.trial;
 	if (!worker.trial && (!spawn || spawn_parse(str_c(spawn), &worker.spawn) < 0))
 		log_fatal("this program is started by master(8)");
+	log_fatal_pause = !worker.trial && !service_explains();
 	unsetenv(SPAWN_ENV);
 	worker_log_open(NULL);
 	if (options_parse(argc, argv, worker.arena, &worker.options, &why) < 0)
 		log_fatal("%s", why.text);
+	if (!worker.trial && !service_explains() &&
+		accepted_take(&worker.spawn.accepted) < 0)
+		log_info("no configuration from master: main.cf is read");
 	worker.conf = conf_must_load(conf_directory(NULL), str_c(worker.options.name),
 		&worker.options.overrides);
 	worker_log_open(worker.conf);
@@ -267,9 +322,8 @@ read_configuration(int argc, char **argv)
 static void
 allow_lists(const struct conf *c)
 {
-	static const char *const lists[] = { "myorigin", "myhostname", "mydestination",
-		"mynetworks", "relay_domains", "virtual_alias_domains",
-		"virtual_mailbox_domains" };
+	static const char *const lists[] = { "mydestination", "mynetworks",
+		"relay_domains", "virtual_alias_domains", "virtual_mailbox_domains" };
 
 	for (size_t i = 0; i < COUNT(lists); i++) {
 		struct arena *arena CLEANUP(arena_free_at) = arena_new();
@@ -315,18 +369,19 @@ static void
 enter_jail(void)
 {
 	const struct service *s = worker.service;
-	unsigned what = s->sandbox | (s->reload ? SANDBOX_TABLES : 0);
 	struct why why;
 	uid_t uid;
 	gid_t gid;
 
-	if (what & SANDBOX_TABLES) {
+	if (s->reload)
+		conf_enter_jail();
+	if (s->sandbox & SANDBOX_TABLES) {
 		allow_tables(worker.conf);
 		allow_lists(worker.conf);
 	}
 	if (users_find(s, worker.conf, &uid, &gid, &why) < 0)
 		log_fatal("%s", why.text);
-	if (sandbox_enter(s->name, what, uid, gid, worker.conf, &why) < 0)
+	if (sandbox_enter(s->name, s->sandbox, uid, gid, worker.conf, &why) < 0)
 		log_fatal(
 			"sandbox: %s; sandbox = no in main.cf would start without a jail",
 			why.text);
@@ -358,9 +413,13 @@ begin_work(void *arg)
 	watch_refusals();
 	peers_start(worker.spawn.broker);
 	captured_start();
-	if (worker.service->start)
-		worker.service->start();
-	accept_start();
+	if (service_explains()) {
+		explained_start();
+	} else {
+		if (worker.service->start)
+			worker.service->start();
+		accept_start();
+	}
 	log_fatal_pause = false;
 	control_start();
 }
@@ -390,7 +449,7 @@ service_main(const struct service *s, int argc, char **argv)
 	struct buf queue CLEANUP(buf_free) = BUF_INIT;
 
 	worker.service = s;
-	worker.spawn.log = -1;
+	worker.spawn.log = worker.spawn.explain = -1;
 	log_open(s->name, LOG_TO_SYSLOG | LOG_TO_STDERR, -1, LOG_MAIL);
 	read_configuration(argc, argv);
 	mem_keep_pages();
@@ -404,6 +463,7 @@ service_main(const struct service *s, int argc, char **argv)
 	event_init();
 	event_turn_hook = log_flush;
 	worker.trusted = users_mail_owner(worker.conf);
+	tables_start();
 	if (s->before_jail)
 		s->before_jail();
 	if (!worker.trial)

@@ -40,7 +40,16 @@ enum {
 	SANDBOX_EXEC = 512,       /* starts foreign commands: no wall that passes exec */
 	SANDBOX_DNS_FILES = 1024, /* resolv.conf, hosts, nsswitch.conf */
 	SANDBOX_CHROOT = 2048,    /* puts its children into another root directory */
+	SANDBOX_CLIENTS = 4096,   /* client libraries of databases, which load parts of
+				     themselves and read files below /etc */
+	SANDBOX_DATA = 8192,      /* writes a table of its own: service_allow_write() */
+	SANDBOX_KEYS = 16384,     /* reads files that only root may: tlsmgr's reader */
+	SANDBOX_FORK = 32768,     /* has children, who stay what it is */
+	SANDBOX_GROUPS = 65536,   /* keeps the groups that its user is a member of */
 };
+
+struct explain_request;
+struct explain_reply;
 
 struct service {
 	const char *name;
@@ -65,8 +74,14 @@ struct service {
 	 * unread. */
 	SWITCHES void (*plain)(struct conn *conn);
 	void (*wakeup)(void); /* a trigger byte came */
-	/* Reload in place (single-process services); NULL: drain and retire. */
-	void (*reload)(const struct conf *fresh);
+	/* Reload in place (single-process services); NULL: drain and retire. Says whether
+	 * nothing looks into the old configuration any more, so that it may be freed. */
+	bool (*reload)(const struct conf *fresh);
+	/* `postern explain`: what would be done. The process was started for this, in the
+	 * jail as always, without start() and listeners; it does nothing, and counts
+	 * nothing. Steps are told as they happen (explain.h); *say is zero. */
+	SWITCHES void (*explain)(const struct explain_request *ask,
+		struct explain_reply *say, struct arena *arena);
 	/* Asked to end: finish what is in hand, then service_leave(). NULL: leave when
 	 * the last session ended. */
 	void (*drain)(void);
@@ -103,9 +118,21 @@ void service_busy(int change); /* +1/-1: sessions in hand (handlers count themse
 /* Something that only a fresh process can do is due (a table outside the jail changed):
  * stop accepting, finish, leave; master starts another. */
 void service_retire(const char *why);
+/* For a drain of one's own: callers are told to ask our successor, and close their links
+ * after the last answer. Calls done when none is left; what comes in until then is to be
+ * answered. Once in a process. */
+void service_dismiss(void (*done)(void));
+/* Was this process started for `postern explain`? before_jail may need less then. */
+bool service_explains(void);
+/* `postern check` started it (SPAWN_TRIAL): it complains about what it opens, and ends
+ * before the jail; there is nobody to ask. */
+bool service_on_trial(void);
 /* What master gave this worker: for broker. */
 struct spawn;
 const struct spawn *service_spawn(void);
+/* In a child that is no worker: closes all of the worker's descriptors, master's and
+ * broker's among them, but for the standard ones, the log's and its own. */
+void service_keep_only(int own);
 /* Queue ids (design 2): short or long form by enable_long_queue_ids; unique. 32 bytes. */
 void service_queue_id(char out[32]);
 /* Extra paths for Landlock, to be added in before_jail (directories). */

@@ -55,6 +55,11 @@ void accept_help(bool wait); /* leaves connections to a worker that is being sta
 void accept_limit(void);     /* the limit changed */
 SWITCHES void accept_cancel_all(void); /* ends every session, and waits for that */
 
+/* ---- accepted.c ---- */
+/* From now on the configuration is read from what came from master; the descriptor is
+ * taken. -1: there is none, or another version's; then all stays as it was. */
+int accepted_take(int *fd) MUST_CHECK;
+
 /* ---- datagrams.c: in place of accept.c for services of type unix-dgram ---- */
 void datagrams_start(void);
 void datagrams_stop(void);
@@ -68,6 +73,13 @@ void control_load_changed(void); /* sessions, links or busy changed */
 /* ---- peers.c ---- */
 void peers_start(int link);   /* the link to broker that the worker was born with */
 void peers_replace(int link); /* a fresh one */
+
+/* ---- tables.c ---- */
+void tables_start(void);        /* before the first table is opened */
+void tables_changed(int names); /* says CONTROL_TABLES; takes the descriptor */
+
+/* ---- explained.c ---- */
+void explained_start(void); /* answers `postern explain`, and ends with it */
 
 /* ---- queue_id.c ---- */
 void queue_id_short(uint64_t us, uint32_t number, char out[32]);

@@ -48,6 +48,8 @@ TEST(what_master_shows_the_worker_reads)
 		.identities = -1,
 		.log = 5,
 		.suspects = 10,
+		.accepted = 11,
+		.explain = 12,
 		.stays = true,
 		.listeners = { 6, 9 },
 		.n_listeners = 2 };
@@ -61,6 +63,8 @@ TEST(what_master_shows_the_worker_reads)
 	CHECK_INT(out.identities, -1);
 	CHECK_INT(out.log, 5);
 	CHECK_INT(out.suspects, 10);
+	CHECK_INT(out.accepted, 11);
+	CHECK_INT(out.explain, 12);
 	CHECK(out.stays);
 	CHECK_INT(out.n_listeners, 2);
 	CHECK_INT(out.listeners[1], 9);

@@ -20,6 +20,8 @@ static const struct {
 	{ "identities", offsetof(struct spawn, identities) },
 	{ "log", offsetof(struct spawn, log) },
 	{ "suspects", offsetof(struct spawn, suspects) },
+	{ "accepted", offsetof(struct spawn, accepted) },
+	{ "explain", offsetof(struct spawn, explain) },
 }, switches[] = {
 	{ "stays", offsetof(struct spawn, stays) },
 	{ "stress", offsetof(struct spawn, stress) },
@@ -109,9 +111,13 @@ spawn_parse(struct str text, struct spawn *out)
 {
 	struct str word, name;
 
-	*out = (struct spawn){
-		.control = -1, .broker = -1, .identities = -1, .log = -1, .suspects = -1
-	};
+	*out = (struct spawn){ .control = -1,
+		.broker = -1,
+		.identities = -1,
+		.log = -1,
+		.suspects = -1,
+		.accepted = -1,
+		.explain = -1 };
 	while (str_token(&text, " ", &word)) {
 		if (str_chr(word, '=') < 0 || !str_split(&word, '=', &name) ||
 			one_word(name, word, out) < 0)

@@ -25,6 +25,10 @@ struct spawn {
 	int identities; /* broker's own: new workers, one struct spawn_identity each */
 	int log;        /* maillog_file, opened by master */
 	int suspects;   /* the page of suspect.h, for those who serve clients */
+	int accepted;   /* what both files said when master took them: conf_accepted_use()
+			 */
+	int explain;    /* not master's: a link over which `postern explain` asks what
+			   would be done. Nothing else is done */
 	bool stays;     /* never leaves for being idle */
 	bool stress;    /* its line is near its bound (CONTROL_STRESS) */
 	int listeners[SPAWN_LISTENERS];
@@ -57,15 +61,18 @@ enum control_kind {
 	CONTROL_ALIVE,     /* CONTROL_PING was read */
 	CONTROL_UNLINKED,  /* its link to broker broke, and no CONTROL_BROKER came */
 	/* master to worker */
-	CONTROL_RELOAD = 32, /* value: the new generation */
-	CONTROL_STOP,        /* end now: cancel sessions */
-	CONTROL_BROKER,      /* a fresh link to broker comes along */
-	CONTROL_DRAIN,       /* the line is gone: finish and leave */
+	CONTROL_RELOAD =
+		32,     /* value: the new generation; what was accepted comes along */
+	CONTROL_STOP,   /* end now: cancel sessions */
+	CONTROL_BROKER, /* a fresh link to broker comes along */
+	CONTROL_DRAIN,  /* the line is gone: finish and leave */
 	CONTROL_GO_ON, /* after CONTROL_BUSY: there is another worker now, or will be none
 			*/
 	CONTROL_LOG,   /* maillog_file was opened anew and comes along */
 	CONTROL_STRESS, /* value 1: the line is near its bound; 0: no more */
 	CONTROL_PING,   /* who does not answer is stuck */
+	CONTROL_TABLES, /* their names, a row for each, come along: they are to be opened
+			   again */
 };
 struct control {
 	uint32_t kind, value;

@@ -21,12 +21,15 @@
 /* Those who open files at all: which, Landlock and the file modes say. */
 #define FILES \
 	(SANDBOX_TABLES | SANDBOX_SPOOL_READ | SANDBOX_SPOOL_WRITE | SANDBOX_MAILDROP | \
-		SANDBOX_SPAWN | SANDBOX_MAILBOX | SANDBOX_DNS_FILES)
-#define WRITES  (SANDBOX_SPOOL_WRITE | SANDBOX_SPAWN | SANDBOX_MAILBOX | SANDBOX_MAILDROP)
+		SANDBOX_SPAWN | SANDBOX_MAILBOX | SANDBOX_DNS_FILES | SANDBOX_CLIENTS | \
+		SANDBOX_DATA | SANDBOX_KEYS)
+#define WRITES \
+	(SANDBOX_SPOOL_WRITE | SANDBOX_SPAWN | SANDBOX_MAILBOX | SANDBOX_MAILDROP | \
+		SANDBOX_DATA)
 #define NETWORK (SANDBOX_INTERNET | SANDBOX_CONNECT_LOCAL)
 #define EXECUTES \
-	(SANDBOX_PCRE | SANDBOX_SPAWN) /* JIT; modules of getpwnam in a child \
-					*/
+	(SANDBOX_PCRE | SANDBOX_SPAWN | \
+		SANDBOX_CLIENTS) /* JIT; modules of getpwnam in a child; plug-ins */
 
 #define CALL(name, bits) \
 	{ \
@@ -54,7 +57,7 @@ const struct syscall_row syscall_rows[] = {
 	CALL_BUT(mprotect, ALWAYS, EXECUTES, 2, PROT_EXEC, 0),
 	CALL(mprotect, EXECUTES),
 	CALL_IF(clone, ALWAYS, 0, THREAD_FLAGS | NAMESPACES, THREAD_FLAGS),
-	CALL_IF(clone, SANDBOX_SPAWN, 0, NAMESPACES, 0),
+	CALL_IF(clone, SANDBOX_SPAWN | SANDBOX_FORK, 0, NAMESPACES, 0),
 	CALL_IF(tgkill, ALWAYS, 0, ~0U, SYSCALL_OWN_PID), /* abort() */
 	CALL_IF(ioctl, ALWAYS, 1, ~0U, FIONREAD),
 	CALL_IF(ioctl, ALWAYS, 1, ~0U, SIOCOUTQ),
@@ -62,6 +65,7 @@ const struct syscall_row syscall_rows[] = {
 	CALL_IF(socket, SANDBOX_INTERNET, 0, ~0U, AF_INET),
 	CALL_IF(socket, SANDBOX_INTERNET, 0, ~0U, AF_INET6),
 	CALL_IF(socket, SANDBOX_CONNECT_LOCAL, 0, ~0U, AF_UNIX),
+	CALL_IF(socket, SANDBOX_CLIENTS, 0, ~0U, AF_NETLINK), /* getaddrinfo() */
 	CALL_IF(socketpair, ALWAYS, 0, ~0U, AF_UNIX),
 	/* libc asks for the status of a descriptor in this form. */
 	CALL_BUT(newfstatat, ALWAYS, FILES, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),
@@ -205,6 +209,7 @@ const struct syscall_row syscall_rows[] = {
 	CALL(truncate, WRITES),
 	CALL(copy_file_range, WRITES),
 	CALL(sync_file_range, WRITES),
+	CALL(syncfs, WRITES),
 	CALL(fchown, WRITES),
 
 	/* ---- network ---- */
@@ -212,8 +217,9 @@ const struct syscall_row syscall_rows[] = {
 	CALL(bind, SANDBOX_INTERNET),
 
 	/* ---- parents of deliveries, and the way of their children into a jail ---- */
-	CALL(wait4, SANDBOX_SPAWN),
-	CALL(waitid, SANDBOX_SPAWN),
+	CALL(wait4, SANDBOX_SPAWN | SANDBOX_FORK),
+	CALL(waitid, SANDBOX_SPAWN | SANDBOX_FORK),
+	CALL(setitimer, SANDBOX_FORK),
 	CALL(kill, SANDBOX_SPAWN),
 	CALL(setuid, SANDBOX_SPAWN),
 	CALL(setgid, SANDBOX_SPAWN),

@@ -1,12 +1,17 @@
 /* body.c -- large bodies: a file of their own from the start, complete and synced before
  * the log says that there is such a message. */
-#include "private.h"
+#include "engine.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* For the directory syncs of all spools. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 
 struct spool_body {
 	struct spool *s;
@@ -73,12 +78,47 @@ spool_body_write(struct spool_body *b, struct str bytes)
 	return 0;
 }
 
+/* One sync of the directory serves all who ask before it begins: a second flush for each
+ * body would be half of what a body costs. 0, or an errno. */
+BLOCKS static int
+sync_directory(struct spool *s)
+{
+	struct directory_sync *d = &s->body_sync;
+	uint64_t mine;
+	int error;
+
+	pthread_mutex_lock(&lock);
+	mine = d->begun + 1;
+	while (d->ended < mine) {
+		if (d->begun > d->ended) {
+			pthread_cond_wait(&ended, &lock);
+			continue;
+		}
+		d->begun++;
+		pthread_mutex_unlock(&lock);
+		error = fsync(s->bodies) < 0 ? errno : 0;
+		pthread_mutex_lock(&lock);
+		d->ended = d->begun;
+		if (error) {
+			d->failed = d->ended;
+			d->error = error;
+		}
+		pthread_cond_broadcast(&ended);
+	}
+	error = d->failed >= mine ? d->error : 0;
+	pthread_mutex_unlock(&lock);
+	return error;
+}
+
 int
 spool_body_finish(struct spool_body *b)
 {
 	if (b->s->o.broken_no_flush)
 		return 0;
-	return fsync(b->fd) < 0 || fsync(b->s->bodies) < 0 ? -1 : 0;
+	if (fsync(b->fd) < 0)
+		return -1;
+	errno = sync_directory(b->s);
+	return errno ? -1 : 0;
 }
 
 void
@@ -169,29 +209,41 @@ body_last(const struct spool *s)
 	return last;
 }
 
+struct bodies {
+	VEC(uint64_t) used;
+};
+
+static void
+note_bodies(const struct index *x, struct bodies *b)
+{
+	for (size_t i = 0; i < x->room; i++) {
+		const struct entry *e = x->table[i];
+
+		if (e && !(e->flags & ENTRY_FINISHED) && e->body)
+			*vec_push(&b->used) = e->body;
+	}
+}
+
 /* last: those above it are of new mail. */
 void
 body_remove_orphans(struct spool *s, uint64_t last)
 {
 	DIR *d = open_bodies(s);
-	VEC(uint64_t) used = { 0 };
+	struct bodies b = { 0 };
 	uint64_t number;
 	const char *name;
 
 	if (!d)
 		return;
-	for (size_t i = 0; i < s->index.room; i++) {
-		const struct entry *e = s->index.table[i];
-
-		if (e && !(e->flags & ENTRY_FINISHED) && e->body)
-			*vec_push(&used) = e->body;
-	}
-	if (used.n)
-		qsort(used.items, used.n, sizeof(*used.items), number_cmp);
+	for (size_t i = 0; i < ENGINES; i++)
+		note_bodies(engines[i]->index(s), &b);
+	if (b.used.n)
+		qsort(b.used.items, b.used.n, sizeof(*b.used.items), number_cmp);
 	while (next_body(d, &name, &number))
-		if (number <= last && (!used.n || !bsearch(&number, used.items, used.n,
-							  sizeof(number), number_cmp)))
+		if (number <= last &&
+			(!b.used.n || !bsearch(&number, b.used.items, b.used.n,
+					      sizeof(number), number_cmp)))
 			remove_orphan(s, name);
 	closedir(d);
-	vec_free(&used);
+	vec_free(&b.used);
 }

@@ -258,7 +258,7 @@ expect_end(struct recovery *r, uint32_t generation, uint8_t stream, uint32_t end
 {
 	struct segment *g = segment_of_generation(r->s, generation);
 
-	if (!g || !g->surveyed || g->end_is_missing || end <= g->end || end > g->id.size)
+	if (!g || !g->surveyed || end <= g->end || end > g->id.size)
 		return;
 	if (g->state == SEGMENT_SPARE) { /* it looked empty: no batch is left */
 		g->state = SEGMENT_SEALED;

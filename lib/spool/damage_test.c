@@ -245,6 +245,60 @@ TEST(damaged_content_is_an_error_of_its_reader)
 	rig_close(&t.r);
 }
 
+/* As the cleaner does: gives the place of the second record. */
+static struct place
+copy_record(struct rig *r, struct place from)
+{
+	struct spool *s = r->spool;
+	struct segment *g = segment_of(s, from.slot);
+	struct build b = { 0 };
+	struct record rec;
+	char *bytes = mem_alloc(from.length), *to;
+	struct place at = { .length = from.length };
+
+	ensure(read_at(g->fd, bytes, from.length, from.offset) == 0 &&
+		record_get(bytes, from.length, &g->id, &rec) == 0);
+	rec.flags |= RECORD_MOVED;
+	to = build_record(&b, &rec);
+	memcpy(to + RECORD_HEADER, bytes + RECORD_HEADER, rec.length - RECORD_HEADER);
+	at.offset = (uint32_t)(to - b.bytes.data);
+	ensure(stream_write(s, &s->streams[STREAM_COLD], &b, false, &from.offset) == 0);
+	at.slot = s->streams[STREAM_COLD].seg->id.slot;
+	at.offset += from.offset;
+	build_free(&b);
+	mem_free(bytes);
+	return at;
+}
+
+TEST(of_two_records_the_whole_one_counts)
+{
+	for (size_t damaged = 0; damaged < 2; damaged++) {
+		struct rig r;
+		struct place at[2];
+		uint64_t mid;
+
+		test_row(damaged);
+		rig_new(&r);
+		CHECK_INT(rig_put(&r, "AAA", "AAA", content_of(0), &mid), 0);
+		rig_settle(&r);
+		at[0] = index_get(&r.spool->index, mid)->where;
+		at[1] = copy_record(&r, at[0]);
+		rig_close(&r);
+		flip(&r, at[damaged].slot, at[damaged].offset + MESSAGE_HEAD + 50);
+		rig_open(&r);
+		CHECK_INT((long long)spool_count(r.spool), 1);
+		rig_expect(&r, mid, "AAA", content_of(0));
+		rig_finish(&r, mid);
+		rig_settle(&r);
+		rig_close(&r);
+		rig_open(&r);
+		CHECK_INT((long long)spool_count(r.spool), 0);
+		rig_close(&r);
+		CHECK_STR(rig_logged(), "");
+	}
+	test_row(0);
+}
+
 /* A process dies with states that were written and not flushed, then the power goes: some
  * of them are on the disk, one in between is not. */
 TEST(a_hole_between_unflushed_states_is_no_damage)

@@ -1,5 +1,6 @@
 /* harness_test.c -- see spool_test.h. */
 #include "spool_test.h"
+#include "files.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,12 @@ rig_kill(struct rig *r)
 	event_later_cancel(&s->turn);
 	while (worker_collect(s->flusher, true) || worker_collect(s->keeper, true))
 		event_later_cancel(&s->turn);
+	while (s->files->worker && worker_collect(s->files->worker, true))
+		;
+	if (s->files->worker)
+		worker_stop(s->files->worker);
 	event_later_cancel(&s->turn);
+	timer_cancel(&s->files->timer);
 	timer_cancel(&s->state_timer);
 	timer_cancel(&s->retry_timer);
 	clean_abandon(s);
@@ -132,7 +138,7 @@ is_settled(void *arg)
 
 	return !s->recovery && worker_is_idle(s->flusher) && worker_is_idle(s->keeper) &&
 	       !s->turn.queued && !s->state_timer.place && flush_idle(s) &&
-	       s->pending.n == 0;
+	       s->pending.n == 0 && files_idle(s);
 }
 
 void

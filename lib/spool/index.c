@@ -160,6 +160,7 @@ entry_apply(struct entry *e, uint8_t kind, uint64_t when_us)
 	switch (kind) {
 	case SPOOL_DEFERRED:
 	case SPOOL_WAKE:
+	case SPOOL_REQUEUE:
 		e->wake_us = when_us;
 		break;
 	case SPOOL_HOLD:

@@ -30,7 +30,7 @@ set_add(struct rcpt_set *set, struct str rcpts, struct arena *arena)
 
 struct merging {
 	struct rcpt_set ended, tried, notified, delayed;
-	bool hold, release, wake, expire;
+	bool hold, release, wake, requeue, expire;
 	struct arena *arena;
 };
 
@@ -65,6 +65,8 @@ still_says_something(struct merging *m, const struct spool_state *s)
 		return first_time(&m->release);
 	case SPOOL_WAKE:
 		return first_time(&m->wake);
+	case SPOOL_REQUEUE:
+		return first_time(&m->requeue);
 	case SPOOL_EXPIRE:
 		return first_time(&m->expire);
 	default:
@@ -77,7 +79,11 @@ states_merge(const struct spool_state *in, size_t n, uint32_t recipients,
 	struct arena *arena, size_t *kept)
 {
 	struct rcpt_set none = { NULL, MAX(recipients, 1) };
-	struct merging m = { none, none, none, none, false, false, false, false, arena };
+	struct merging m = { .ended = none,
+		.tried = none,
+		.notified = none,
+		.delayed = none,
+		.arena = arena };
 	size_t to = n;
 
 	for (size_t i = n; i-- > 0;)

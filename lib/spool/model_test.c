@@ -1,6 +1,7 @@
 /* model_test.c -- random lives of mail against a model of what must be there: the cleaner
- * runs all the time, processes die, and every message must be whole at each look. The
- * seed is printed; SPOOL_TEST_SEED sets it, SPOOL_TEST_STEPS the length. */
+ * runs all the time, processes die, queue_engine changes, the queue is converted, and
+ * every message must be whole at each look. The seed is printed; SPOOL_TEST_SEED sets it,
+ * SPOOL_TEST_STEPS the length. */
 #include "spool_test.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ struct model {
 	struct arena *arena;
 	unsigned n;
 	uint64_t freed, copied; /* by earlier lives of the spool */
+	bool log_only;
+	unsigned converted;
 };
 
 static uint32_t
@@ -27,6 +30,23 @@ roll(struct model *m, uint32_t below)
 {
 	m->random = m->random * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(m->random >> 33) % below;
+}
+
+enum { RCPTS = 40 };
+
+static struct str
+envelope_of(struct model *m, const struct mail *mail)
+{
+	struct rcpt rcpts[RCPTS] = { 0 };
+	struct envelope e = {
+		.queue_id = str_c(mail->id), .rcpts = rcpts, .n_rcpts = RCPTS
+	};
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+
+	for (size_t i = 0; i < RCPTS; i++)
+		rcpts[i].address = STR("a@b.test");
+	envelope_put(&bytes, &e);
+	return arena_str(m->arena, buf_str(&bytes));
 }
 
 static void
@@ -60,14 +80,14 @@ put_some(struct model *m)
 		sizeof(*m->mails.items));
 	for (uint32_t i = 0; i < n; i++) {
 		struct mail *mail = vec_push(&m->mails);
-		struct spool_put_request put = { .arrival_us = 1, .recipients = 40 };
+		struct spool_put_request put = { .arrival_us = 1, .recipients = RCPTS };
 
 		mail->seed = m->random;
 		mail->len = roll(m, 10) ? roll(m, 4000) : roll(m, 60000);
 		snprintf(mail->id, sizeof(mail->id), "M%u", m->n++);
 		mail->hold = put.hold = roll(m, 10) == 0;
 		put.queue_id = str_c(mail->id);
-		put.envelope = str_c(mail->id);
+		put.envelope = envelope_of(m, mail);
 		put.content = fill_str(m->arena, mail->len, mail->seed);
 		spool_put(m->r.spool, &put, NULL, put_done, &mail->mid);
 	}
@@ -97,7 +117,7 @@ change_one(struct model *m)
 		rig_state(&m->r, mail->mid, SPOOL_RELEASE, 5);
 		break;
 	default:
-		if (mail->done < 40) {
+		if (mail->done < RCPTS) {
 			struct spool_state s = { .mid = mail->mid, .kind = SPOOL_DONE };
 
 			s.rcpts = str_of(rcpt, 4);
@@ -160,7 +180,7 @@ look_at(struct model *m, struct spool_reader *reader, const struct mail *mail)
 	CHECK_INT(e.hold, mail->hold);
 	CHECK_INT((long long)e.wake_us, (long long)mail->wake);
 	CHECK_INT(spool_read(reader, mail->mid, e.where, false, m->arena, &c), 0);
-	CHECK_STR(c.envelope, mail->id);
+	CHECK(str_eq(c.envelope, envelope_of(m, mail)));
 	CHECK_STR(c.queue_id, mail->id);
 	CHECK(str_eq(c.content, fill_str(m->arena, mail->len, mail->seed)));
 	CHECK_INT(done_of(m, reader, &e), mail->done);
@@ -179,6 +199,30 @@ look_at_all(struct model *m)
 	spool_reader_close(reader);
 }
 
+/* ---- the other engine ---- */
+static bool
+take_mid(const struct spool_entry *e, void *arg)
+{
+	struct model *m = arg;
+
+	for (size_t i = 0; i < m->mails.n; i++)
+		if (strcmp(m->mails.items[i].id, e->queue_id) == 0)
+			m->mails.items[i].mid = e->mid;
+	return true;
+}
+
+static void
+convert(struct model *m)
+{
+	struct why why = { 0 };
+	size_t moved;
+
+	CHECK_INT(spool_convert(m->r.spool, &moved, &why), 0);
+	CHECK_INT(why.text[0], 0);
+	m->converted += (unsigned)moved;
+	spool_each(m->r.spool, take_mid, m);
+}
+
 static void
 restart(struct model *m)
 {
@@ -191,6 +235,7 @@ restart(struct model *m)
 		rig_state(&m->r, 0, SPOOL_WAKE, 0);
 		rig_kill(&m->r);
 	}
+	m->r.o.files = !m->log_only && roll(m, 2);
 	rig_open_early(&m->r);
 	while (roll(m, 2) && m->mails.n > 0) {
 		put_some(m);
@@ -202,6 +247,8 @@ restart(struct model *m)
 		}
 	}
 	spool_index(m->r.spool);
+	if (!m->log_only && roll(m, 4) == 0)
+		convert(m);
 }
 
 static void
@@ -241,10 +288,11 @@ number_of(const char *name, long preset)
 	return value ? atol(value) : preset;
 }
 
-TEST(random_lives_of_mail)
+static void
+live(bool log_only, long preset)
 {
-	struct model m = { .arena = arena_new() };
-	long steps = number_of("SPOOL_TEST_STEPS", 1000);
+	struct model m = { .arena = arena_new(), .log_only = log_only };
+	long steps = number_of("SPOOL_TEST_STEPS", preset);
 
 	m.random =
 		(uint64_t)number_of("SPOOL_TEST_SEED", (long)(time_wall_us() % 1000000));
@@ -271,11 +319,23 @@ TEST(random_lives_of_mail)
 	look_at_all(&m);
 	check_disk(&m);
 	look_at_all(&m);
-	printf("%llu segments freed, %llu messages copied, %zu live at the end\n",
+	printf("%llu segments freed, %llu messages copied, %u converted, %zu live at the "
+	       "end\n",
 		(unsigned long long)(m.freed + m.r.spool->counts.freed),
-		(unsigned long long)(m.copied + m.r.spool->counts.copied), m.mails.n);
+		(unsigned long long)(m.copied + m.r.spool->counts.copied), m.converted,
+		m.mails.n);
 	rig_close(&m.r);
 	CHECK_STR(rig_logged(), "");
 	vec_free(&m.mails);
 	arena_free(m.arena);
+}
+
+TEST(random_lives_of_mail)
+{
+	live(true, 1000);
+}
+
+TEST(random_lives_of_mail_in_both_engines)
+{
+	live(false, 300);
 }

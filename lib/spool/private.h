@@ -171,16 +171,24 @@ struct barrier {
 	void *arg;
 	uint64_t flush; /* the one that must have ended */
 };
+/* Syncs of the directory of bodies, numbered from 1: at most one runs, while begun >
+ * ended. */
+struct directory_sync {
+	uint64_t begun, ended, failed; /* failed: the last that did, with error */
+	int error;
+};
 struct put_batch;
 struct flush_job;
 struct cleaning;
 struct recovery;
+struct files;
 
 struct spool {
 	struct spool_options o;
 	int dir, bodies, corrupt, lock;
 	bool read_only, closing, damaged;
 	struct index index;
+	struct files *files;       /* the other engine */
 	struct recovery *recovery; /* until all segments that were there are read */
 	void (*indexed)(void *arg);
 	void *indexed_arg;
@@ -192,6 +200,7 @@ struct spool {
 	uint32_t generation; /* last one given */
 	uint64_t sequence;   /* last one given */
 	uint64_t body;
+	struct directory_sync body_sync;
 	octets_t live, disk;
 	struct stream streams[STREAMS];
 	struct worker *flusher, *keeper;
@@ -209,6 +218,7 @@ struct spool {
 	size_t pending_written;
 	bool states_lost; /* some must be written again once the running flush ended */
 	VEC(struct callback) updates;
+	int update_error; /* for them: some were given up */
 	struct build scratch;
 	struct timer state_timer, retry_timer;
 	struct event_later turn;
@@ -264,6 +274,9 @@ void stream_seal(struct spool *s, struct stream *t);
 struct mark stream_mark(const struct spool *s, const struct stream *t);
 void manifest_build(struct spool *s, struct build *b);
 
+/* engine.c: at the end of the turn; then whoever waits for states is told. */
+void states_write(struct spool *s);
+
 /* put.c */
 void flush_kick(struct spool *s); /* starts the next flush when there is cause */
 void flush_barrier(struct spool *s, void (*fn)(struct spool *s, void *arg), void *arg);
@@ -279,8 +292,7 @@ BLOCKS void mark_sync(const struct spool *s);
 BLOCKS bool mark_read(const struct spool *s, uint8_t stream, struct mark *out);
 
 /* update.c */
-void flush_later(struct spool *s);  /* within o.state_flush */
-void states_write(struct spool *s); /* at the end of the turn */
+void flush_later(struct spool *s); /* within o.state_flush */
 void states_flushed(struct spool *s, size_t n);
 void states_again(struct spool *s); /* their flush failed: write them once more */
 void states_retired(struct spool *s, uint32_t slot); /* those written there need that */
@@ -350,6 +362,9 @@ BLOCKS uint64_t body_last(const struct spool *s); /* the highest number there is
 BLOCKS void body_remove_orphans(struct spool *s, uint64_t last);
 
 /* spool.c */
+/* Outside of the loop: runs what ended in the threads; waits where something is under
+ * way, in the keeper only if told to. False: nothing had ended. */
+BLOCKS bool spool_collect(struct spool *s, bool wait_for_keeper);
 struct spool *spool_make(const struct spool_options *o, bool read_only, struct why *why);
 void spool_turn(struct spool *s); /* there is something to do at the end of this turn */
 void spool_unmake(struct spool *s);

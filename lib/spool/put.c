@@ -3,7 +3,7 @@
  * While the flusher writes and syncs a batch, the next one gathers; when the sync has
  * ended, that one goes. Nothing waits on purpose: alone, a message is on its way at the
  * end of the turn it came in; among hundreds, hundreds share one sync. */
-#include "private.h"
+#include "seglog.h"
 #include <errno.h>
 #include <unistd.h>
 
@@ -119,8 +119,8 @@ refusal(struct spool *s, const struct spool_put_request *m)
 	return 0;
 }
 
-void
-spool_put(struct spool *s, const struct spool_put_request *m, struct spool_body *body,
+static void
+put_alone(struct spool *s, const struct spool_put_request *m, struct spool_body *body,
 	void (*done)(void *arg, int error, const struct spool_entry *e), void *arg)
 {
 	int error = refusal(s, m);
@@ -141,6 +141,79 @@ spool_put(struct spool *s, const struct spool_put_request *m, struct spool_body 
 	if (body)
 		body_keep(body);
 	spool_turn(s);
+}
+
+/* ---- a message that comes with states: they follow it ---- */
+struct put_with {
+	struct spool *s;
+	struct spool_state *states;
+	size_t n;
+	uint64_t mid;
+	void (*done)(void *arg, int error, const struct spool_entry *e);
+	void *arg;
+};
+
+static void
+with_done(struct put_with *w, int error)
+{
+	struct spool_entry e;
+
+	if (!error && !spool_find(w->s, w->mid, &e))
+		error = ENOENT;
+	w->done(w->arg, error, error ? NULL : &e);
+	mem_free(w->states);
+	mem_free(w);
+}
+
+static void
+with_flushed(struct spool *s, void *arg)
+{
+	(void)s;
+	with_done(arg, 0);
+}
+
+static void
+with_written(void *arg, int error)
+{
+	struct put_with *w = arg;
+
+	if (error)
+		with_done(w, error);
+	else
+		flush_barrier(w->s, with_flushed, w);
+}
+
+static void
+with_stored(void *arg, int error, const struct spool_entry *e)
+{
+	struct put_with *w = arg;
+
+	if (error) {
+		with_done(w, error);
+		return;
+	}
+	w->mid = e->mid;
+	for (size_t i = 0; i < w->n; i++)
+		w->states[i].mid = e->mid;
+	spool_update(w->s, w->states, w->n, with_written, w);
+}
+
+void
+seglog_put(struct spool *s, const struct spool_put_request *m, struct spool_body *body,
+	const struct spool_state *states, size_t n,
+	void (*done)(void *arg, int error, const struct spool_entry *e), void *arg)
+{
+	struct put_with *w;
+
+	if (n == 0) {
+		put_alone(s, m, body, done, arg);
+		return;
+	}
+	w = mem_alloc(sizeof(*w));
+	*w = (struct put_with){ .s = s, .n = n, .done = done, .arg = arg };
+	w->states = mem_alloc(n * sizeof(*states));
+	memcpy(w->states, states, n * sizeof(*states));
+	put_alone(s, m, body, with_stored, w);
 }
 
 /* ---- flushing ---- */

@@ -5,6 +5,7 @@
  * whole (then it is what was asked for), or not (ESTALE: ask for the new place). Many
  * threads may read through one reader. */
 #include "spool.h"
+#include "files.h"
 #include "format.h"
 #include <dirent.h>
 #include <errno.h>
@@ -293,11 +294,22 @@ int
 spool_read(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	bool envelope_only, struct arena *arena, struct spool_content *out)
 {
-	struct open_segment *o = hold_segment(r, at.segment);
+	struct open_segment *o;
 	int error = ESTALE;
 
 	*out = (struct spool_content){ .body_fd = -1 };
-	if (o) {
+	if (at.segment == FILE_SEGMENT) {
+		struct file_head h;
+		struct message_head m;
+
+		error = file_read(r->dir, mid, envelope_only, arena, out, &h);
+		m.body = h.body;
+		m.size = h.size;
+		m.content = h.content;
+		m.body_crc = h.body_crc;
+		if (!error && h.body && !envelope_only)
+			error = attach_body(r, &m, out);
+	} else if ((o = hold_segment(r, at.segment))) {
 		error = read_into(r, o, mid, at, envelope_only, arena, out);
 		release_segment(r, o);
 	}
@@ -355,12 +367,14 @@ int
 spool_read_states(struct spool_reader *r, uint64_t mid, struct spool_where at,
 	struct arena *arena, struct spool_state **states, size_t *n)
 {
-	struct open_segment *o = hold_segment(r, at.segment);
+	struct open_segment *o;
 	int error = ESTALE;
 
 	*states = NULL;
 	*n = 0;
-	if (o) {
+	if (at.segment == FILE_SEGMENT) {
+		error = file_read_states(r->dir, mid, at, arena, states, n);
+	} else if ((o = hold_segment(r, at.segment))) {
 		error = states_into(o, mid, at, arena, states, n);
 		release_segment(r, o);
 	}

@@ -5,6 +5,7 @@
  * a power cut may have torn must have been found and covered before: later batches say
  * that what lies before them was flushed. */
 #include "recover.h"
+#include "files.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -358,6 +359,7 @@ recovery_end(struct spool *s)
 	for (size_t i = 0; i < s->segments.n; i++)
 		if (s->segments.items[i])
 			segment_check(s, s->segments.items[i]);
+	files_settle(s);
 	s->plan_due = true;
 }
 

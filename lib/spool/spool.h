@@ -1,4 +1,5 @@
-/* spool.h -- the segment log that keeps the mail (design.md section 6, man/spool.5).
+/* spool.h -- what keeps the mail: the segment log, and beside it the engine with a file
+ * for each message (files.h; design.md section 6, man/spool.5).
  *
  * Writer: the spool daemon, and nobody else. Readers (qmgr, showq, postcat ...) open the
  * same files read-only and take positions from the writer. */
@@ -19,11 +20,15 @@ struct spool_options {
 	octets_t reserve;      /* bytes below which mail is refused (queue_minfree) */
 	msec_t state_flush;    /* 100 */
 	octets_t slack;        /* 256 MB: disk use <= 2 x live + slack */
+	bool files; /* new mail goes into a file for each message, not the log */
 	/* Tests of the tests: deliberately broken builds. The second answers, and frees
 	 * what was copied, before the flush. */
 	bool broken_no_flush, broken_order;
-	int (*sync)(int fd); /* tests: instead of fdatasync() */
+	int (*sync)(int fd); /* tests: instead of fdatasync(), fsync(), syncfs() */
 };
+/* Whether the environment of a test build (--enable-captured) asks for broken_order, to
+ * see whether tests notice. */
+bool spool_is_to_break_order(void);
 struct spool;
 /* Locks and recovers: what new mail needs at once, the rest in a thread behind it. Until
  * that has ended old messages are neither found nor counted; states of them are taken.
@@ -72,12 +77,19 @@ void spool_body_abort(struct spool_body *b);
  * fails for lack of space (reserve). Unknown mids are ignored (they ended already). */
 void spool_update(struct spool *s, const struct spool_state *states, size_t n,
 	void (*done)(void *arg, int error), void *arg);
+/* Calls fn in the loop once all that was stored and written before is on the disk. */
+void spool_flush(struct spool *s, void (*fn)(struct spool *s, void *arg), void *arg);
 /* Fills in all of *out. */
 void spool_space(const struct spool *s, struct spool_space_reply *out);
 /* Below the reserve, or no spare segment: no new mail should begin. What is put all the
  * same is taken as long as there are segments. */
 bool spool_full(const struct spool *s);
-/* Takes over reserve, state_flush and slack. */
+/* Moves what is in the other engine (o.files tells which one) into this one. Each message
+ * is flushed there before it ends here; broken off, the next start makes one of the two.
+ * Outside of the loop, once indexed. -1 with *why when one of them could not be moved:
+ * the others are. */
+BLOCKS int spool_convert(struct spool *s, size_t *moved, struct why *why);
+/* Takes over reserve, state_flush, slack, and where new mail goes. */
 void spool_change(struct spool *s, const struct spool_options *o);
 /* Told when the cleaner moved a message. */
 void spool_on_moved(

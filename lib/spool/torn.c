@@ -5,45 +5,49 @@
  * contents are checked too: that is what one flush was about. */
 #include "recover.h"
 
-/* False: the flush that this record was part of may not have ended, and it is not whole.
- */
 static bool
-is_good(struct recovery *r, struct place at)
+is_whole(struct recovery *r, struct place at)
 {
 	const struct segment *g = segment_of(r->s, at.slot);
 	struct record rec;
-	char *bytes CLEANUP(mem_free_at) = NULL;
+	char *bytes CLEANUP(mem_free_at) = mem_resize(NULL, at.length);
 
-	if (is_flushed(r, g, at.offset))
-		return true;
-	bytes = mem_resize(NULL, at.length);
 	return read_at(g->fd, bytes, at.length, at.offset) == 0 &&
 	       record_get(bytes, at.length, &g->id, &rec) == 0 &&
 	       message_is_whole(bytes, &rec);
 }
 
+/* Was it flushed? If not, it may be torn. */
+static bool
+is_promised(struct recovery *r, struct place at)
+{
+	return is_flushed(r, segment_of(r->s, at.slot), at.offset);
+}
+
 static void
 cover_torn(struct recovery *r, struct place at)
 {
-	if (!r->s->read_only)
+	if (!r->s->read_only && !is_promised(r, at))
 		damage_cover_record(segment_of(r->s, at.slot), at.offset, at.length);
 }
 
-/* Of two records of one message, one may be the cleaner's unfinished copy. */
+/* Of two records of one message, one may be the cleaner's unfinished copy, or be damaged:
+ * the other one counts. */
 void
 twins_settle(struct recovery *r)
 {
 	for (size_t i = 0; i < r->twins.n; i++) {
 		struct twin *t = &r->twins.items[i];
 		struct entry *e = index_get(&r->s->index, t->mid);
+		struct place other = e->where;
 
-		if (!is_good(r, t->where)) {
+		if (!is_whole(r, t->where)) {
 			cover_torn(r, t->where);
-		} else if (!is_good(r, e->where)) {
-			struct place torn = e->where;
-
+			if (is_promised(r, t->where))
+				account_ghost(r->s, e, t->where.slot);
+		} else if (!is_whole(r, other)) {
 			account_moved(r->s, e, t->where);
-			cover_torn(r, torn);
+			cover_torn(r, other);
 		} else {
 			account_ghost(r->s, e, t->where.slot);
 		}
@@ -68,7 +72,7 @@ torn_messages(struct recovery *r)
 	for (size_t i = 0; i < r->s->index.room; i++) {
 		const struct entry *e = r->s->index.table[i];
 
-		if (e && !is_good(r, e->where))
+		if (e && !is_promised(r, e->where) && !is_whole(r, e->where))
 			*vec_push(&torn) = e->mid;
 	}
 	for (size_t i = 0; i < torn.n; i++) {

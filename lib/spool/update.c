@@ -1,6 +1,6 @@
 /* update.c -- what happened to messages: written at the end of the turn, before anybody
  * is told, so that it survives the death of any process; flushed within o.state_flush. */
-#include "private.h"
+#include "seglog.h"
 #include <errno.h>
 
 enum { STATES_MOST = 256 << 10 }; /* in one batch */
@@ -11,8 +11,8 @@ pending_str(const struct spool *s, const struct pending *p)
 	return str_of(s->pending_bytes.data + (p->at - s->pending_base), p->length);
 }
 
-static void
-gather_state(struct spool *s, const struct spool_state *state)
+void
+seglog_update(struct spool *s, const struct spool_state *state)
 {
 	struct entry *e = index_get(&s->index, state->mid);
 	struct pending *p;
@@ -32,36 +32,6 @@ gather_state(struct spool *s, const struct spool_state *state)
 	p->kind = state->kind;
 	p->at = s->pending_base + before;
 	p->length = (uint32_t)(s->pending_bytes.len - before);
-}
-
-/* Is there a state that no segment could hold? */
-static bool
-too_long(const struct spool *s, const struct spool_state *states, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		octets_t len = states[i].rcpts.len;
-
-		len += states[i].status.len + states[i].reason.len + states[i].detail.len;
-		if (len + SPOOL_BLOCK > s->o.segment_size / 4)
-			return true;
-	}
-	return false;
-}
-
-void
-spool_update(struct spool *s, const struct spool_state *states, size_t n,
-	void (*done)(void *arg, int error), void *arg)
-{
-	if (too_long(s, states, n)) {
-		if (done)
-			done(arg, EMSGSIZE);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		gather_state(s, &states[i]);
-	if (done)
-		*vec_push(&s->updates) = (struct callback){ done, arg };
-	spool_turn(s);
 }
 
 /* It is in the log: from now on it counts. */
@@ -164,16 +134,15 @@ write_all_pending(struct spool *s)
 	return true;
 }
 
-void
-states_write(struct spool *s)
+int
+seglog_write(struct spool *s)
 {
 	int error = 0;
-	size_t n = s->updates.n;
 
 	if (!write_all_pending(s)) {
 		s->plan_due = true;
 		if (!s->closing && !clean_is_hopeless(s))
-			return; /* tried again when a segment was freed */
+			return -1; /* tried again when a segment was freed */
 		error = ENOSPC;
 		log_error(
 			"spool: no segment left for %zu state records; remove what fills "
@@ -183,12 +152,7 @@ states_write(struct spool *s)
 	}
 	if (s->pending_written)
 		flush_later(s);
-	for (size_t i = 0; i < n; i++) {
-		struct callback c = s->updates.items[i];
-
-		c.fn(c.arg, error);
-	}
-	vec_drop(&s->updates, n);
+	return error;
 }
 
 void

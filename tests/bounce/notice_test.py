@@ -22,6 +22,7 @@ with Instance({"mydestination": "", "virtual_mailbox_domains": "box.example",
                "virtual_gid_maps": f"static:{os.getgid() or 1000}",
                "virtual_minimum_uid": "1",
                "transport_maps": "inline:{{gone.example=error:5.1.1 no}}",
+               "smtpd_reject_unlisted_recipient": "no",
                "header_size_limit": "1000000"}) as mta:
     mta.write_configuration(virtual_mailbox_base=mta.mail)
     os.chmod(mta.mail, 0o777)

@@ -146,7 +146,7 @@ def a_bad_file_holds_nothing_up():
                 with open(path, "w", encoding="ascii") as file:
                     file.write(text)
             mta.write_configuration(virtual_mailbox_base=mta.mail, bounce_template_file=path,
-                                    transport_maps=gone)
+                                    transport_maps=gone, smtpd_reject_unlisted_recipient="no")
             mta.start()
             header, people = notice(mta, "x@gone.example", "s")
             check("Subject: Undelivered Mail Returned to Sender" in header, f"{header}")

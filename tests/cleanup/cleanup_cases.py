@@ -93,6 +93,51 @@ LARGE = ("Content-Type: multipart/mixed; boundary=b\nFrom: x@far.example\n\n--b\
          ("v" * 70 + "\n") * 25000 + "--b\n\nSubject: redirect\n--b--\n")
 
 
+EIGHT = "gr\u00fcn"
+STRICT = [f"From: x@far.example\n{header}\n{body}\n" for header, body in (
+    ("Subject: plain\n", "plain"), (f"Subject: {EIGHT}\n", "plain"), ("", EIGHT),
+    (f"Subject: {EIGHT}\n", EIGHT), (f"X-Long: {'x' * 120} {EIGHT}\n  {EIGHT}\n", "plain"),
+    ("Content-Transfer-Encoding: 8bit\n", EIGHT), ("Content-Transfer-Encoding: BINARY\n", EIGHT),
+    ("Content-Transfer-Encoding: 7bit\n", EIGHT), ("Content-Transfer-Encoding: x-odd\n", EIGHT),
+    ("Content-Transfer-Encoding: quoted-printable\n", EIGHT),
+    ("Content-Transfer-Encoding: base64\n", "plain\n" + "y" * 150 + EIGHT),
+    ("Content-Transfer-Encoding: 8bit (c)\n", EIGHT), ("Content-Transfer-Encoding:8bit\n", EIGHT),
+    ("Content-Transfer-Encoding: (c) 8bit\n", EIGHT),
+    ("Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n",
+     "--b\n\nx\n--b--"),
+    ("Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n",
+     f"--b\n\n{EIGHT}\n--b--"),
+    ("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n", "A: b\n\nx"),
+    ("Content-Type: message/partial\nContent-Transfer-Encoding: 8bit\n", "x"),
+    ("Content-Type: message/external-body\nContent-Transfer-Encoding: binary\n", "x"),
+    ("Content-Type: message/delivery-status\nContent-Transfer-Encoding: base64\n", "x"),
+    ("Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 8bit\n",
+     f"{EIGHT}\n--b\nContent-Transfer-Encoding: 8bit\n\n{EIGHT}\n--b\n\nx\n--b--\n"),
+    ("Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 8bit\n",
+     f"--b\nContent-Transfer-Encoding: 8bit\n\n{EIGHT}\n--b\n\nx\n--b--\n{EIGHT}"),
+    ("Content-Type: multipart/mixed; boundary=b\n",
+     f"--b\nContent-Transfer-Encoding: 8bit\nX-A: {EIGHT}\n\n{EIGHT}\n--b--\n"),
+    ("Content-Type: multipart/mixed; boundary=b\n",
+     f"--b\nContent-Transfer-Encoding: 8bit\n\n{EIGHT}\n--b\n\nx{EIGHT}\n--b--\n"),
+    ("Content-Type: multipart/mixed; boundary=b\n",
+     f"--b\nContent-Type: message/rfc822\n\nSubject: {EIGHT}\n\nx\n--b--\n"),
+    ("Content-Type: multipart/mixed; boundary=b\n",
+     f"{EIGHT}\n--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+     f"Subject: x\n\nx\n--b--\n"))]
+NESTED = [f"From: x@far.example\nSubject: {n}\n" + "".join(
+    f"Content-Type: multipart/mixed; boundary=b{i}\n\n--b{i}\n" for i in range(n)) + "\nx\n"
+    for n in range(6)] + ["From: x@far.example\n" + "Content-Type: message/rfc822\n\nA: b\n" * n +
+                          "\nx\n" for n in (1, 2, 3, 4)]
+CHARACTERS = [f"From: x@far.example\nSubject: {subject}\n\n{body}\n" for subject, body in (
+    ("plain", "plain"), ("a\x01b", "x"), ("x", "a\x01b"), ("x", "one\ntwo\x07\nthree\x01"),
+    ("a\x02b", "c\x02d\x02"), ("x", "\x02\n\x02\n"), ("a\\b", "c\\d"))]
+BEGINNINGS = [  # what comes first behind our own Received:
+    " blank first\nFrom: x@far.example\n\nbody\n", "From foo@bar Thu Nov 26\nTo: u\n\nx\n",
+    ">From foo@bar\nTo: u\n\nx\n", "\nempty first\n", "no header\nFrom: x@far.example\n\nx\n",
+    "\tblank\n", "From: x@far.example\nno field\nTo: u@x.example\n\nx\n", ""]
+EIGHT_BIT_MIME = {"EHLO": "250-sink.example\r\n250 8BITMIME"}
+
+
 def checked(*texts):
     return [("s@x.example", ["r1@y.example", "r2@y.example"], text) for text in texts]
 
@@ -129,6 +174,16 @@ GROUPS = [
      [("s@x.example", [rcpt], "To: u1 u2, u3 u4\n" + BODY) for rcpt in (
          "a@old.example", "b@old.example", "c@old.example", "h@old.example", "q+ext@all.example",
          "q+ext@dom.example", "e+x@old.example", "rec+y@old.example", "u2+z@here.example")]),
+    ("limits of aliases", {
+        "virtual_alias_maps": "inline:{c1=c2, c2=c3, c3=c4, c4=c5, {t2=x y}, {t3=x y z},"
+        "{t4=w x y z}, {d3=t2 t2}, {d4=c4 c4 c4}, {own=own x}, {own2=x own2 y}, {ring=x rong},"
+        "{rong=y ring}, loop=pool, pool=loop, {twice=x x x}, {late=t2 t3}, {deep=c3 c3},"
+        "{long=" + "n" * 30 + "@far.example}, {short=" + "n" * 18 + "@far.example}}",
+        "virtual_alias_expansion_limit": "3", "virtual_alias_recursion_limit": "3",
+        "virtual_alias_address_length_limit": "30"},
+     [("s@x.example", [f"{name}@here.example"], "To: x@far.example\n" + BODY) for name in (
+         "c1", "c2", "c3", "c4", "t2", "t3", "t4", "d3", "d4", "own", "own2", "ring", "loop", "twice",
+         "late", "deep", "long", "short")]),
     ("header_sender", {"canonical_maps": "inline:{x@old.example=y@new.example}",
                        "canonical_classes": "header_sender"},
      [("x@old.example", ["x@old.example"], EVERY_FIELD + BODY)]),
@@ -198,6 +253,34 @@ GROUPS = [
     ("checks off", {"header_checks": "regexp:{rules}", "body_checks": "regexp:{rules}",
                     "receive_override_options": "no_header_body_checks"},
      checked("Subject: reject1\n\nSubject: reject1\n", MULTIPART)),
+    ("own fields", {"header_checks": "regexp:{{/^Received: from client.example/ REPLACE X-Seen: $0},"
+                                     "{/^(Received|X-Mailbox-Line): (.)/ WARN $1 $2}}"},
+     checked("Subject: plain\n" + BODY, *BEGINNINGS)),
+    ("own fields ignored", {"header_checks": "regexp:{{/^Received:/ IGNORE}}"},
+     checked("Subject: plain\n" + BODY)),
+    ("8-bit headers", {"strict_7bit_headers": "yes"}, checked(*STRICT)),
+    ("8-bit bodies", {"strict_8bitmime_body": "yes"}, checked(*STRICT)),
+    ("8-bit", {"strict_8bitmime": "yes"}, checked(*STRICT)),
+    ("encodings of multiparts", {"strict_mime_encoding_domain": "yes"}, checked(*STRICT)),
+    ("strict, without MIME", {"strict_8bitmime": "yes", "strict_mime_encoding_domain": "yes",
+                              "disable_mime_input_processing": "yes"}, checked(*STRICT[:12])),
+    ("strict, without checks", {"strict_8bitmime": "yes", "receive_override_options":
+                                "no_header_body_checks"}, checked(*STRICT[:4])),
+    ("8-bit to 8BITMIME", {"(sink)": EIGHT_BIT_MIME}, checked(*STRICT)),
+    ("8-bit unseen", {"(sink)": EIGHT_BIT_MIME, "detect_8bit_encoding_header": "no"},
+     checked(*STRICT)),
+    ("nesting", {"mime_nesting_limit": "2", "header_checks": "regexp:{{/^Nothing/ WARN}}"},
+     checked(*NESTED)),
+    ("nesting, unlimited by nobody", {"mime_nesting_limit": "2"},
+     checked(*(text for text in NESTED if "Subject: 5" not in text))),
+    ("nesting, strict", {"mime_nesting_limit": "3", "strict_mime_encoding_domain": "yes"},
+     checked(*NESTED)),
+    ("refused characters", {"message_reject_characters": "\\1\\7\\\\"}, checked(*CHARACTERS)),
+    ("stripped characters", {"message_strip_characters": "\\2\\n"}, checked(*CHARACTERS)),
+    ("both characters", {"message_strip_characters": "\\1\\2", "message_reject_characters": "\\1"},
+     checked(*CHARACTERS)),
+    ("From: as it was", {"header_from_format": "obsolete", "always_add_missing_headers": "yes"},
+     checked("To: y@x.example\n" + BODY)),
     ("content filter", {"content_filter": "smtp:[127.0.0.1]:{sink}", "transport_maps": "",
                         "default_transport": "discard", "header_checks": "regexp:{rules}"},
      checked("Subject: plain\n" + BODY, "Subject: redirect\n" + BODY)),

@@ -21,6 +21,13 @@ ext@v.test          cat@box.test
 exact+x@v.test      bob@box.test
 twice@v.test        one@v.test, one@v.test
 """
+CIRCLES = """ring@v.test         rong@v.test
+rong@v.test         ring@v.test
+some@v.test         bob@box.test, other@v.test
+other@v.test        some@v.test
+own@v.test          own@v.test, mine@v.test
+mine@v.test         own@v.test
+"""
 CHAIN = "".join(f"c{i}@chain.test c{i + 1}@chain.test\n" for i in range(1100))
 
 
@@ -28,7 +35,7 @@ def make():
     uid = pwd.getpwnam("nobody").pw_uid if is_root() else os.getuid()
     gid = pwd.getpwnam("nobody").pw_gid if is_root() else os.getgid()
     mta = Instance()
-    table = mta.write("virtual", ALIASES + CHAIN)
+    table = mta.write("virtual", ALIASES + CIRCLES + CHAIN)
     mta.write_configuration(
         mydestination="", virtual_mailbox_domains="box.test, watch.test",
         virtual_alias_domains="v.test, moved.test, chain.test",
@@ -74,9 +81,16 @@ def aliases(mta, smtp):
     smtp.say("MAIL FROM:<s@box.test>", "250")
     smtp.say("RCPT TO:<c0@chain.test>", "250")
     smtp.say("DATA", "354")
-    smtp.say("Subject: chain\r\n\r\nbody\r\n.", "451 4.6.0 Error: Alias expansion error")
-    mta.wait_for_log(r"unreasonable virtual_alias_maps expansion for c0@chain\.test")
-    smtp.say("RSET", "250")
+    smtp.say("Subject: chain\r\n\r\nbody\r\n.", "451 4.6.0 Alias expansion error")
+    mta.wait_for_log(r"unreasonable virtual_alias_maps map nesting for c0@chain\.test")
+    for rcpt, what in (("ring@v.test", "nesting"), ("some@v.test", "expansion size")):
+        smtp.say("MAIL FROM:<s@box.test>", "250")
+        smtp.say(f"RCPT TO:<{rcpt}>", "250")
+        smtp.say("DATA", "354")
+        smtp.say("Subject: circle\r\n\r\nbody\r\n.", "451 4.6.0 Alias expansion error")
+        mta.wait_for_log(rf"unreasonable virtual_alias_maps map {what} for {rcpt}")
+    qid = smtp.message("s@box.test", "own@v.test", "Subject: x\n\nbody")
+    mta.wait_for_log(rf"{qid}: to=<own@v\.test>")  # the one address that stands for itself
 
 
 def fetch(mta, subject, folder="ann"):
@@ -99,7 +113,7 @@ def headers(mta, smtp):
     got = fetch(mta, "bare")
     check_equal(got["From"], "s@box.test", "From of a bare message")
     check_match(rf"^<\d{{14}}\.{qid}@mail\.test\.example>$", got["Message-Id"] or "", "Message-Id")
-    check_match(r"^\w\w\w, +\d+ \w\w\w \d{4} [\d:]{8} [+-]\d{4}$", got["Date"] or "", "Date")
+    check_match(r"^\w\w\w, +\d+ \w\w\w \d{4} [\d:]{8} [+-]\d{4} \(\w+\)$", got["Date"] or "", "Date")
     mta.wait_for_log(rf"{qid}: message-id=<\d+\.{qid}@mail\.test\.example>")
     qid = send(mta, smtp, "From: a@b.test\nDate: never\nMessage-ID: <mine@x>\nTo: you\n"
                "Subject: whole\nBcc: secret@box.test\nReturn-Path: <x@y>\n"

@@ -1,111 +1,12 @@
 #!/usr/bin/env python3
 """cleanup against Debian's Postfix 3.7: the same messages to both under the same tables, and what
-arrives compared: envelope, header and body. Blanks and folds in the header are not compared
-(VIOLATIONS.md)."""
+arrives compared: envelope, header and body."""
 import os
-import re
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "smtp"))
-from harness import Instance, check, check_equal, finish, is_root, skip, wait_until
-from postfix37 import Postfix37, is_there
-from sink import Sink
+from harness import finish
+from compared import compare_groups
 from cleanup_cases import BASE, GROUPS, RULES
 
-OWN = re.compile(r"^(?:Received|Date|Message-Id|Resent-Date|Resent-Message-Id): .*\n(?:[ \t].*\n)*",
-                 re.M)
-
-
-def send(mta, sender, rcpts, text):
-    """The reply to the end of data."""
-    smtp = mta.smtp()
-    smtp.say("EHLO client.example", "250")
-    smtp.say(f"MAIL FROM:<{sender}>", "250")
-    for rcpt in rcpts:
-        smtp.say(f"RCPT TO:<{rcpt}>", "250")
-    smtp.say("DATA", "354")
-    smtp.send((text.replace("\n", "\r\n") + ".\r\n").encode("latin-1"))
-    reply = smtp.reply()
-    smtp.close()
-    return reply
-
-
-def plain(lines):
-    """A message without what differs between any two systems, each field on one line."""
-    text = b"".join(lines).decode("latin-1").replace("\r\n", "\n")
-    head, _, body = text.partition("\n\n")
-    head = OWN.sub("", head + "\n")
-    fields = re.sub(r"\n[ \t]+", " ", head).splitlines()
-    return [re.sub(r"\s+", " ", re.sub(r"(^[\w-]+:|,)\s*", r"\1", f)).strip() for f in fields], body
-
-
-def envelope(commands):
-    """{(sender, recipient)} of what the sink was told."""
-    sender, pairs = None, set()
-    for _, line in commands:
-        found = re.match(r"(MAIL FROM|RCPT TO):<(.*)>", line, re.I)
-        if found and found[1].upper() == "MAIL FROM":
-            sender = found[2]
-        elif found:
-            pairs.add((sender, found[2]))
-    return pairs
-
-
-class System:
-    """One of the two, and the server that gets all its mail."""
-
-    def __init__(self, kind, settings):
-        self.sink = Sink()
-        nexthop = f"smtp:[127.0.0.1]:{self.sink.port}"
-        self.mta = kind({**BASE, "transport_maps": f"static:{nexthop}"})
-        rules = os.path.join(self.mta.etc, "rules")
-        self.mta.write("rules", RULES.replace("{sink}", str(self.sink.port)))
-        self.mta.write_configuration(**{
-            name: value.replace("{rules}", rules).replace("{sink}", str(self.sink.port))
-            for name, value in settings.items()})
-
-    def outcome(self, case):
-        """(reply without the queue id, envelope, header fields, body, what cleanup logged) of one
-        message; envelope, fields and body None when nothing was sent on."""
-        since, commands = self.mta.log_position(), len(self.sink.commands)
-        before = len(self.sink.messages)
-        reply = send(self.mta, *case)
-        qid = re.search(r"queued as (\w+)", reply)
-        if not qid:
-            return reply, None, None, None, self.logged(since)
-        self.mta.wait_for_log(rf"{qid[1]}: (removed|hold: |discard: )", since=since)
-        said = re.sub(r"queued as \w+", "queued", reply)
-        arrived = self.sink.messages[before:]
-        if not arrived:
-            return said, None, None, None, self.logged(since)
-        return (said, envelope(self.sink.commands[commands:]), *plain(arrived[-1][1]),
-                self.logged(since))
-
-    def logged(self, since):
-        """cleanup's lines about actions, and its warnings."""
-        lines = re.findall(r"cleanup\[\d+\]: (?!.*(?:message-id=|rules, line))(.*)",
-                           self.mta.log_text(since))
-        return [re.sub(r"^\w+: (?=\w+: )|:\d+$", "", line) for line in lines]
-
-
-def compare(name, case, theirs, ours):
-    what = f"{name}: {case}"
-    for part, want, got in zip(("reply", "envelope", "header", "body", "log"), theirs, ours):
-        if part == "reply":
-            want, got = want.replace("Postfix", "Postern"), got.replace("Postfix", "Postern")
-        check_equal(got, want, f"{part} of {what}")
-
-
-if not is_root():
-    skip("needs root: Postfix runs as root only")
-check(is_there(), "Postfix 3.7 in build/debian: ./dev test puts it there")
-for name, settings, cases in GROUPS:
-    if len(sys.argv) > 1 and name not in sys.argv[1:]:
-        continue
-    theirs, ours = System(Postfix37, settings), System(Instance, settings)
-    with theirs.mta, ours.mta:
-        theirs.mta.start()
-        ours.mta.start()
-        for case in cases:
-            compare(name, case, theirs.outcome(case), ours.outcome(case))
+compare_groups(GROUPS, BASE, RULES, sys.argv[1:])
 finish()

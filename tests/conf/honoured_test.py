@@ -22,6 +22,7 @@ WITHOUT_READER = {
     "mynetworks_style": "lib/conf computes mynetworks with it",
     "process_id": "for values that name it",
     "process_name": "for values that name it",
+    "smtpd_tls_session_cache_database": "sessions are resumed by tickets, which need no table",
     "virtual_maps": "through virtual_alias_maps",
 }
 WITHOUT_READER.update({name: "for people and scripts" for name in (
@@ -34,9 +35,11 @@ WITHOUT_READER.update({name: "random numbers are the kernel's, which needs no se
 # Named by a program for another reason than to honour it: name -> reason.
 NOT_HONOURED = {
     "default_verp_delimiters": "for sendmail -XV; smtpd does not take XVERP",
-    "header_from_format": "notices have a From: of their own",
+    "hash_queue_depth": "postern export asks how Postfix's queue is laid out",
+    "hash_queue_names": "as hash_queue_depth",
     "verp_delimiter_filter": "as default_verp_delimiters",
-    "postscreen_command_time_limit": "ends like <transport>_time_limit, which pipe reads",
+    **{f"{name}_tls_fingerprint_digest": "of posttls-finger: no level of smtp's compares them"
+       for name in ("lmtp", "smtp")},
     "smtp_tls_enforce_peername": "postern tls looks whether anybody has set it",
     "tls_random_source": "postern tls sets it when it is told to; OpenSSL seeds itself",
 }

@@ -17,8 +17,11 @@ TABLE = os.path.join(TOP, "lib/conf/parameters.def")
 ROW = re.compile(r"^PARAM(?:_AS)?\((\w+),.*?\)$(?=\n[P#])", re.M | re.S)
 # Every program has these libraries: what only they read is read by all.
 COMMON = ("base", "log", "event", "conf", "net", "ipc", "dict", "service")
-# `postern check` looks at what others read.
-NO_READER = re.compile(r"_(?:test|fuzz|bench)\.c$|/play\.c$|tools/check")
+# `postern check` looks at what others read, import and export at Postfix's; posttls-finger is not
+# smtp, in whose folder it is; postcat has names of records.
+NO_READER = re.compile(r"_(?:test|fuzz|bench)\.c$|/play\.c$|tools/check|"
+                       r"smtp/finger|tools/postcat_records|tools/config_copy|tools/postern_import|"
+                       r"tools/queue_export")
 
 
 def read(path):
@@ -89,9 +92,14 @@ SUFFIXES = {name: re.findall(r'conf_transport_\w+\([^"]*"(\w+)"',
             for name, paths in programs().items()}
 
 
+# smtpd names them to policy servers, but they matter to everybody, through defaults; and a
+# word of C.
+FOR_ALL = {"compatibility_level", "mail_version", "include"}
+
+
 def readers(name):
     """What .used_by shall be."""
-    if name in READ_BY_ALL:
+    if name in READ_BY_ALL or name in FOR_ALL:
         return "all"
     found = {program for program, words in READ_BY.items() if name in words}
     found = found or {program for program, suffixes in SUFFIXES.items()

@@ -20,7 +20,7 @@ ROWS = [
     ("discard:silently", "discard", "2.0.0", "sent", "silently"),
 ]
 
-with Instance({"mydestination": "", "minimal_backoff_time": "1h",
+with Instance({"mydestination": "", "smtpd_reject_unlisted_recipient": "no", "minimal_backoff_time": "1h",
                "queue_run_delay": "1h"}) as mta:
     rows = [(f"d{n}.example", *row) for n, row in enumerate(ROWS)]
     mta.write("transport", "".join(f"{row[0]} {row[1]}\n" for row in rows))

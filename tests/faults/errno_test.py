@@ -14,15 +14,31 @@ import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import PATIENCE, check, check_equal, finish, is_root, process_status, skip, wait_until
-from load import (Load, Sink, copies_of, family, instance, is_captured_build, losses, queue_ends)
+from load import (LONG, Load, Sink, by_engine, copies_of, family, instance, is_captured_build,
+                  losses, queue_ends)
 
-CASES = (  # program, system calls, error
-    ("spool", "fdatasync,fsync", "EIO"),
-    ("spool", "fdatasync,fsync", "ENOSPC"),
-    ("spool", "pwrite64,pwritev,pwritev2", "EIO"),
-    ("spool", "pwrite64,pwritev,pwritev2", "ENOSPC"),
-    ("spool", "openat", "EMFILE"),
-    ("spool", "mmap", "ENOMEM"),
+WRITING = "pwrite64,pwritev,pwritev2"
+SPOOL = {  # program, system calls, error; by queue_engine
+    "log": (
+        ("spool", "fdatasync,fsync", "EIO"),
+        ("spool", "fdatasync,fsync", "ENOSPC"),
+        ("spool", WRITING, "EIO"),
+        ("spool", WRITING, "ENOSPC"),
+        ("spool", "openat", "EMFILE"),
+        ("spool", "mmap", "ENOMEM"),
+    ),
+    "files": (
+        ("spool", "fsync,syncfs", "EIO"),
+        ("spool", "fsync,syncfs", "ENOSPC"),
+        ("spool", WRITING, "EIO"),
+        ("spool", WRITING, "ENOSPC"),
+        ("spool", "renameat,renameat2", "EIO"),
+        ("spool", "unlinkat", "EIO"),
+        ("spool", "openat", "EMFILE"),
+        ("spool", "mmap", "ENOMEM"),
+    ),
+}
+OTHERS = (
     ("writer", "openat", "EMFILE"),
     ("writer", "write,writev,pwrite64", "ENOSPC"),
     ("writer", "fsync,fdatasync", "EIO"),
@@ -49,7 +65,7 @@ SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
 
 def numbers(rng):
     """Of the call that fails."""
-    if os.environ.get("TEST_MODE") == "long":
+    if LONG:
         return range(1, 31)
     return 1, rng.choice((rng.randrange(2, 10), rng.randrange(10, 31)))
 
@@ -90,10 +106,11 @@ def fail(mta, load, program, calls, error, number):
     return failed
 
 
-def run(cases, environment=None):
+def run(cases, environment=None, **settings):
     """Gives what was lost."""
     rng, sink, failed, rounds = random.Random(SEED), Sink(), [], 0
-    with instance(sink, environment, max_idle="1h", sandbox="no") as mta:
+    with instance(sink, environment, max_idle="1h", sandbox="no",
+                  **settings) as mta:
         # The launcher and its loop write to more than mailboxes, where no disk can be full.
         mta.expect_trouble(r"panic: .*ensure\(write\(io\.fd,", r"panic: out of memory",
                            r"killed by signal 6")
@@ -126,11 +143,13 @@ def run(cases, environment=None):
 
 if is_root():
     print(f"seed {SEED}", flush=True)
-    check_equal(run(CASES), [], "lost mail")
-    if is_captured_build():
-        check(run([c for c in CASES if c[:2] == ("spool", "pwrite64,pwritev,pwritev2")],
-                  {"POSTERN_SPOOL_BROKEN": "order"}),
-              "a spool that answers before it writes is found out")
+    for engine, others in by_engine(len(OTHERS)):
+        cases = SPOOL[engine] + (OTHERS if others == len(OTHERS) else ())
+        check_equal(run(cases, queue_engine=engine), [], f"lost mail, {engine}")
+        if is_captured_build():
+            writing = [c for c in cases if c[:2] == ("spool", WRITING)]
+            check(run(writing, {"POSTERN_SPOOL_BROKEN": "order"}, queue_engine=engine),
+                  f"a spool that answers before it writes is found out, {engine}")
 else:
-    skip("only root may trace the jailed")
+    skip("needs root, to trace the jailed")
 finish()

@@ -91,7 +91,7 @@ def stored_unheard(mta, rcpt, number):
 
 
 if not is_root():
-    skip("only root sees what lies unread in the sockets of the jailed")
+    skip("needs root, to see what lies unread in the sockets of the jailed")
 sink = Sink()
 with instance(sink) as mta:
     mta.start()

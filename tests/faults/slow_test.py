@@ -12,7 +12,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "powercut")]
 from harness import check, check_equal, finish, is_root
-from load import (Load, Sink, copies_of, family, instance, is_captured_build, losses, queue_ends)
+from load import (Load, Sink, by_engine, copies_of, family, instance, is_captured_build, losses,
+                  queue_ends)
 from powercut_test import Disk, Mounted, make_base, read_record, tool
 
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
@@ -32,10 +33,10 @@ def under_load(mta):
     return load
 
 
-def run(slow, environment=None):
+def run(engine, slow, environment=None):
     """Gives what was lost."""
     sink = Sink()
-    with instance(sink, environment, spool_segment_size=str(1 << 20)) as mta, \
+    with instance(sink, environment, spool_segment_size=str(1 << 20), queue_engine=engine) as mta, \
             tempfile.TemporaryDirectory() as here:
         image, record, fuse, mount = (os.path.join(here, n) for n in ("img", "record", "fuse", "mnt"))
         os.mkdir(fuse)
@@ -64,9 +65,11 @@ elif not os.path.exists(tool("disk")):
     check(False, "the disk of tests/powercut was built: libfuse3-dev")
 else:
     print(f"seed {SEED}", flush=True)
-    for milliseconds in (5, 50):
-        check_equal(run(milliseconds), [], f"lost mail, {milliseconds} ms")
-    if is_captured_build():
-        check(run(5, {"POSTERN_SPOOL_BROKEN": "order"}),
-              "a spool that answers before it writes is found out")
+    disks = (5, 50)
+    for engine, count in by_engine(len(disks), 2):
+        for milliseconds in disks[:count]:
+            check_equal(run(engine, milliseconds), [], f"lost mail, {milliseconds} ms, {engine}")
+        if is_captured_build():
+            check(run(engine, 5, {"POSTERN_SPOOL_BROKEN": "order"}),
+                  f"a spool that answers before it writes is found out, {engine}")
 finish()

@@ -17,14 +17,18 @@ from harness import (ALL_SERVICES, LINES, PATIENCE, TOP, Instance, check, finish
 
 REFUSED = {"EPERM", "EACCES"}
 MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "flush", "local",
-               "virtual", "pipe", "anvil"}       # run as mail_owner
+               "virtual", "pipe", "anvil", "proxymap", "verify", "postscreen",
+               "sasl"}   # run as mail_owner
 LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
-           "dns", "local", "virtual", "pipe", "anvil", "tlsmgr"}   # may open files at all
-WRITERS = {"spool", "pickup"}
-INTERNET = {"smtp", "dns"}
-COMPILERS = {"smtpd", "cleanup", "qmgr", "local", "virtual"}  # PCRE2's JIT
+           "dns", "local", "virtual", "pipe", "proxymap",
+           "verify", "postscreen", "sasl"}   # may open files
+WRITERS = {"spool", "pickup", "verify", "postscreen"}
+INTERNET = {"smtp", "dns", "proxymap", "sasl", "broker"}
+CONNECTORS = {"broker", "proxymap", "sasl"}  # to databases on this machine, as mail_owner
+PARENTS = {"sasl"}  # of processes with the same walls
+COMPILERS = {"smtpd", "postscreen", "cleanup", "qmgr", "local", "virtual"}  # PCRE2's JIT
 NOBODY = set()
 
 # act: who may in four situations: root, user, root without Landlock, user without Landlock.
@@ -39,14 +43,14 @@ ACTS = {
     "list {queue}/maildrop": ({"pickup", "showq"}, {"pickup", "showq"}, MAIL_OWNERS & READERS,
                               READERS),
     "open-write {home}/planted": (NOBODY, NOBODY, NOBODY, WRITERS),
-    "connect-unix {queue}/private/spool": ({"broker"}, {"broker"}, {"broker"}, {"broker"}),
+    "connect-unix {queue}/private/spool": (CONNECTORS, CONNECTORS, CONNECTORS, CONNECTORS),
     "connect-inet 127.0.0.1 {port}": (INTERNET, INTERNET, INTERNET, INTERNET),
     "bind-inet 0": (NOBODY, NOBODY, NOBODY, NOBODY),
     "socket-raw": (NOBODY, NOBODY, NOBODY, NOBODY),
     "exec /bin/true": (NOBODY, NOBODY, NOBODY, NOBODY),
     "ptrace {other}": (NOBODY, NOBODY, NOBODY, NOBODY),
     "signal {other}": (NOBODY, NOBODY, NOBODY, NOBODY),
-    "fork": (NOBODY, NOBODY, NOBODY, NOBODY),
+    "fork": (PARENTS, PARENTS, PARENTS, PARENTS),
     "setuid 0": (NOBODY, NOBODY, NOBODY, NOBODY),
     "io_uring": (NOBODY, NOBODY, NOBODY, NOBODY),
     "bpf": (NOBODY, NOBODY, NOBODY, NOBODY),
@@ -127,7 +131,8 @@ def run(situation, user, without):
     environment = {"POSTERN_WITHOUT": without} if without else {}
     with Instance({"import_environment": "POSTERN_WITHOUT", "max_idle": "1h",
                    "virtual_mailbox_domains": "v.test"},
-                  environment=environment, user=user) as mta:
+                  environment=environment, user=user,
+                  extra_services=["127.0.0.1:{port9} inet n - n - 1 postscreen"]) as mta:
         mta.write_configuration(virtual_mailbox_base=mta.mail)
         mta.expect_trouble("refused by the jail")
         key, mailbox = prepare(mta, user)
@@ -137,9 +142,11 @@ def run(situation, user, without):
         mta.start()
         names = [name for name in services if mta._is_built(LINES[name])]
         mta.smtp().close()
+        mta.smtp(9, greeting="421 4.3.2 ").close()  # without an smtpd behind it
         sockets = {}
-        for name in ["broker", "spool", "dns"] + names:
-            service = f"127.0.0.1:{mta.port()}" if name == "smtpd" else name
+        for name in ["broker", "spool", "dns", "sasl", "postscreen"] + names:
+            service = {"smtpd": f"127.0.0.1:{mta.port()}",
+                       "postscreen": f"127.0.0.1:{mta.port(9)}"}.get(name, name)
             if os.path.exists(os.path.join(mta.sbin, name)):
                 sockets[name] = socket_of(mta, service)
         fill_in = {"segment": wait_until(lambda: sorted(glob.glob(f"{mta.queue}/log/*")),
@@ -176,14 +183,19 @@ def check_walls(situation, name, pid):
               f"{situation}: {name}: launcher's walls")
 
 
-if not is_captured_build():
-    skip("this build is without --enable-captured")
-if sanitized_build():
-    skip("the sanitizers need holes in the jail")
-user = "nobody" if is_root() else None
-if is_root():
-    run("root", None, None)
-    run("root without Landlock", None, "landlock")
-run("user", user, None)
-run("user without Landlock", user, "landlock")
-finish()
+def main():
+    if not is_captured_build():
+        skip("this build is without --enable-captured")
+    if sanitized_build():
+        skip("the sanitizers need holes in the jail")
+    user = "nobody" if is_root() else None
+    if is_root():
+        run("root", None, None)
+        run("root without Landlock", None, "landlock")
+    run("user", user, None)
+    run("user without Landlock", user, "landlock")
+    finish()
+
+
+if __name__ == "__main__":
+    main()

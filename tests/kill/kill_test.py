@@ -19,10 +19,10 @@ import threading
 import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import PATIENCE, check, check_equal, finish, wait_until
-from load import (NOTICE, Load, Sink, family, in_maildir, instance, is_captured_build, losses,
-                  messages_in, queue_ends)
+from load import (LONG, NOTICE, Load, Sink, by_engine, family, in_maildir, instance,
+                  is_captured_build, losses, messages_in, queue_ends)
 
-KILLS = int(os.environ.get("KILLS") or (1000 if os.environ.get("TEST_MODE") == "long" else 100))
+KILLS = int(os.environ.get("KILLS") or (1000 if LONG else 100))
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
 RESULT_LAG = 0.1   # seconds that a result may take from the recipient into the log
 NEVER_HEARD = 5    # seconds that a process may wait for an answer from one that died
@@ -151,17 +151,24 @@ def judge(mta, clients, sink, notices, kills):
 
 # ---- a run ----
 
-def run(count, only=None, environment=None):
-    """One instance under load and kills; gives what was lost."""
+def run(count, only=None, environment=None, before=None, busy=0, **settings):
+    """One instance under load and kills, each after `before` was called; gives what was lost."""
     rng = random.Random(SEED)
-    sink = Sink()
-    with instance(sink, environment) as mta:
+    sink = Sink(busy, SEED)
+    with instance(sink, environment, **settings) as mta:
         mta.start()
         load = Load(mta, rng.random())
         notices = Notices(mta.logfile)
         notices.start()
-        # A broken one may leave mail lying about for which nobody comes.
-        goes_on = load.goes_on if environment else lambda: mail_flows(load, sink)
+
+        def goes_on():
+            # A broken one may leave mail lying about for which nobody comes.
+            if environment:
+                load.goes_on()
+            else:
+                mail_flows(load, sink)
+            if before:
+                before(mta)
         kills = kill_some(mta, rng, goes_on, count, only)
         load.ends()
         queue_ends(mta)
@@ -170,9 +177,25 @@ def run(count, only=None, environment=None):
         return lost
 
 
+def changes_engine(mta):
+    """New mail goes to the other engine, while the old one still has some."""
+    old = mta.settings["queue_engine"]
+    mta.write_configuration(queue_engine="files" if old == "log" else "log")
+    mta.reload()
+
+
 print(f"seed {SEED}", flush=True)
-check_equal(run(KILLS), [], "lost mail")
+for engine, kills in by_engine(KILLS, 8):
+    # Those whose part in it depends on the engine.
+    some = None if kills == KILLS else ["spool", "qmgr", "cleanup", "master"]
+    check_equal(run(kills, some, queue_engine=engine), [], f"lost mail, {engine}")
+    if is_captured_build():
+        check(run(6, ["spool"], {"POSTERN_SPOOL_BROKEN": "order"}, queue_engine=engine),
+              f"a spool that answers before it writes is found out, {engine}")
+# The kill comes while the reload is under way, or soon after it.
+check_equal(run(KILLS // 8, ["spool", "master"], before=changes_engine, busy=0.5,
+                queue_engine="log"), [], "lost mail, while the engine changes")
 if is_captured_build():
-    check(run(6, only=["spool"], environment={"POSTERN_SPOOL_BROKEN": "order"}),
-          "a spool that answers before it writes is found out")
+    check(run(6, ["spool"], {"POSTERN_SPOOL_BROKEN": "order"}, before=changes_engine,
+              queue_engine="log"), "it is found out, while the engine changes")
 finish()

@@ -93,7 +93,23 @@ def rotation():
         check_match("no log file to rotate", done.stderr, "nothing to rotate")
 
 
+def modes():
+    """Of a file that is made, whatever the umask; no others than Postfix's."""
+    for given, want in (("0600", 0o600), ("0640", 0o640), ("644", 0o644), ("0666", None)):
+        with Instance({"maillog_file_permissions": given}, services=[]) as mta:
+            os.umask(0o077)
+            done = mta.run("postlog", "some words")
+            os.umask(0o022)
+            mode = os.path.exists(mta.logfile) and stat.S_IMODE(os.stat(mta.logfile).st_mode)
+            check_equal(mode, want or False, f"maillog_file_permissions = {given}: {done}")
+            if not want:
+                done = mta.postern("start", status=1)
+                check_match("maillog_file_permissions = 0666 is none of 0600, 0640, 0644",
+                            done.stderr, "a mode that is none")
+
+
 lines_of_others()
+modes()
 commands_of_others()
 rotation()
 finish()

@@ -2,10 +2,13 @@
 """Reload: no connection is refused, sessions in hand keep their configuration, mistakes
 change nothing, lines come and go."""
 import os
+import re
+import signal
 import socket
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (Connecting, Instance, check, check_equal, check_match, finish, wait_until)
+from harness import (Connecting, Instance, check, check_equal, check_match, finish, kill,
+                     wait_until)
 
 RELOADS = 12
 
@@ -119,8 +122,122 @@ def settings_reach_sessions():
         old.say("QUIT", "221 ")
 
 
+def mail_goes_through(mta):
+    smtp = mta.smtp()
+    smtp.say("EHLO client.example", "250-")
+    queue_id = smtp.message("a@test.example", "b@gone.example", "Subject: x\n\nx\n")
+    smtp.say("QUIT", "221 ")
+    mta.wait_for_log(queue_id + r": removed")
+
+
+def a_file_that_breaks_behind_master():
+    """A process hears of a reload after somebody has broken the file: it takes what master read,
+    and what comes after that."""
+    with Instance({"default_transport": "discard:"}) as mta:
+        mta.start()
+        before = {name: mta.processes(name) for name in ("broker", "spool", "qmgr")}
+        for name, pids in before.items():
+            kill(list(pids)[0], signal.SIGSTOP)
+            mta.reload()
+            good = dict(mta.settings)
+            mta.write_configuration(default_process_limit="many")
+            kill(list(pids)[0], signal.SIGCONT)
+            mail_goes_through(mta)
+            mta.settings = good
+            mta.write_configuration()
+            mta.reload()
+            mail_goes_through(mta)
+        check_equal({name: mta.processes(name) for name in before}, before, "the processes")
+        check_equal(mta.logged("many"), 0, "nobody has read the mistake")
+
+
+def one_service_alone():
+    with Instance() as mta:
+        mta.lines.append("127.0.0.1:{port1} inet n - n - - smtpd")
+        mta.write_configuration()
+        mta.start()
+        other = f"127.0.0.1:{mta.port(1)}"
+        mta.smtp().say("QUIT", "221 ")
+        mta.smtp(1).say("QUIT", "221 ")
+        first = mta.processes("smtpd")
+        mta.write_configuration(smtpd_banner="$myhostname ESMTP new")
+        at = mta.log_position()
+        mta.postern("reload", other)
+        mta.wait_for_log(r"master\[\d+\]: reload of service " + re.escape(other), since=at)
+        wait_until(lambda: "ESMTP new" in mta.smtp(1).last, "the new banner")
+        check(len(set(mta.processes("smtpd")) & set(first)) >= 1, "the others stay")
+        check("ESMTP new" not in greeting(mta), "they know what they knew")
+        mta.postern("reload", "smtpd", "qmgr/unix")
+        wait_until(lambda: "ESMTP new" in greeting(mta), "all of a program")
+        mta.wait_for_log(r"reload of service qmgr/unix")
+        done = mta.postern("reload", "nosuch", status=1)
+        check_match(r'master\.cf has no service "nosuch"; `postconf -M` shows', done.stderr,
+                    "a name that is none")
+        check_equal(mta.logged(r"master\[\d+\]: reload -- "), 0, "no reload of all")
+        mta.postern("reload", "spool")  # in no master.cf
+        mta.wait_for_log(r"reload of service spool")
+        mta.reload()
+        check_equal(mta.logged(r"master\[\d+\]: reload -- "), 1, "and then one")
+
+
+def one_table_alone():
+    """Other than a changed file it does not have to be noticed first, nor to look changed."""
+    with Instance() as mta:
+        path = mta.write("access", "/stranger/ REJECT first\n")
+        table = f"pcre:{path}"
+        mta.write_configuration(smtpd_recipient_restrictions=f"check_sender_access {table}, permit",
+                                virtual_alias_maps=f"texthash:{mta.etc}/aliases")
+        mta.write("aliases", "a@test.example b@gone.example\n")
+        mta.start()
+
+        def answer():
+            smtp = mta.smtp()
+            smtp.say("EHLO client.example", "250-")
+            smtp.say("MAIL FROM:<stranger@test.example>", "250 ")
+            smtp.send("RCPT TO:<x@test.example>\r\n")
+            text = smtp.reply()
+            smtp.say("QUIT", "221 ")
+            smtp.close()
+            return text
+        check_match("first", answer(), "the table")
+        smtpd, qmgr = mta.processes("smtpd"), mta.processes("qmgr")
+        seen = os.stat(path)
+        with open(path, "r+") as file:  # the same length, in place, and the same time
+            file.write("/stranger/ REJECT other")
+        os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        check_match("first", answer(), "nothing to be seen")
+        at = mta.log_position()
+        mta.postern("reload", table)
+        mta.wait_for_log(r"master\[\d+\]: reload of table " + re.escape(table), since=at)
+        wait_until(lambda: "other" in answer(), "the new table")
+        check_equal(mta.processes("smtpd"), smtpd, "by the same process")
+        check_equal(mta.processes("qmgr"), qmgr, "and nobody else's")
+        check_equal(mta.logged(r"reload (--|of service)", since=at), 0, "no other reload")
+        done = mta.postern("reload", "hash:/etc/nothing", status=1)
+        check_match("reload: no setting names the table hash:/etc/nothing", done.stderr, "a stranger")
+        os.unlink(path)
+        done = mta.postern("reload", "proxy:" + table, status=1)
+        check_match(r"reload: open .*access: No such file", done.stderr, "a table that is gone")
+        check_match("other", answer(), "the old one serves on")
+
+
+def defaults_in_the_jail():
+    """What a default is computed from is known to those who read main.cf in the jail."""
+    with Instance() as mta:
+        mta.start()
+        del mta.settings["mynetworks"]
+        mta.write_configuration(inet_interfaces="127.0.0.1 other.test.example")
+        mta.reload()
+        mta.smtp().say("QUIT", "221 ")
+        check_equal(mta.logged("refused by the jail"), 0, "a question for the interfaces")
+
+
 no_connection_refused()
+defaults_in_the_jail()
+one_service_alone()
+one_table_alone()
 mistakes_change_nothing()
 lines_come_and_go()
 settings_reach_sessions()
+a_file_that_breaks_behind_master()
 finish()

@@ -86,7 +86,7 @@ def flags(mta, out):
          sender="")
     check_equal(read(f"{out}/flags.args").splitlines(), ["nil", "ann+ext@flags.test", "flags.test"],
                 "flags h and u, null_sender")
-    check_match(r"^From nil  .*\nReturn-Path: <>\nX-Original-To: Ann\+Ext@Flags\.test\n"
+    check_match(r"^From nil  .*\nReturn-Path: <nil>\nX-Original-To: Ann\+Ext@Flags\.test\n"
                 r"Received: (.*\n)+\n>From a\n\.\.\n>From b\nFrom\n\n$",
                 read(f"{out}/flags.input"), "flags BFOR.>")
     check_equal(read(f"{out}/flags.about").splitlines()[2], "/tmp", "directory=")
@@ -123,7 +123,9 @@ def ends(mta):
     got, _ = send(mta, "a@late.test")
     check_equal(got, [("bounced", "5.3.0", 'Command time limit exceeded: "/bin/sleep"')], "limit")
     got, _ = send(mta, "a@absent.test")
-    check_equal(got, [("deferred", "4.3.0", "cannot execute the command")], "no such program")
+    check_equal(got, [("deferred", "4.3.0", "temporary failure. Command output: pipe: fatal: "
+                       "pipe_command: execvp /no/such/program: No such file or directory ")],
+                "no such program")
 
 
 def rights(mta, out, who):

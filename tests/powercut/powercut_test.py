@@ -8,7 +8,8 @@ Each is mounted, so that the file system replays its journal, and judged (judge.
 workload had been told up to then. With the flush, or the order, taken out of the writer, the
 same must find faults.
 
-usage: powercut_test.py [--images N] [--seed S] [--messages N] [--fs ext4|xfs] [--broken ...]
+usage: powercut_test.py [--images N] [--seed S] [--messages N] [--fs ext4|xfs] [--engine log|files]
+                        [--broken ...]
 Needs root, FUSE and loop devices; says so and passes when they are not there."""
 import argparse
 import os
@@ -89,7 +90,7 @@ def make_base(path, mount, fs):
         os.sync()
 
 
-def record_work(here, fs, messages, seed, broken):
+def record_work(here, fs, engine, messages, seed, broken):
     """Runs the workload; gives the path of the untouched image and the record."""
     base, disk, record = (os.path.join(here, n) for n in ('base.img', 'disk.img', 'record'))
     fuse, mount = os.path.join(here, 'fuse'), os.path.join(here, 'mnt')
@@ -97,9 +98,9 @@ def record_work(here, fs, messages, seed, broken):
     shutil.copyfile(base, disk)
     with Disk(disk, record, fuse), Mounted(os.path.join(fuse, 'disk'), mount, fs):
         log = os.path.join(mount, 'log')
-        said = run(tool('work'), log, os.path.join(fuse, 'notes'), str(messages), str(seed),
-                   *([broken] if broken else []))
-    print(f'{fs}: {said.stdout.strip()}', flush=True)
+        said = run(tool('work'), engine, log, os.path.join(fuse, 'notes'), str(messages), str(seed),
+                   *([broken] if broken else []), timeout=300)
+    print(f'{fs}, {engine}: {said.stdout.strip()}', flush=True)
     return base, read_record(record)
 
 
@@ -176,14 +177,14 @@ def judge(image, mount, fs, notes):
     return text if p.returncode else ''
 
 
-def run_rig(fs, images, messages, seed, broken, enough):
+def run_rig(fs, engine, images, messages, seed, broken, enough):
     """Gives (images judged, images with faults); ends early at `enough` faults."""
     rng = random.Random(seed)
     judged = faulty = 0
     with tempfile.TemporaryDirectory(prefix='powercut.', dir=scratch()) as here:
         for name in ('fuse', 'mnt'):
             os.mkdir(os.path.join(here, name))
-        base, record = record_work(here, fs, messages, seed, broken)
+        base, record = record_work(here, fs, engine, messages, seed, broken)
         replay, notes, noted = Replay(here, base, record), bytearray(), 0
         for flush, cut in pick_cuts(record, images, rng):
             image = replay.make(flush, cut, rng)
@@ -192,7 +193,7 @@ def run_rig(fs, images, messages, seed, broken, enough):
             judged += 1
             faulty += bool(said)
             if said and not broken:
-                print(f'{fs}: cut at {cut} (flush {flush}): {said[:1500]}', flush=True)
+                print(f'{fs}, {engine}: cut at {cut} (flush {flush}): {said[:1500]}', flush=True)
                 keep(image, fs, cut)
             if enough and faulty >= enough:
                 break
@@ -216,7 +217,7 @@ def scratch():
 
 def why_not():
     if os.geteuid() != 0:
-        return 'not root'
+        return 'needs root'
     if not os.path.exists(tool('disk')):
         return 'built without fuse3 (apt-get install libfuse3-dev)'
     if not os.path.exists('/dev/fuse') or not os.path.exists('/dev/loop-control'):
@@ -230,6 +231,7 @@ def main():
     p.add_argument('--messages', type=int, default=100 if LONG else 800)
     p.add_argument('--seed', type=int, default=random.randrange(1 << 30))
     p.add_argument('--fs', choices=list(SIZES))
+    p.add_argument('--engine', choices=['log', 'files'])
     p.add_argument('--broken', choices=['no-flush', 'order'])
     a = p.parse_args()
     reason = why_not()
@@ -239,14 +241,18 @@ def main():
     print(f'seed {a.seed}', flush=True)
     systems = [a.fs] if a.fs else list(SIZES)
     good = bad = 0
-    if not a.broken:
-        for fs in systems:
-            judged, faulty = run_rig(fs, a.images // len(systems), a.messages, a.seed, None, 20)
+    for engine in [a.engine] if a.engine else ['log', 'files']:
+        # A start with files looks at each of them, and the log is judged beside them.
+        images = a.images if engine == 'log' or a.engine else a.images // 3
+        messages = a.messages if engine == 'log' or a.engine else a.messages // 4
+        for fs in systems if not a.broken else []:
+            judged, faulty = run_rig(fs, engine, images // len(systems), messages, a.seed,
+                                     None, 20)
             good, bad = good + judged - faulty, bad + faulty
-    for broken in [a.broken] if a.broken else ['no-flush', 'order']:
-        judged, faulty = run_rig('ext4', 60, a.messages, a.seed, broken, 1)
-        print(f'{broken}: {faulty} faults in {judged} images, which there must be')
-        good, bad = good + bool(faulty), bad + (not faulty)
+        for broken in [a.broken] if a.broken else ['no-flush', 'order']:
+            judged, faulty = run_rig('ext4', engine, 60, messages, a.seed, broken, 1)
+            print(f'{engine}, {broken}: {faulty} faults in {judged} images, which there must be')
+            good, bad = good + bool(faulty), bad + (not faulty)
     print(f'{good} passed, {bad} failed')
     return bad > 0
 

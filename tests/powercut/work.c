@@ -7,8 +7,8 @@
  *	f ID			about to end it
  *	S			every state written before is flushed by now
  *
- * usage: work DIRECTORY NOTES MESSAGES SEED [no-flush | order] */
-#include "private.h"
+ * usage: work ENGINE DIRECTORY NOTES MESSAGES SEED [no-flush | order] */
+#include "files.h"
 #include "work.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -191,7 +191,7 @@ static bool flushing;
 static void
 look(void)
 {
-	if (!flushing || spool->pending.n > 0)
+	if (!flushing || spool->pending.n > 0 || !files_idle(spool))
 		return;
 	flushing = false;
 	note("S");
@@ -228,18 +228,19 @@ main(int argc, char **argv)
 	};
 	struct why why;
 
-	if (argc < 5) {
-		fprintf(stderr,
-			"usage: work DIRECTORY NOTES MESSAGES SEED [no-flush|order]\n");
+	if (argc < 6) {
+		fprintf(stderr, "usage: work ENGINE DIRECTORY NOTES MESSAGES SEED "
+				"[no-flush|order]\n");
 		return 2;
 	}
 	log_open("work", LOG_TO_STDERR, -1, 0);
-	o.directory = argv[1];
-	notes = open(argv[2], O_WRONLY | O_CLOEXEC);
-	total = (unsigned)atoi(argv[3]);
-	state = (uint64_t)atoll(argv[4]);
-	o.broken_no_flush = argc > 5 && strcmp(argv[5], "no-flush") == 0;
-	o.broken_order = argc > 5 && strcmp(argv[5], "order") == 0;
+	o.files = strcmp(argv[1], "files") == 0;
+	o.directory = argv[2];
+	notes = open(argv[3], O_WRONLY | O_CLOEXEC);
+	total = (unsigned)atoi(argv[4]);
+	state = (uint64_t)atoll(argv[5]);
+	o.broken_no_flush = argc > 6 && strcmp(argv[6], "no-flush") == 0;
+	o.broken_order = argc > 6 && strcmp(argv[6], "order") == 0;
 	event_init();
 	spool = spool_open(&o, &why);
 	if (!spool || notes < 0)

@@ -22,6 +22,7 @@ SETTINGS = {"mydestination": "", "virtual_mailbox_domains": "box.example",
             "virtual_uid_maps": f"static:{os.getuid() or 1000}",
             "virtual_gid_maps": f"static:{os.getgid() or 1000}",
             "virtual_minimum_uid": "1",
+            "smtpd_reject_unlisted_recipient": "no",
             "transport_maps": "inline:{{later.example=retry:4.3.2 not now}, "
                               "{gone.example=error:5.1.1 no such place}}"}
 

@@ -188,6 +188,40 @@ def anvil_in_trouble():
         wait_until(is_limited, "a limit that has its effect again")
 
 
+def commits():
+    """smtpd_commit_count_limit: no mail begins while as many messages wait to be stored; who
+    waits gets his answer, and then others are served again."""
+    with Instance({**BASE, "smtpd_commit_count_limit": "2", "default_process_limit": "100"},
+                  services=SERVICES) as mta:
+        mta.start()
+        clients = [Smtp(mta.port()) for _ in range(3)]
+        for smtp in clients:
+            smtp.say("EHLO x", "250-")
+        clients[0].message("a@b", "joe@here.example", "x\n")
+        spool = mta.process("spool")
+        kill(spool, signal.SIGSTOP)
+        for smtp in clients[:2]:
+            smtp.say("MAIL FROM:<a@b>", "250 ")
+            smtp.say("RCPT TO:<joe@here.example>", "250 ")
+            smtp.say("DATA", "354 ")
+            smtp.send("x\r\n.\r\n")
+
+        def is_refused():
+            clients[2].send("MAIL FROM:<a@b>\r\n")
+            said = clients[2].reply()
+            if said.startswith("250 "):
+                clients[2].say("RSET", "250 ")
+                return False
+            return check_equal(said.rstrip(), "451 4.3.2 Too much mail at the moment, try again later",
+                               "beyond the limit") or True
+        wait_until(is_refused, "both messages to wait")
+        mta.wait_for_log(r"NOQUEUE: reject: MAIL from \S+: 451 4.3.2 Too much mail")
+        kill(spool, signal.SIGCONT)
+        for smtp in clients[:2]:
+            smtp.expect("250 2.0.0 Ok: queued as ")
+        clients[2].message("a@b", "joe@here.example", "x\n")
+
+
 def networks():
     """smtpd_client_ipv4_prefix_length: a network is one client; after the time unit it may
     go on."""
@@ -233,6 +267,7 @@ if is_root():  # Postfix runs as root only
     compared()
 killed_workers()
 anvil_in_trouble()
+commits()
 networks()
 over_the_wrapper()
 finish()

@@ -69,6 +69,14 @@ SETTINGS = {
 STRANGER = "> ADDR=192.0.2.99 NAME=[UNAVAILABLE]\n"
 
 DIALOGUES = {"default": r"""
+> ADDR=[UNAVAILABLE] NAME=[UNAVAILABLE]
+EHLO client.example
+MAIL FROM:<a@client.example>
+RCPT TO:<x@far.example>
+RCPT TO:<joe@here.example>
+RSET
+XCLIENT ADDR=192.0.2.1
+
 EHLO client.example
 MAIL FROM:<a@client.example>
 RCPT TO:<joe@here.example>

@@ -14,7 +14,7 @@ SETTINGS = {
     "smtpd_tls_received_header": "yes",
     "smtpd_error_sleep_time": "0",
 }
-SERVICES = ["smtpd", "cleanup", "qmgr", "discard"]
+SERVICES = ["smtpd", "cleanup", "qmgr", "discard", "tlsmgr"]
 
 
 def wrap(smtp):

@@ -84,7 +84,7 @@ class Segment:
             record = self.record(at, end)
             if record:
                 yield (at, *record)
-            elif any(self.data[at:at + 8]):
+            else:
                 log.bad.append((self, at))
             at += record[0] + 7 & ~7 if record else 8
 
@@ -144,7 +144,7 @@ class Log:  # messages: {mid: ...}; states: {mid: {sequence: (is snapshot, state
             if is_header(mark, begin) and mark[16:24] == segment.salt:
                 segment.stream, point = stream, struct.unpack('>II', mark[8:16])
                 self.durable[stream] = max(self.durable[stream], point)
-                self.ends[segment.generation] = point[1]
+                self.ends[segment.generation] = max(point[1], self.ends.get(segment.generation, 0))
 
     def take(self, segment, records):
         for at, length, sequence, kind, flags in records:
@@ -157,8 +157,8 @@ class Log:  # messages: {mid: ...}; states: {mid: {sequence: (is snapshot, state
                     f.part(f.number(4)).state() for _ in range(n)])
             elif kind == 4 and sequence > self.listed:
                 self.listed = sequence
-                items = struct.iter_unpack('>IIQIIBBH', f.data[4:])
-                self.ends.update({g: end for _, g, _, _, end, state, *_ in items if state == 3})
+                for _, g, _, _, end, state, *_ in struct.iter_unpack('>IIQIIBBH', f.data[4:]):
+                    self.ends[g] = max(self.ends.get(g, 0), end if state == 3 else 0)
 
 
 def read_message(segment, at, length, flags):
@@ -176,7 +176,7 @@ def show(log, mid, m, records):
             states, wake, hold, expire = [], 0, m['hold'], 0
         states += found
         for kind, when, *_ in found:
-            wake = when if kind in (3, 6, 8) else wake
+            wake = when if kind in (3, 6, 8, 11) else wake
             hold = 1 if kind == 5 else 0 if kind == 6 else hold
             expire = 1 if kind == 7 else expire
     if any(s[0] == 9 for s in states):

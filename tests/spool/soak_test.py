@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Instance, Smtp, check, finish, is_root, process_status, wait_until
+from harness import (Instance, Smtp, check, finish, is_root, open_files, own_memory, wait_until)
 
 SECONDS = {"long": 3600, "quick": 6}.get(os.environ.get("TEST_MODE"), 20)
 SESSIONS, SEGMENT, SLACK, SIZE = 4, 1 << 20, 16 << 20, 4000
@@ -44,12 +44,7 @@ def measure(mta):
     for pid, name in mta.processes().items():
         if name not in ("spool", "qmgr", "cleanup", "smtpd"):
             continue
-        try:  # daemons are not dumpable: only root sees their descriptors
-            files = len(os.listdir(f"/proc/{pid}/fd")) if is_root() else 0
-        except OSError:
-            continue
-        memory = int(process_status(pid).get("RssAnon", "0 kB").split()[0]) * 1024
-        found[name, pid] = files, memory
+        found[name, pid] = open_files(pid) if is_root() else 0, own_memory(pid)
     return found
 
 

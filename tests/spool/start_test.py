@@ -7,7 +7,7 @@ import pwd
 import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Instance, PATIENCE, TOP, check, check_equal, finish, process_status
+from harness import Instance, PATIENCE, TOP, check, check_equal, finish, own_memory
 
 N = {"long": 1000000, "quick": 20000}.get(os.environ.get("TEST_MODE"), 20000)
 LONG_PATIENCE = PATIENCE * 20
@@ -21,11 +21,6 @@ def fill(mta):
     for folder, folders, files in os.walk(log):
         for path in [folder] + [os.path.join(folder, name) for name in files]:
             os.chown(path, owner.pw_uid, owner.pw_gid)
-
-
-def memory(pid):
-    """Bytes of the process that are its own."""
-    return int(process_status(pid)["RssAnon"].split()[0]) * 1024
 
 
 def send(mta):
@@ -45,7 +40,7 @@ def baseline():
     with Instance(settings()) as mta:
         mta.start()
         send(mta)
-        return memory(mta.process("qmgr"))
+        return own_memory(mta.process("qmgr"))
 
 
 def listing(mta):
@@ -71,7 +66,7 @@ def main():
         ids = mta.run("postqueue", "-j", timeout=600).stdout.count('"queue_id": ')
         check_equal(ids, N, "messages in the listing")
         check_equal(listing(mta), 4 * N, "lines of mailq")
-        each = (memory(mta.process("qmgr")) - least) / N
+        each = (own_memory(mta.process("qmgr")) - least) / N
         print(f"{N} messages: {each:.0f} bytes of qmgr's memory each")
         check(each <= 300, f"qmgr needs {each:.0f} bytes for a message")
     finish()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""postern spool check, export, backup and import, with the system running and stopped: what is
+"""postern spool check, export, backup, import and convert, with the system running and stopped: what is
 exported from one instance and imported into another is the same queue, a large body too."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,10 +112,9 @@ def damage(mta, queue_id):
     """A flipped bit in a content: check says whose, and export leaves it out."""
     mta.stop()
     log = os.path.join(mta.queue, "log")
-    for name in os.listdir(log):
-        if not name.endswith(".seg"):
-            continue
-        with open(os.path.join(log, name), "r+b") as file:
+    for path in (os.path.join(folder, name) for folder, _, names in os.walk(log)
+                 for name in names):
+        with open(path, "r+b") as file:
             at = file.read().find(b"line 3 of 4\n")
             if at >= 0:
                 file.seek(at)
@@ -124,8 +124,59 @@ def damage(mta, queue_id):
     check_match(f"{queue_id}: damaged", said.stderr, "whose")
 
 
-def main():
-    with Instance(SETTINGS) as source, Instance(SETTINGS) as target:
+def files_of(mta):
+    return [n for _, _, names in os.walk(os.path.join(mta.queue, "log", "files"))
+            for n in names if re.fullmatch("[0-9a-f]{16}", n)]
+
+
+def in_engine(mta, engine):
+    """How many of the queue's messages are in it."""
+    files = len(files_of(mta))
+    return files if engine == "files" else len(listed(mta)) - files
+
+
+def convert(mta, ids, engine):
+    """The stopped queue into the other engine and back; and new mail where queue_engine says."""
+    other = {"log": "files", "files": "log"}[engine]
+    mta.start()
+    wait_until(lambda: len(listed(mta)) == 5, "the queue before it is converted")
+    before = shown(mta, ids), listed(mta)
+    check_equal(in_engine(mta, engine), 5, f"messages in {engine}")
+    refused = spool(mta, "convert", other, status=1)
+    check_match("is running; stop it first", refused.stderr, "convert a running system")
+    mta.stop()
+    check_match("5 messages moved", spool(mta, "convert", other).stdout, f"into {other}")
+    check_equal(len(files_of(mta)), 5 if other == "files" else 0, "files")
+    whole(mta, 5, f"check of {other}")
+    mta.write_configuration(queue_engine=other)
+    mta.start()
+    wait_until(lambda: len(listed(mta)) == 5, f"the queue of {other}")
+    check_equal((shown(mta, ids), listed(mta)), before, f"what is in {other}")
+    new = send(mta, 11)
+    wait_until(lambda: len(listed(mta)) == 6, "a new one")
+    check_equal(in_engine(mta, other), 6, f"in {other} with the new one")
+    check_equal(space(mta)["messages"], "6", f"messages of postqueue --spool, {other}")
+    out = os.path.join(mta.home, f"from-{other}")
+    spool(mta, "export", out)
+    check_equal(sorted(os.listdir(out)), sorted([*ids, new]), f"exported from {other}")
+    mta.write_configuration(queue_engine=engine)
+    mta.reload()
+    mta.run("postsuper", "-d", new)
+    wait_until(lambda: len(listed(mta)) == 5 and
+               (other == "log" or len(files_of(mta)) == 5), "its end")
+    mta.stop()
+    check_match("5 messages moved", spool(mta, "convert", engine).stdout, f"into {engine}")
+    check_equal(len(files_of(mta)), 5 if engine == "files" else 0, "files left")
+    whole(mta, 5, f"check of {engine}")
+    mta.start()
+    wait_until(lambda: len(listed(mta)) == 5, f"the queue of {engine}")
+    check_equal((shown(mta, ids), listed(mta)), before, f"what is in {engine} again")
+    mta.stop()
+
+
+def run(engine):
+    settings = {**SETTINGS, "queue_engine": engine}
+    with Instance(settings) as source, Instance(settings) as target:
         source.start()
         ids = fill(source)
         look_at_space(source)
@@ -136,10 +187,15 @@ def main():
         wait_until(lambda: len(listed(source)) == 5, "the queue")
         target.start()
         bring_in(target, kept, ids[1:], (shown(source, ids[1:]), listed(source)))
+        check_equal(in_engine(target, engine), 5, f"imported into {engine}")
         damage(target, ids[4])
+        source.stop()
+        convert(source, ids[1:], engine)
         check_equal(spool(source, "frobnicate", status=1).stdout, "", "nonsense")
-    finish()
 
 
 if __name__ == "__main__":
-    main()
+    for queue_engine in ("log", "files"):
+        print(queue_engine, flush=True)
+        run(queue_engine)
+    finish()

@@ -216,6 +216,11 @@ def explanations(mta):
                 "qmgr", done.stdout, "-v explains")
     check_equal([f["level"] for f in findings(mta, "-v")[0] if "rewrite" in f["text"]],
                 ["note"], "a note")
+    # As in Debian's master.cf, where nothing uses it.
+    mta.lines.append("maildrop unix - n n - - pipe user=no-such-user argv=/bin/true")
+    mta.write_configuration()
+    expect(mta, "warning", "master.cf", "maildrop ", "user=: unknown username: no-such-user",
+           "remove the line if nothing needs it")
 
 
 with Instance(extra_services=["0.0.0.0:{port9} inet n - n - - smtpd"]) as instance:

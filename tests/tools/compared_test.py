@@ -25,7 +25,7 @@ import sys
 import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import postfix37
-from harness import COMMANDS, check, finish, program
+from harness import COMMANDS, check, finish, is_root, program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEER = postfix37.HOME
@@ -160,6 +160,7 @@ if sys.argv[1:2] == ["--print"]:
     sys.exit(0)
 for compared in sorted(glob.glob(os.path.join(HERE, "*.compared"))):
     compare(compared, "ours")
-    if postfix37.is_there() and os.environ.get("TEST_MODE") != "quick":
+    # Postfix's commands look for its user, and trust links of root's only.
+    if postfix37.is_there() and is_root() and os.environ.get("TEST_MODE") != "quick":
         compare(compared, "3.7")
 finish()

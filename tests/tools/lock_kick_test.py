@@ -59,7 +59,8 @@ with Instance({"deliver_lock_attempts": "2", "deliver_lock_delay": "1s", "maillo
         check_equal(locked.wait(20), 1, "exit status after a signal")
     check(not os.path.exists(box + ".lock"), "no lock file is left after a signal")
 
-with Instance({"mydestination": "", "transport_maps": "inline:{{later.example=retry:no}}"},
+with Instance({"mydestination": "", "smtpd_reject_unlisted_recipient": "no",
+               "transport_maps": "inline:{{later.example=retry:no}}"},
               services=["smtpd", "cleanup", "qmgr", "retry", "smtp", "showq"]) as mta:
     mta.start()
     smtp = mta.smtp()

@@ -154,7 +154,7 @@ def answers(mta):
 
 
 if not is_root():
-    skip("Postfix needs root")
+    skip("needs root: Postfix runs as root only")
 check(is_there(), "Postfix 3.7 in build/debian: ./dev test puts it there")
 with Instance(SETTINGS) as here, Postfix37(SETTINGS) as there:
     for command, ours, theirs in zip(COMMANDS, answers(here), answers(there)):

@@ -176,7 +176,8 @@ def attack(mta, dice, frame):
         if not check(status is not None, f"it does not end: {plan}"):
             continue
         check(not crashed(plan, status), f"ended by signal {os.WTERMSIG(status)}: {plan}: {said}")
-        check(SECRET.encode() not in said, f"told what it should not: {plan}: {said}")
+        if is_root():  # an ordinary user's commands have no other group
+            check(SECRET.encode() not in said, f"told what it should not: {plan}: {said}")
         whole += check_maildrop(mta, plan, status)
     check(whole > 0, "not every caller was refused")
     check_equal(everything_below(mta.queue) - before, set(), "files that appeared in the queue")

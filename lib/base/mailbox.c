@@ -1,6 +1,6 @@
-/* address.c -- the parts of an address, and quotes on and off (RFC 5321 section 4.1.2).
+/* mailbox.c -- the parts of an address, and quotes on and off (RFC 5321 section 4.1.2).
  */
-#include "route.h"
+#include "mailbox.h"
 
 /* Where the quoted string that begins at `from` ends (index behind the closing quote), or
  * the length of s when it is not closed. */
@@ -47,9 +47,8 @@ is_atext(char c)
 	       (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
-/* Is the local part a dot-string? */
-static bool
-is_dot_string(struct str local)
+bool
+address_is_dot_string(struct str local)
 {
 	bool dot = true; /* may not start with one */
 
@@ -67,30 +66,62 @@ is_dot_string(struct str local)
 	return !dot;
 }
 
+static void
+put_quoted_local(struct buf *out, struct str local)
+{
+	buf_addc(out, '"');
+	for (size_t i = 0; i < local.len; i++) {
+		if (local.data[i] == '"' || local.data[i] == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, local.data[i]);
+	}
+	buf_addc(out, '"');
+}
+
+struct str
+address_quote_local(struct str local, struct arena *arena)
+{
+	struct buf b CLEANUP(buf_free) = BUF_INIT;
+
+	put_quoted_local(&b, local);
+	return arena_str(arena, buf_str(&b));
+}
+
+/* In a quoted string already? A local part that begins and ends with quotes in internal
+ * form cannot be told from it: quoting it twice would be worse. */
+static bool
+needs_quotes(struct str address, struct str local)
+{
+	if (address.len == 0 || address_is_dot_string(local))
+		return false;
+	return local.len < 2 || local.data[0] != '"' || quoted_end(local, 0) != local.len;
+}
+
+void
+address_put(struct buf *out, struct str address)
+{
+	struct str local, domain;
+
+	address_split(address, &local, &domain);
+	if (!needs_quotes(address, local)) {
+		buf_add(out, address);
+		return;
+	}
+	put_quoted_local(out, local);
+	if (domain.data)
+		buf_printf(out, "@" STR_FMT, STR_ARG(domain));
+}
+
 struct str
 address_quote(struct str address, struct arena *arena)
 {
-	struct str local, domain;
 	struct buf b CLEANUP(buf_free) = BUF_INIT;
+	struct str local, domain;
 
 	address_split(address, &local, &domain);
-	if (address.len == 0 || is_dot_string(local))
+	if (!needs_quotes(address, local))
 		return address;
-	/* In a quoted string already? A local part that begins and ends with quotes in
-	 * internal form cannot be told from it: quoting it twice would be worse. */
-	if (local.len >= 2 && local.data[0] == '"' && quoted_end(local, 0) == local.len)
-		return address;
-	buf_addc(&b, '"');
-	for (size_t i = 0; i < local.len; i++) {
-		if (local.data[i] == '"' || local.data[i] == '\\')
-			buf_addc(&b, '\\');
-		buf_addc(&b, local.data[i]);
-	}
-	buf_addc(&b, '"');
-	if (domain.data) {
-		buf_addc(&b, '@');
-		buf_add(&b, domain);
-	}
+	address_put(&b, address);
 	return arena_str(arena, buf_str(&b));
 }
 
