@@ -148,9 +148,10 @@ maildir_write(int fd, const struct mailbox_order *o)
 }
 
 /* tmp/x becomes new/<seconds>.V<device>I<inode>M<microseconds>.<host>: unique by the
- * inode, which is in use until the file is gone. */
+ * inode, which is in use until the file is gone. There may be tmp and no new: another
+ * delivery is about to make it, or somebody removed it. */
 static int
-maildir_publish(int dir, int fd, char at[NAME_ROOM], const char *hostname)
+maildir_publish(const char *path, int dir, int fd, char at[NAME_ROOM], const char *hostname)
 {
 	int64_t now = time_wall_us();
 	char name[NAME_ROOM];
@@ -161,7 +162,8 @@ maildir_publish(int dir, int fd, char at[NAME_ROOM], const char *hostname)
 	snprintf(name, sizeof(name), "new/%lld.V%llxI%llxM%06d.%s",
 		(long long)(now / 1000000), (unsigned long long)st.st_dev,
 		(unsigned long long)st.st_ino, (int)(now % 1000000), hostname);
-	if (renameat(dir, at, dir, name) < 0)
+	if (renameat(dir, at, dir, name) < 0 &&
+		(errno != ENOENT || maildir_make(path) < 0 || renameat(dir, at, dir, name) < 0))
 		return -1;
 	memcpy(at, name, NAME_ROOM);
 	return 0;
@@ -189,7 +191,7 @@ maildir_deliver(const struct mailbox_order *o, struct why *why)
 		return maildir_failed(o, why, "create maildir file in");
 	if (maildir_write(fd, o) < 0 || write_out(fd) < 0)
 		failed = "write";
-	else if (maildir_publish(dir, fd, at, o->hostname) < 0)
+	else if (maildir_publish(o->path, dir, fd, at, o->hostname) < 0)
 		failed = "rename into";
 	else if (fsync(fd) < 0)
 		failed = "write";
