@@ -57,6 +57,7 @@ dist_man_MANS += man/socketmap_table.5
 dist_man_MANS += man/sqlite_table.5
 dist_man_MANS += man/tcp_table.5
 dist_man_MANS += man/postern.1
+dist_man_MANS += man/postauth.1
 dist_man_MANS += man/postkick.1
 dist_man_MANS += man/postlock.1
 dist_man_MANS += man/postlog.1

@@ -66,7 +66,8 @@ DAEMONS = """master broker smtpd cleanup spool qmgr smtp dns local virtual error
     postlogd""".split()
 ALSO_KNOWN_AS = {"lmtp": "smtp"}
 COMMANDS = """postern postfix postlog postconf postmap postalias postqueue postsuper postcat
-    postdrop postkick postlock postmulti posttls-finger qshape sendmail mailq newaliases""".split()
+    postauth postdrop postkick postlock postmulti posttls-finger qshape sendmail
+    mailq newaliases""".split()
 SET_GID = ("postdrop", "postqueue")  # the start of an instance changes their modes
 COMMAND_LINKS = {"postfix": "postern", "mailq": "sendmail", "newaliases": "sendmail"}
 

@@ -29,6 +29,13 @@ tools_sendmail_options_fuzz_LDADD = lib/agent/libagent.a lib/mime/libmime.a $(BA
 tools_sendmail_options_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 EXTRA_DIST += tools/install-users
+# postauth
+if HAVE_UNBOUND
+sbin_PROGRAMS += tools/postauth
+tools_postauth_SOURCES = tools/postauth.h tools/postauth.c $(COMMAND)
+tools_postauth_LDADD = lib/auth/libauth.a lib/dns/libdns.a $(COMMAND_LIBS) $(EXTERNAL_LIBS) \
+	-lunbound -lresolv
+endif
 # postkick, postlock
 sbin_PROGRAMS += tools/postkick tools/postlock
 tools_postkick_SOURCES = tools/postkick.c $(COMMAND)

@@ -18,8 +18,8 @@ from harness import (Smtp, check, check_equal, check_match, finish, free_port, i
 SOURCE = os.environ.get("TOP_SRCDIR", os.path.join(os.path.dirname(__file__), "..", ".."))
 ME = pwd.getpwuid(os.geteuid()).pw_name
 WRITER = "nobody" if is_root() else ME  # who sends with sendmail, and whose the mailbox is
-COMMANDS = """mailq newaliases postalias postcat postconf postdrop postern postfix postkick postlock
-    postlog postmap postmulti postqueue postsuper posttls-finger qshape sendmail""".split()
+COMMANDS = """mailq newaliases postalias postauth postcat postconf postdrop postern postfix postkick
+    postlock postlog postmap postmulti postqueue postsuper posttls-finger qshape sendmail""".split()
 SETGID = ("postdrop", "postqueue")
 DAEMONS = """bounce broker cleanup discard dns error local master pickup qmgr showq smtp smtpd
     spool virtual""".split()

@@ -1,0 +1,53 @@
+/* postauth -- sender authentication for people (postauth(1)). */
+#include "command.h"
+#include "log.h"
+#include "postauth.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct subcommand {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+/* Ends with a row without a name. */
+static const struct subcommand subcommands[] = {
+	{ 0 },
+};
+
+static const char usage_line[] = "usage: postauth subcommand [options] [arguments]";
+
+NORETURN static void
+usage(void)
+{
+	fprintf(stderr, "%s\nsubcommands:", usage_line);
+	for (const struct subcommand *s = subcommands; s->name; s++)
+		fprintf(stderr, " %s", s->name);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+NORETURN static void
+show_help(void)
+{
+	printf("%s\nchecks where mail comes from,\n"
+	       "and makes what others check our mail by\n",
+		usage_line);
+	for (const struct subcommand *s = subcommands; s->name; s++)
+		printf("  %-8s  %s\n", s->name, s->help);
+	printf("postauth subcommand --help tells more about one\n");
+	exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	log_open("postauth", LOG_TO_STDERR, -1, -1);
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		show_help();
+	for (const struct subcommand *s = subcommands; argc > 1 && s->name; s++)
+		if (strcmp(s->name, argv[1]) == 0)
+			return s->run(argc - 1, argv + 1);
+	usage();
+}
