@@ -125,6 +125,16 @@ def check_match(pattern, text, what):
     return check(re.search(pattern, text), f"{what}: {pattern!r} is not in {text!r}")
 
 
+def count_others(text):
+    """What another process of this test printed: it is shown, and its checks count here."""
+    global passed, failed
+    counts = re.findall(r"^(\d+) passed, (\d+) failed$", text, re.M)
+    print(re.sub(r"^\d+ passed, \d+ failed\n", "", text, flags=re.M), end="", flush=True)
+    check(counts, "the other process came to its end")
+    for good, bad in counts:
+        passed, failed = passed + int(good), failed + int(bad)
+
+
 def finish():
     print(f"{passed} passed, {failed} failed", flush=True)
     sys.exit(1 if failed else 0)

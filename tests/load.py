@@ -49,6 +49,7 @@ class Line:
 
 class Client(threading.Thread):
     """Sends new messages until told to stop, and remembers which of them were taken."""
+    pause = 0  # seconds between two of them
 
     def __init__(self, number, port, rng, stop):
         super().__init__(daemon=True)
@@ -66,6 +67,7 @@ class Client(threading.Thread):
                     while ok and not self.stop.is_set():
                         count += 1
                         ok = self.message(line, f"id-{self.number}-{count}")
+                        self.stop.wait(self.pause)
             except OSError:
                 pass
             self.stop.wait(0.02)

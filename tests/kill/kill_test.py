@@ -8,21 +8,27 @@ finished for less than 100 ms: then its result may not have been written yet.
 With --enable-captured the spool can be told to answer before it writes (the order, broken):
 the same test must find lost mail then.
 
+Most of a run is waiting for what died to come again, so that several systems have their kills
+side by side: parts, each a process.
+
 SEED repeats the choices of a run; KILLS sets how many; the times of the machine differ."""
+import concurrent.futures
 import email.utils
 import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import PATIENCE, check, check_equal, finish, wait_until
-from load import (LONG, NOTICE, Load, Sink, by_engine, family, in_maildir, instance,
+from harness import PATIENCE, check, check_equal, count_others, finish, wait_until
+from load import (LONG, NOTICE, Client, Load, Sink, family, in_maildir, instance,
                   is_captured_build, losses, messages_in, queue_ends)
 
-KILLS = int(os.environ.get("KILLS") or (1000 if LONG else 100))
+KILLS = int(os.environ.get("KILLS") or (10000 if LONG else 200))
+SIDE_BY_SIDE = 6 if LONG else 3
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
 RESULT_LAG = 0.1   # seconds that a result may take from the recipient into the log
 NEVER_HEARD = 5    # seconds that a process may wait for an answer from one that died
@@ -151,13 +157,18 @@ def judge(mta, clients, sink, notices, kills):
 
 # ---- a run ----
 
+class Calm(Client):
+    """Mail is always under way, and the processor has time for the other parts."""
+    pause = 0.01
+
+
 def run(count, only=None, environment=None, before=None, busy=0, **settings):
     """One instance under load and kills, each after `before` was called; gives what was lost."""
     rng = random.Random(SEED)
     sink = Sink(busy, SEED)
     with instance(sink, environment, **settings) as mta:
         mta.start()
-        load = Load(mta, rng.random())
+        load = Load(mta, rng.random(), client=Calm)
         notices = Notices(mta.logfile)
         notices.start()
 
@@ -184,18 +195,55 @@ def changes_engine(mta):
     mta.reload()
 
 
-print(f"seed {SEED}", flush=True)
-for engine, kills in by_engine(KILLS, 8):
-    # Those whose part in it depends on the engine.
-    some = None if kills == KILLS else ["spool", "qmgr", "cleanup", "master"]
-    check_equal(run(kills, some, queue_engine=engine), [], f"lost mail, {engine}")
-    if is_captured_build():
-        check(run(6, ["spool"], {"POSTERN_SPOOL_BROKEN": "order"}, queue_engine=engine),
-              f"a spool that answers before it writes is found out, {engine}")
-# The kill comes while the reload is under way, or soon after it.
-check_equal(run(KILLS // 8, ["spool", "master"], before=changes_engine, busy=0.5,
-                queue_engine="log"), [], "lost mail, while the engine changes")
-if is_captured_build():
-    check(run(6, ["spool"], {"POSTERN_SPOOL_BROKEN": "order"}, before=changes_engine,
-              queue_engine="log"), "it is found out, while the engine changes")
+# Kind of part: its share of the kills, in a run and in a long one; what is killed (with the other
+# engine, those whose part in it differs); the rest of run()'s arguments. While the engine changes,
+# the kill comes during the reload or soon after it.
+KINDS = {
+    "log": ((0.7, 0.5), None, {"queue_engine": "log"}),
+    "files": ((0.2, 0.4), None if LONG else ["spool", "qmgr", "cleanup", "master"],
+              {"queue_engine": "files"}),
+    "changing": ((0.1, 0.1), ["spool", "master"],
+                 {"queue_engine": "log", "before": changes_engine, "busy": 0.5}),
+}
+
+
+def parts():
+    """[(kind, kills)]: all KILLS, so many to a part that each judges what it can hold."""
+    found = []
+    for kind, (shares, *_) in KINDS.items():
+        wanted = max(1, round(KILLS * shares[LONG]))
+        pieces = -(-wanted // (500 if LONG else 70))
+        found += [(kind, wanted // pieces + (i < wanted % pieces)) for i in range(pieces)]
+    return sorted(found, key=lambda part: -part[1])
+
+
+def one_part(kind, kills):
+    _, some, arguments = KINDS[kind]
+    check_equal(run(kills, some, **arguments), [], f"lost mail, {kind}")
+
+
+def broken(kind):
+    """The oracle must find what a spool that answers before it writes has lost."""
+    _, _, arguments = KINDS[kind]
+    check(run(6, ["spool"], {"POSTERN_SPOOL_BROKEN": "order"}, **arguments),
+          f"a spool that answers before it writes is found out, {kind}")
+
+
+def in_process(number, kind, kills):
+    argv = [sys.executable, os.path.abspath(__file__), kind, str(kills)]
+    return subprocess.run(argv, env={**os.environ, "SEED": str(SEED + number)}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout
+
+
+if len(sys.argv) > 1:
+    print(f"{sys.argv[1]}, seed {SEED}", flush=True)
+    if sys.argv[2] == "broken":
+        broken(sys.argv[1])
+    else:
+        one_part(sys.argv[1], int(sys.argv[2]))
+    finish()
+todo = parts() + [(kind, "broken") for kind in KINDS if is_captured_build()]
+with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    for text in pool.map(in_process, range(len(todo)), *zip(*todo)):
+        count_others(text)
 finish()
