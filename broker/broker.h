@@ -38,6 +38,8 @@ struct directory *directory_read(const struct conf *c) MUST_CHECK;
 void directory_free(struct directory *d);
 /* NULL: no such service. */
 const struct destination *directory_find(const struct directory *d, struct str service);
+/* Is this the socket of a service that spawn(8) runs somebody else's program for? */
+bool directory_is_spawned(const struct directory *d, const char *path);
 const struct endpoints *directory_endpoints(const struct directory *d);
 
 /* ---- main.c ---- */

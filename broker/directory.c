@@ -83,6 +83,22 @@ directory_find(const struct directory *d, struct str service)
 	return map_get(d->services, service);
 }
 
+bool
+directory_is_spawned(const struct directory *d, const char *path)
+{
+	size_t at = 0;
+	struct str name;
+	void *value;
+
+	while (map_next(d->services, &at, &name, &value)) {
+		const struct destination *to = value;
+
+		if (str_is(to->program, "spawn") && strcmp(to->socket, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 const struct endpoints *
 directory_endpoints(const struct directory *d)
 {

@@ -59,7 +59,7 @@ open_unix(const struct ipc_caller *caller, struct str path)
 			&whole, STR_FMT "/", STR_ARG(service_conf()->p.queue_directory));
 	buf_add(&whole, path);
 	fd = dial_unix(buf_cstr(&whole));
-	if (fd < 0 || !is_ours(fd))
+	if (fd < 0 || !is_ours(fd) || directory_is_spawned(directory, buf_cstr(&whole)))
 		return fd;
 	log_warn("%s (service %s, process %d) may not reach our own socket " STR_FMT,
 		caller->program, caller->service, (int)caller->pid, STR_ARG(path));
@@ -68,7 +68,7 @@ open_unix(const struct ipc_caller *caller, struct str path)
 	return -1;
 }
 
-/* A socket of other software. */
+/* A socket of other software, or of spawn(8), behind which is other software. */
 SWITCHES static int
 open_endpoint(const struct ipc_caller *caller, struct str endpoint)
 {

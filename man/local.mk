@@ -24,6 +24,7 @@ man_MANS += man/pages/proxymap.8
 man_MANS += man/pages/sasl.8
 man_MANS += man/pages/discard.8
 man_MANS += man/pages/pipe.8
+man_MANS += man/pages/spawn.8
 man_MANS += man/pages/dns.8
 man_MANS += man/pages/spool.8
 man_MANS += man/pages/postconf.5

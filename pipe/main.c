@@ -45,7 +45,8 @@ run_command(struct delivery *d, struct why *why)
 		return TEMPFAIL;
 	add_headers(d, &head);
 	ask.headers = buf_str(&head);
-	return runner_command(options.uid, options.gid, &ask, d->rest_fd, d->arena, why);
+	return runner_command(options.command.uid, options.command.gid, &ask, d->rest_fd,
+		d->arena, why);
 }
 
 static void

@@ -3,11 +3,10 @@
 #define PIPE_H
 
 #include "agent.h"
+#include "command_line.h"
 
 struct pipe_options {
-	uid_t uid;
-	gid_t gid;
-	struct strs argv; /* with macros */
+	struct command_line command; /* with macros */
 	struct str directory, eol, null_sender;
 	const char *chroot; /* or NULL */
 	octets_t size;      /* largest message; 0: any */

@@ -143,12 +143,12 @@ pipe_words(const struct pipe_options *o, const struct delivery *d, struct strs *
 
 	out->n = 0;
 	out->items = arena_alloc(
-		d->arena, o->argv.n * d->envelope.n_rcpts * sizeof(*out->items));
-	for (size_t i = 0; i < o->argv.n; i++) {
+		d->arena, o->command.argv.n * d->envelope.n_rcpts * sizeof(*out->items));
+	for (size_t i = 0; i < o->command.argv.n; i++) {
 		size_t n;
 
-		if (expand_word(&m, o->argv.items[i], &out->items[out->n], &n, why) !=
-			ACCEPT)
+		if (expand_word(&m, o->command.argv.items[i], &out->items[out->n], &n,
+			    why) != ACCEPT)
 			return TEMPFAIL;
 		out->n += n;
 	}

@@ -53,8 +53,8 @@ command_words(struct str command, struct arena *arena)
 	return words;
 }
 
-static char **
-c_strings(struct strs list, struct arena *arena)
+char **
+command_strings(struct strs list, struct arena *arena)
 {
 	char **out = arena_alloc(arena, (list.n + 1) * sizeof(*out));
 
@@ -97,7 +97,7 @@ find_program(const struct command_request *ask, struct arena *arena, struct prog
 	struct str first = ask->argv.items[0];
 	struct strs words = ask->argv;
 
-	*out = (struct program){ .environment = c_strings(ask->environment, arena),
+	*out = (struct program){ .environment = command_strings(ask->environment, arena),
 		.directory = arena_cstr(arena, ask->directory),
 		.name = first,
 		.speaker = "pipe: fatal: pipe_command" };
@@ -110,9 +110,9 @@ find_program(const struct command_request *ask, struct arena *arena, struct prog
 			words = by_shell;
 			out->usual_shell = ask->shell.len == 0;
 		} else if (str_chr(words.items[0], '/') < 0)
-			out->spare = c_strings(by_shell, arena);
+			out->spare = command_strings(by_shell, arena);
 	}
-	out->argv = c_strings(words, arena);
+	out->argv = command_strings(words, arena);
 	errno = EINVAL; /* a NUL somewhere */
 	return out->argv && out->environment && out->directory ? 0 : -1;
 }

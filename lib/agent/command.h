@@ -23,6 +23,8 @@ void command_kill(void);
  * what counts (RFC 3463 code and text) or is only quoted. name: for the text. */
 enum verdict command_verdict(
 	int status, struct str output, struct str name, struct why *why);
+/* The strings as execve(2) takes them, in arena. NULL: one holds a NUL. */
+char **command_strings(struct strs list, struct arena *arena);
 /* The words of a command that needs no shell; n 0: it does. */
 struct strs command_words(struct str command, struct arena *arena);
 

@@ -5,7 +5,8 @@ lib_agent_libagent_a_SOURCES = lib/agent/agent.h lib/agent/agent.c lib/agent/exp
 	lib/agent/drop.h lib/agent/drop.c
 lib_agent_libagent_a_SOURCES += lib/agent/maildrop.h lib/agent/maildrop.c
 lib_agent_libagent_a_SOURCES += lib/agent/launcher.h lib/agent/launcher.c \
-	lib/agent/runner.h lib/agent/runner.c lib/agent/command.h lib/agent/command.c
+	lib/agent/runner.h lib/agent/runner.c lib/agent/command.h lib/agent/command.c lib/agent/command_line.h lib/agent/command_line.c \
+	lib/agent/serve.h lib/agent/serve.c
 check_PROGRAMS += lib/agent/command_test
 TESTS += lib/agent/command_test
 lib_agent_command_test_SOURCES = lib/agent/command_test.c lib/agent/command.c

@@ -4,6 +4,7 @@
 #include "event.h"
 #include "launcher.h"
 #include "log.h"
+#include "serve.h"
 #include "service.h"
 #include <errno.h>
 #include <pwd.h>
@@ -87,9 +88,33 @@ runner_find_user(struct ipc_request *rq)
 	user_answer(rq, &say);
 }
 
+/* ---- a program with a connection ---- */
+
+static bool serving, orphaned;
+
+/* Whoever is at the other end of the connection decides how long it lasts: not we, when
+ * the mail system ends. */
+static void
+runner_serve_one(struct ipc_request *rq)
+{
+	struct serve_request ask;
+	struct serve_reply say = { 0 };
+
+	if (serve_request_get(rq->payload, &ask, rq->arena) < 0 || ask.argv.n == 0 ||
+		rq->fd < 0)
+		log_panic("malformed serve request from our own parent");
+	serving = true;
+	serve_run(&ask, rq->fd, rq->arena, &say);
+	serving = false;
+	serve_answer(rq, &say);
+	if (orphaned)
+		event_stop();
+}
+
 static const struct ipc_handler runner_handlers[] = {
 	{ .type = command_TYPE, .run = runner_run_command, .stack = CO_STACK_SMALL },
 	{ .type = user_TYPE, .run = runner_find_user, .stack = CO_STACK_SMALL },
+	{ .type = serve_TYPE, .run = runner_serve_one, .stack = CO_STACK_SMALL },
 	{ 0 },
 };
 
@@ -98,8 +123,10 @@ static void
 runner_orphaned(struct ipc_link *link, void *ctx)
 {
 	(void)link, (void)ctx;
+	orphaned = true;
 	command_kill();
-	event_stop();
+	if (!serving)
+		event_stop();
 }
 
 void
@@ -120,7 +147,7 @@ runner_child(int fd, uid_t uid, gid_t gid, const struct conf *c)
 
 /* ---- the agent ---- */
 
-/* A child for one command. Whoever is last of the call and the link frees it. */
+/* A child for one call. Whoever is last of the call and the link frees it. */
 struct runner {
 	bool lost, called;
 };
@@ -136,13 +163,38 @@ runner_lost(struct ipc_link *link, void *ctx)
 		mem_free(r);
 }
 
+/* Asks a new child, and lets it go. 0; -1 and errno: EPERM or another of
+ * launcher_child() with *started false, or those of ipc_link_call(). */
+SWITCHES static int
+runner_call(uid_t uid, gid_t gid, unsigned type, struct str ask, int fd,
+	struct arena *arena, struct str *reply, msec_t patience, bool *started)
+{
+	int socket = launcher_child(LAUNCH_RUNNER, uid, gid), result, error;
+	struct ipc_link *link;
+	struct runner *r;
+
+	*started = socket >= 0;
+	if (socket < 0)
+		return -1;
+	r = mem_alloc(sizeof(*r));
+	link = ipc_link_open(socket, NULL, r, runner_lost, "command runner");
+	result = ipc_link_call(
+		link, type, ask, fd, arena, reply, NULL, deadline_in(patience));
+	error = errno;
+	r->called = true;
+	if (r->lost)
+		mem_free(r);
+	else
+		ipc_link_close(link);
+	errno = error;
+	return result;
+}
+
 static enum verdict
-command_answered(int result, struct str reply, struct arena *arena, struct why *why)
+command_answered(struct str reply, struct arena *arena, struct why *why)
 {
 	struct command_reply said;
 
-	if (result < 0)
-		return why_set(why, "4.3.0", "command runner: %s", strerror(errno));
 	if (command_reply_get(reply, &said, arena) < 0)
 		return why_set(why, "4.3.0", "command runner: malformed answer");
 	snprintf(why->code, sizeof(why->code), STR_FMT, STR_ARG(said.code));
@@ -155,28 +207,32 @@ runner_command(uid_t uid, gid_t gid, const struct command_request *ask, int fd,
 	struct arena *arena, struct why *why)
 {
 	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
-	/* Beyond its own limit, for the runner to say that it ended the command. */
-	deadline_t patience = deadline_in((msec_t)ask->time_limit + USER_PATIENCE);
-	int socket = launcher_child(LAUNCH_RUNNER, uid, gid);
-	struct ipc_link *link;
-	enum verdict verdict;
 	struct str reply;
-	struct runner *r;
+	bool started;
 
-	if (socket < 0)
-		return launcher_why(uid, why);
-	r = mem_alloc(sizeof(*r));
-	link = ipc_link_open(socket, NULL, r, runner_lost, "command runner");
 	command_request_put(&bytes, ask);
-	verdict = command_answered(ipc_link_call(link, command_TYPE, buf_str(&bytes), fd,
-					   arena, &reply, NULL, patience),
-		reply, arena, why);
-	r->called = true;
-	if (r->lost)
-		mem_free(r);
-	else
-		ipc_link_close(link);
-	return verdict;
+	/* Beyond its own limit, for the runner to say that it ended the command. */
+	if (runner_call(uid, gid, command_TYPE, buf_str(&bytes), fd, arena, &reply,
+		    (msec_t)ask->time_limit + USER_PATIENCE, &started) == 0)
+		return command_answered(reply, arena, why);
+	return started ? why_set(why, "4.3.0", "command runner: %s", strerror(errno))
+		       : launcher_why(uid, why);
+}
+
+int
+runner_serve(uid_t uid, gid_t gid, const struct serve_request *ask, int fd,
+	struct arena *arena, struct serve_reply *said)
+{
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	struct str reply;
+	bool started;
+
+	serve_request_put(&bytes, ask);
+	if (runner_call(uid, gid, serve_TYPE, buf_str(&bytes), fd, arena, &reply,
+		    (msec_t)ask->time_limit + USER_PATIENCE, &started) < 0)
+		return -1;
+	errno = EPROTO;
+	return serve_reply_get(reply, said, arena);
 }
 
 struct strs

@@ -15,6 +15,12 @@
  * its exit code (sysexits.h), a signal, the time limit. */
 SWITCHES enum verdict runner_command(uid_t uid, gid_t gid,
 	const struct command_request *ask, int fd, struct arena *arena, struct why *why);
+/* Runs a program as that user, in a child of its own, with the connection fd as its
+ * descriptors 0, 1 and 2, until it ends; fd stays the caller's. Should the caller be gone
+ * before that, the program goes on within its time limit. -1 and errno: it was not run
+ * (EPERM: this instance cannot act for him), or what became of it is not known. */
+SWITCHES int runner_serve(uid_t uid, gid_t gid, const struct serve_request *ask, int fd,
+	struct arena *arena, struct serve_reply *said) MUST_CHECK;
 /* The start of a command's environment: export_environment, each "NAME" of our own or
  * "NAME=value", and PATH. There is room for `more` variables behind. */
 struct strs runner_environment(struct str exported, size_t more, struct arena *arena);

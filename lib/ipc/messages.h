@@ -325,6 +325,18 @@ enum {
 /* text: when verdict is ACCEPT what the command said, or nothing. */
 #define command_REPLY(FIELD, LIST) FIELD(U8, verdict) FIELD(STR, code) FIELD(STR, text)
 IPC_RPC(command, 16)
+/* A program that talks to whom a connection, the descriptor that comes along, leads to.
+ */
+#define serve_REQUEST(FIELD, LIST) \
+	FIELD(STRS, argv) \
+	FIELD(STRS, environment) /* all of it: "NAME=value" */ \
+	FIELD(U64, time_limit)   /* milliseconds */
+#define serve_REPLY(FIELD, LIST) \
+	FIELD(U32, error)  /* errno: it was never run */ \
+	FIELD(U32, status) /* as waitpid(2) tells */ \
+	FIELD(U32, pid) \
+	FIELD(BOOL, late) /* it was killed at its time limit */
+IPC_RPC(serve, 19)
 
 /* ---- qmgr -> bounce: one notice about some recipients ---- */
 enum {

@@ -9,8 +9,8 @@
  *	Landlock		opens its directories
  *	seccomp			last: it forbids all of the above
  *
- * A process that starts foreign commands (SANDBOX_EXEC: launchers of local and pipe) has
- * the first part only: no_new_privs, Landlock and seccomp pass through exec, and a
+ * A process that starts foreign commands (SANDBOX_EXEC: launchers of local, pipe, spawn)
+ *has the first part only: no_new_privs, Landlock and seccomp pass through exec, and a
  * command may call sendmail, whose setgid postdrop must work as under Postfix. */
 #include "config.h"
 #include "sandbox_internal.h"

@@ -17,9 +17,10 @@ from harness import (ALL_SERVICES, LINES, PATIENCE, TOP, Instance, check, finish
 
 REFUSED = {"EPERM", "EACCES"}
 MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "flush", "local",
-               "virtual", "pipe", "anvil", "proxymap", "verify", "postscreen",
+               "virtual", "pipe", "spawn", "anvil", "proxymap", "verify", "postscreen",
                "sasl"}   # run as mail_owner
-LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "virtual": ("1", "2")}  # their one child that stays root:
+LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "spawn": ("0", "0"),
+             "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
            "dns", "local", "virtual", "pipe", "proxymap",
@@ -132,7 +133,8 @@ def run(situation, user, without):
     with Instance({"import_environment": "POSTERN_WITHOUT", "max_idle": "1h",
                    "virtual_mailbox_domains": "v.test"},
                   environment=environment, user=user,
-                  extra_services=["127.0.0.1:{port9} inet n - n - 1 postscreen"]) as mta:
+                  extra_services=["127.0.0.1:{port9} inet n - n - 1 postscreen",
+                                  "spawn unix - n n - 0 spawn user=nobody argv=/bin/cat"]) as mta:
         mta.write_configuration(virtual_mailbox_base=mta.mail)
         mta.expect_trouble("refused by the jail")
         key, mailbox = prepare(mta, user)
@@ -144,7 +146,7 @@ def run(situation, user, without):
         mta.smtp().close()
         mta.smtp(9, greeting="421 4.3.2 ").close()  # without an smtpd behind it
         sockets = {}
-        for name in ["broker", "spool", "dns", "sasl", "postscreen"] + names:
+        for name in ["broker", "spool", "dns", "sasl", "postscreen", "spawn"] + names:
             service = {"smtpd": f"127.0.0.1:{mta.port()}",
                        "postscreen": f"127.0.0.1:{mta.port(9)}"}.get(name, name)
             if os.path.exists(os.path.join(mta.sbin, name)):
