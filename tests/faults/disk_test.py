@@ -25,7 +25,7 @@ class Disk:
     """A small file system in place of the queue directory."""
 
     def __init__(self, mta, options):
-        self.path = mta.queue
+        self.mta, self.path = mta, mta.queue
         os.makedirs(self.path, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", self.path], check=True)
         os.chmod(self.path, 0o755)
@@ -34,6 +34,7 @@ class Disk:
         return self
 
     def __exit__(self, *_):
+        self.mta.stop()  # the file with its pid goes away
         subprocess.run(["umount", "-l", self.path], check=True)
 
     def read_only(self, yes):
