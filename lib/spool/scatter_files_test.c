@@ -75,15 +75,18 @@ drop(struct scatter *m, const char *path)
 	ensure(rename(aside, path) == 0);
 }
 
-/* Under the name of another message. */
+/* Under the name of a message that there is not. */
 static void
 twice(struct scatter *m, const char *path)
 {
 	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	uint64_t mid = m->hit.mid;
 	char other[512];
 
-	path_of(&m->r, m->hit.mid + 1, other);
-	ensure(access(other, F_OK) < 0 && read_file(path, 1 << 20, &bytes) == 0);
+	do
+		path_of(&m->r, ++mid, other);
+	while (access(other, F_OK) == 0);
+	ensure(read_file(path, 1 << 20, &bytes) == 0);
 	write_whole(other, buf_str(&bytes));
 	scatter_look(m);
 	scatter_start(m);
