@@ -6,7 +6,9 @@ a free loopback port, every question remembered.
         settings = {"dns_servers": f"127.0.0.1:{dns.port}"}
 
 A name that the zone does not have is NXDOMAIN, one with other types NODATA. The value "SERVFAIL"
-answers that, "DROP" never answers; answers that are too long for UDP set TC."""
+answers that, "DROP" never answers; answers that are too long for UDP set TC. The value of a TXT
+record is a text or bytes, or the list of the strings that it shall consist of. Bytes that are no
+UTF-8 stand in names as surrogates (PEP 383)."""
 import ipaddress
 import socket
 import struct
@@ -19,8 +21,20 @@ def encode_name(name):
     out = b""
     for label in name.rstrip(".").split("."):
         if label:
-            out += bytes([len(label)]) + label.encode()
+            data = label.encode(errors="surrogateescape")
+            out += bytes([len(data)]) + data
     return out + b"\0"
+
+
+def encode_text(value):
+    strings = value
+    if not isinstance(value, list):
+        strings = [value[i:i + 255] for i in range(0, max(len(value), 1), 255)]
+    out = b""
+    for string in strings:
+        data = string if isinstance(string, bytes) else string.encode()
+        out += bytes([len(data)]) + data
+    return out
 
 
 def encode_data(kind, value):
@@ -29,9 +43,7 @@ def encode_data(kind, value):
     if kind == "MX":
         return struct.pack(">H", value[0]) + encode_name(value[1])
     if kind == "TXT":
-        data = value.encode()
-        return b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255]
-                        for i in range(0, max(len(data), 1), 255))
+        return encode_text(value)
     return encode_name(value)
 
 
@@ -96,7 +108,7 @@ class DnsServer:
     def _question(self, packet):
         labels, at = [], 12
         while packet[at]:
-            labels.append(packet[at + 1:at + 1 + packet[at]].decode())
+            labels.append(packet[at + 1:at + 1 + packet[at]].decode(errors="surrogateescape"))
             at += 1 + packet[at]
         kind = struct.unpack(">H", packet[at + 1:at + 3])[0]
         names = [name for name, number in TYPES.items() if number == kind]
@@ -110,7 +122,7 @@ class DnsServer:
             return None
         records, owner = [], name
         alias = self.zone.get((owner, "CNAME"))
-        while alias and kind != "CNAME" and values is None:
+        while alias and kind != "CNAME" and values is None and len(records) < 20:  # a loop
             records.append((owner, "CNAME", alias[0]))
             owner = alias[0].lower()
             values = self.zone.get((owner, kind))

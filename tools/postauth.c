@@ -13,6 +13,7 @@ struct subcommand {
 
 /* Ends with a row without a name. */
 static const struct subcommand subcommands[] = {
+	{ "spf", postauth_spf, "may that client send for that sender?" },
 	{ 0 },
 };
 

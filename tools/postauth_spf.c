@@ -1,0 +1,155 @@
+/* postauth_spf.c -- postauth spf: what SPF says of a client. */
+#include "command.h"
+#include "json.h"
+#include "log.h"
+#include "postauth.h"
+#include "spf.h"
+#include <getopt.h>
+#include <stdio.h>
+
+static const struct command_help help = {
+	"postauth spf --client-address address [--helo name] [--mail-from sender] "
+	"[--dns host:port] [--json] [--time-limit seconds] [-c config_dir]",
+	"tells whether that client may send for that sender (RFC 7208)\n"
+	"  --client-address   its IPv4 or IPv6 address\n"
+	"  --helo             the name that it gave for itself\n"
+	"  --mail-from        the sender; without one, or <>, the name is checked\n"
+	"  --dns              the server that is asked\n"
+	"  --json             the same for programs\n"
+	"  --time-limit       for all look-ups together, in seconds; 20\n"
+	"  -c dir             the directory of main.cf, for dns_servers\n",
+};
+
+struct check {
+	struct spf_question question;
+	msec_t patience;
+	struct spf_verdict verdict;
+	struct arena *arena;
+};
+
+static void
+run(void *arg)
+{
+	struct check *c = arg;
+
+	c->question.until = deadline_in(c->patience);
+	spf_check(&c->question, c->arena, &c->verdict);
+}
+
+static const char *
+identity(const struct spf_verdict *v)
+{
+	return v->is_of_helo ? "helo" : "mailfrom";
+}
+
+static void
+print_text(const struct spf_verdict *v)
+{
+	printf("%s %s", spf_result_name(v->result), identity(v));
+	if (v->domain.len)
+		printf(" " STR_FMT, STR_ARG(v->domain));
+	if (v->mechanism.len || v->problem.len)
+		printf(": " STR_FMT, STR_ARG(v->problem.len ? v->problem : v->mechanism));
+	putchar('\n');
+	if (v->explanation.len)
+		printf("explanation: " STR_FMT "\n", STR_ARG(v->explanation));
+}
+
+static void
+print_json(const struct spf_verdict *v)
+{
+	const struct {
+		const char *name;
+		struct str value;
+	} fields[] = {
+		{ "domain", v->domain },
+		{ "mechanism", v->mechanism },
+		{ "problem", v->problem },
+		{ "explanation", v->explanation },
+	};
+
+	printf("{\"result\":\"%s\",\"identity\":\"%s\"", spf_result_name(v->result),
+		identity(v));
+	for (size_t i = 0; i < COUNT(fields); i++)
+		if (fields[i].value.len) {
+			printf(",\"%s\":", fields[i].name);
+			json_string(stdout, fields[i].value);
+		}
+	printf("}\n");
+}
+
+/* "<user@example>", or without the brackets. */
+static struct str
+sender_of(const char *text)
+{
+	struct str sender = str_c(text);
+
+	if (str_starts(sender, STR("<")) && str_ends(sender, STR(">")))
+		sender = str_sub(sender, 1, sender.len - 2);
+	return sender;
+}
+
+enum { CLIENT = 256, HELO, SENDER, DNS, JSON, TIME };
+static const struct option long_options[] = {
+	{ "client-address", required_argument, NULL, CLIENT },
+	{ "helo", required_argument, NULL, HELO },
+	{ "mail-from", required_argument, NULL, SENDER },
+	{ "dns", required_argument, NULL, DNS },
+	{ "json", no_argument, NULL, JSON },
+	{ "time-limit", required_argument, NULL, TIME },
+	{ 0 },
+};
+
+int
+postauth_spf(int argc, char **argv)
+{
+	static const struct spf_dns dns = { .ask = postauth_ask };
+	static struct check c = { .patience = 20000 }; /* section 4.6.4 */
+	const char *directory = NULL, *server = NULL;
+	bool has_client = false, json = false;
+	int opt;
+
+	command_help(argc, argv, &help);
+	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0) {
+		switch (opt) {
+		case 'c':
+			directory = optarg;
+			break;
+		case CLIENT:
+			if (net_addr_parse(str_c(optarg), 0, &c.question.client) < 0)
+				log_fatal("%s is no address", optarg);
+			has_client = true;
+			break;
+		case HELO:
+			c.question.helo = str_c(optarg);
+			break;
+		case SENDER:
+			c.question.sender = sender_of(optarg);
+			break;
+		case DNS:
+			server = optarg;
+			break;
+		case JSON:
+			json = true;
+			break;
+		case TIME:
+			if (conf_time(str_c(optarg), 's', &c.patience) < 0)
+				log_fatal("%s is no time", optarg);
+			break;
+		default:
+			command_usage(&help);
+		}
+	}
+	if (!has_client || optind < argc ||
+		(!c.question.helo.len && !c.question.sender.len))
+		command_usage(&help);
+	postauth_dns_open(server, directory);
+	c.question.dns = &dns;
+	c.arena = arena_new();
+	postauth_run(run, &c);
+	if (json)
+		print_json(&c.verdict);
+	else
+		print_text(&c.verdict);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
