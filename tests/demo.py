@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """A private Postern, and mail going through it: what ./dev run and ./dev shell show.
 
-usage: demo.py BUILD [--once | --shell]
+usage: demo.py BUILD [--mailboxes] [--once | --shell]
 
 Two instances from the build tree below a temporary folder: one that takes mail by SMTP and
-sendmail, delivers some of it to a Maildir and relays the rest, and one that it relays to."""
+sendmail, delivers some of it to a Maildir and relays the rest, and one that it relays to. Or, with
+--mailboxes, a mail server for people with mail programs: Postern and Debian's Dovecot."""
+import contextlib
 import os
 import pwd
 import signal
@@ -13,6 +15,7 @@ import sys
 
 os.environ["TOP_BUILDDIR"] = os.path.abspath(sys.argv[1])
 import harness  # noqa: E402 (it reads the environment)
+from mailserver import USERS, MailServer  # noqa: E402
 
 
 def instance(domain, user, **settings):
@@ -63,11 +66,8 @@ def demonstrate(mta, sink):
         print(f"   {len(texts)} in {path}")
 
 
-def main():
-    option = sys.argv[2] if len(sys.argv) > 2 else ""
-    if option not in ("", "--once", "--shell"):
-        sys.exit("usage: ./dev run [--once]")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+@contextlib.contextmanager
+def two_instances():
     with instance("there.example", "bob", myhostname="sink.there.example") as sink, \
             instance("here.example", "ann", myhostname="mail.here.example",
                      relayhost=f"[127.0.0.1]:{sink.port(0)}") as mta:
@@ -82,11 +82,69 @@ def main():
         print(f"   mail arrives in   {mta.mail}/ann")
         print(f"   the log is        {mta.logfile}\n", flush=True)
         demonstrate(mta, sink)
-        if option == "--shell":
+        yield mta
+
+
+# ---- with mailboxes ----
+
+def settings_of(server):
+    print(f"\nPostern and Dovecot run, as {'root' if server.as_root else 'you'}. For a mail program:\n")
+    for name in ("ann", "bob"):
+        address, password = USERS[name]
+        print(f"   user name         {address}      password   {password}")
+    print(f"""
+   IMAP server       localhost   port {server.imap_port}, STARTTLS, or {server.imaps_port}, SSL/TLS
+   POP3 server       localhost   port {server.pop3_port}, STARTTLS, or {server.pop3s_port}, SSL/TLS
+   SMTP server       localhost   port {server.port(1)}, STARTTLS, or {server.port(2)}, SSL/TLS
+   log in with       normal password
+   certificate       {server.trusted}
+
+   mail is in        {server.mail}
+   the logs are      {server.logfile}
+                     {server.dovecot.logfile}
+
+For mutt, as ann: mutt -n -F {server.mutt_file("ann")}
+which says:
+""")
+    print("".join(f"   {line}\n" for line in server.mutt_settings("ann").splitlines()), flush=True)
+
+
+@contextlib.contextmanager
+def mail_server():
+    with MailServer() as server:
+        server.start()
+        settings_of(server)
+        print("1. from ann to bob, logged in on the submission port, STARTTLS")
+        server.send("ann", "bob", "From: ann@here.example\nTo: bob@there.example\n"
+                    "Subject: to a mailbox\n\nHello, Bob.\n")
+        show(server, r"submission/smtpd\[\d+\]: \w+: client=.* sasl_username=ann@here\.example")
+        show(server, r"\w+: to=<bob@there\.example>.* status=sent")
+        print("2. bob reads it by IMAP")
+        by_imap = server.wait_for_mail("bob", 1) or [b""]
+        print_message(by_imap[0])
+        print("3. and by POP3")
+        with server.pop3("bob") as pop3:
+            by_pop3 = b"\r\n".join(pop3.retr(1)[1]) + b"\r\n"
+        print_message(by_pop3)
+        harness.check(by_imap == [by_pop3] and b"Hello, Bob." in by_pop3, "both show the message")
+        yield server
+
+
+def print_message(text):
+    print("".join(f"   | {line}\n" for line in text.decode().splitlines()), end="", flush=True)
+
+
+def main():
+    options = set(sys.argv[2:])
+    if not options <= {"--mailboxes", "--once", "--shell"}:
+        sys.exit("usage: ./dev run [--mailboxes] [--once]")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with mail_server() if "--mailboxes" in options else two_instances() as mta:
+        if "--shell" in options:
             print("\nA shell with our commands and MAIL_CONFIG; leave it to end.", flush=True)
             subprocess.run([os.environ.get("SHELL", "/bin/sh")], env=dict(
                 os.environ, **mta._environment()), cwd=mta.home)
-        elif option != "--once":
+        elif "--once" not in options:
             print("\nIt goes on until Ctrl-C.", flush=True)
             try:
                 signal.pause()

@@ -51,8 +51,7 @@ passdb {{
   args = scheme=PLAIN username_format=%u {base}/users
 }}
 userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home=/nonexistent
+  {userdb}
 }}
 service auth {{
   chroot =
@@ -78,7 +77,18 @@ service anvil {{
 service stats {{
   chroot =
 }}
+{more}
 """
+STATIC = "driver = static\n  args = uid={uid} gid={gid} home=/nonexistent"
+# Debian's master.cf has these two, as comments.
+OPTIONS = ("-o smtpd_sasl_auth_enable=yes -o smtpd_reject_unlisted_recipient=no "
+           "-o smtpd_recipient_restrictions= "
+           "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject "
+           "-o milter_macro_daemon_name=ORIGINATING")
+SUBMISSION = ("127.0.0.1:{port1} inet n - n - - smtpd -o syslog_name=postfix/submission "
+              "-o smtpd_tls_security_level=encrypt -o smtpd_tls_auth_only=yes " + OPTIONS)
+SUBMISSIONS = ("127.0.0.1:{port2} inet n - n - - smtpd -o syslog_name=postfix/submissions "
+               "-o smtpd_tls_wrappermode=yes " + OPTIONS)
 OAUTH2 = """
 introspection_mode = local
 local_validation_key_dict = fs:posix:prefix={base}/keys/
@@ -97,35 +107,54 @@ def token(user, key=KEY):
 
 
 class Dovecot:
-    def __init__(self, queue, owner="mail", port=0, mechanisms=MECHANISMS, users=None):
+    def __init__(self, queue, owner="mail", port=0, mechanisms=MECHANISMS, users=None,
+                 extra=None, userdb=STATIC, more="", user=None):
+        """users: name -> password; extra: name -> extra fields; userdb, more: settings, the latter
+        after all others; user: run as this one (only root can choose)."""
         self.base = tempfile.mkdtemp(prefix="postern-dovecot-")
         os.chmod(self.base, 0o755)
         self.socket = os.path.join(queue, "private", "auth")
-        me = pwd.getpwuid(os.geteuid()).pw_name
-        owner = owner if is_root() else me
+        self.logfile = os.path.join(self.base, "log")
+        self.user = user if is_root() else None
+        as_root = is_root() and not user
+        me = pwd.getpwnam(user) if user else pwd.getpwuid(os.geteuid())
+        owner = owner if as_root else me.pw_name
         group = grp.getgrgid(pwd.getpwnam(owner).pw_gid).gr_name
-        ids = "" if is_root() else (
-            f"default_internal_user = {me}\ndefault_login_user = {me}\n"
+        ids = "" if as_root else (
+            f"default_internal_user = {owner}\ndefault_login_user = {owner}\n"
             f"default_internal_group = {group}")
         self.write("dovecot.conf", CONFIG.format(
             base=self.base, queue=queue, owner=owner, group=group, port=port,
-            mechanisms=mechanisms, ids=ids, uid=os.geteuid(), gid=os.getegid()))
-        self.write("users", "".join(f"{user}:{{PLAIN}}{password}::::::\n"
+            mechanisms=mechanisms, ids=ids, more=more,
+            userdb=userdb.format(base=self.base, uid=me.pw_uid, gid=me.pw_gid)))
+        self.write("users", "".join(f"{user}:{{PLAIN}}{password}::::::"
+                                    f"{(extra or {}).get(user, '')}\n"
                                     for user, password in (users or USERS).items()))
         self.write("oauth2.conf", OAUTH2.format(base=self.base))
         os.makedirs(f"{self.base}/keys/default/HS256")
         self.write("keys/default/HS256/default", base64.b64encode(KEY).decode())
         self.process = None
+        if self.user:
+            for folder, _, names in os.walk(self.base):
+                for name in [folder] + [os.path.join(folder, name) for name in names]:
+                    os.chown(name, me.pw_uid, me.pw_gid)
 
     def write(self, name, text):
         with open(os.path.join(self.base, name), "w", encoding="utf-8") as file:
             file.write(text)
 
-    def start(self):
+    def start(self, environment=None):
         self.process = subprocess.Popen(
             ["/usr/sbin/dovecot", "-F", "-c", os.path.join(self.base, "dovecot.conf")],
-            start_new_session=True)
-        wait_until(lambda: os.path.exists(self.socket), "dovecot")
+            start_new_session=True, env={**os.environ, **(environment or {})},
+            **({"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
+               if self.user else {}))
+        wait_until(self._listens, "dovecot")
+
+    def _listens(self):
+        """One that was there before has left its socket behind."""
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(self.socket) == 0
 
     def stop(self):
         if self.process:
@@ -136,7 +165,7 @@ class Dovecot:
             self.process = None
 
     def log(self):
-        with open(os.path.join(self.base, "log"), encoding="utf-8", errors="replace") as file:
+        with open(self.logfile, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def __enter__(self):

@@ -402,7 +402,8 @@ class Instance:
         path = os.path.join(self.etc, "chain.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                        "/CN=mail.test.example", "-keyout", path + ".key", "-out",
+                        "/CN=mail.test.example", "-addext", "subjectAltName=DNS:mail.test.example,"
+                        "DNS:localhost,IP:127.0.0.1", "-keyout", path + ".key", "-out",
                         path + ".crt"], check=True, capture_output=True)
         with open(path, "w") as out:
             for part in (".key", ".crt"):

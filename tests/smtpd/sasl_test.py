@@ -12,19 +12,10 @@ import ssl
 import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from dovecot import Dovecot, USERS, token
+from dovecot import SUBMISSION, SUBMISSIONS, USERS, Dovecot, token
 from harness import Instance, check, check_equal, check_match, finish, wait_until
 
 USER, PASSWORD = next(iter(USERS.items()))
-# Debian's master.cf has these two, as comments.
-OPTIONS = ("-o smtpd_sasl_auth_enable=yes -o smtpd_reject_unlisted_recipient=no "
-           "-o smtpd_recipient_restrictions= "
-           "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject "
-           "-o milter_macro_daemon_name=ORIGINATING")
-SUBMISSION = ("127.0.0.1:{port1} inet n - n - - smtpd -o syslog_name=postfix/submission "
-              "-o smtpd_tls_security_level=encrypt -o smtpd_tls_auth_only=yes " + OPTIONS)
-SUBMISSIONS = ("127.0.0.1:{port2} inet n - n - - smtpd -o syslog_name=postfix/submissions "
-               "-o smtpd_tls_wrappermode=yes " + OPTIONS)
 PIPE = ("show unix - n n - - pipe user=nobody argv=/bin/echo ${sasl_method} ${sasl_username} "
         "s=${sasl_sender}")
 TLS = ssl._create_unverified_context()
