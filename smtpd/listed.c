@@ -206,7 +206,6 @@ check_listed(struct session *s, struct str address, enum subject subject)
 {
 	enum decision decision = DUNNO;
 	struct route_class class;
-	struct str quoted;
 
 	switch (classify(s, address, subject, &class)) {
 	case PERMFAIL:
@@ -214,14 +213,11 @@ check_listed(struct session *s, struct str address, enum subject subject)
 			       ? refuse(s, 501, "5.1.7", "Bad sender address syntax")
 			       : refuse(s, 501, "5.1.3", "Bad recipient address syntax");
 	case TEMPFAIL:
-		goto uncertain;
+		return refuse_lookup(s, address);
 	case ACCEPT:
 		break;
 	}
-	if (look(s, &class, subject, &decision) != DICT_ERROR)
-		return decision;
-uncertain:
-	quoted = address_quote(address, s->command);
-	return refuse(
-		s, 451, "4.3.0", "<%.*s>: Temporary lookup failure", STR_ARG(quoted));
+	return look(s, &class, subject, &decision) == DICT_ERROR
+		       ? refuse_lookup(s, address)
+		       : decision;
 }

@@ -96,13 +96,14 @@ refusal_text(struct session *s, int code, const char *dsn, struct str text)
 		s->command, "%d %c%s %.*s", code, class, dsn + 1, STR_ARG(text));
 }
 
-/* A 2xx code in main.cf (unverified_recipient_reject_code) is a warning, too. */
+/* A 2xx code in main.cf (unverified_recipient_reject_code) is a warning, too. fault: what
+ * the postmaster may hear of; a trouble of ours is none for warn_if_reject. */
 static enum decision
-refuse_text(struct session *s, int code, const char *dsn, struct str text, bool trouble)
+refuse_as(struct session *s, unsigned fault, int code, const char *dsn, struct str text)
 {
 	struct str refusal;
 
-	if ((s->walk.warn_depth && !trouble) || code < 400) {
+	if ((s->walk.warn_depth && fault == FAULT_POLICY) || code < 400) {
 		policy_log(s, "reject_warning", refusal_text(s, code, dsn, text));
 		return DUNNO;
 	}
@@ -114,9 +115,15 @@ refuse_text(struct session *s, int code, const char *dsn, struct str text, bool 
 	}
 	refusal = refusal_text(s, code, dsn, text);
 	s->refusal = refusal;
-	s->fault = FAULT_POLICY;
+	s->fault = fault;
 	policy_log(s, "reject", refusal);
 	return REFUSE;
+}
+
+static enum decision
+refuse_text(struct session *s, int code, const char *dsn, struct str text)
+{
+	return refuse_as(s, FAULT_POLICY, code, dsn, text);
 }
 
 /* What a printf says, in the memory of the command. */
@@ -133,14 +140,7 @@ enum decision
 refuse(struct session *s, int code, const char *dsn, const char *fmt, ...)
 {
 	FORMATTED(s, fmt);
-	return refuse_text(s, code, dsn, text, false);
-}
-
-enum decision
-refuse_for_trouble(struct session *s, int code, const char *dsn, const char *fmt, ...)
-{
-	FORMATTED(s, fmt);
-	return refuse_text(s, code, dsn, text, true);
+	return refuse_text(s, code, dsn, text);
 }
 
 static struct str
@@ -156,7 +156,7 @@ enum decision
 refuse_subject(struct session *s, int code, const char *dsn, enum subject subject,
 	struct str text)
 {
-	return refuse_text(s, code, dsn, subject_text(s, subject, text), false);
+	return refuse_text(s, code, dsn, subject_text(s, subject, text));
 }
 
 enum decision
@@ -164,15 +164,17 @@ refuse_for_mistake(struct session *s, const char *fmt, ...)
 {
 	FORMATTED(s, fmt);
 	log_warn("%.*s", STR_ARG(text));
-	return refuse_for_trouble(s, 451, "4.3.5", "Server configuration error");
+	return refuse_as(
+		s, FAULT_SOFTWARE, 451, "4.3.5", STR("Server configuration error"));
 }
 
 enum decision
 refuse_lookup(struct session *s, struct str name)
 {
 	name = address_quote(name, s->command);
-	return refuse_for_trouble(
-		s, 451, "4.3.0", "<%.*s>: Temporary lookup failure", STR_ARG(name));
+	return refuse_as(s, FAULT_DATA, 451, "4.3.0",
+		arena_printf(
+			s->command, "<%.*s>: Temporary lookup failure", STR_ARG(name)));
 }
 
 /* ---- putting it off ---- */
@@ -191,7 +193,7 @@ defer_if_permit(struct session *s, int code, const char *dsn, const char *fmt, .
 {
 	FORMATTED(s, fmt);
 	if (s->walk.warn_depth)
-		return refuse_text(s, code, dsn, text, false);
+		return refuse_text(s, code, dsn, text);
 	put_off(&s->walk.if_permit, code, dsn, text);
 	return DUNNO;
 }
@@ -210,7 +212,7 @@ refuse_uncertain(struct session *s, struct str action, int code, const char *dsn
 {
 	text = subject_text(s, subject, text);
 	if (str_case_is(action, "defer"))
-		return refuse_text(s, code, dsn, text, false);
+		return refuse_text(s, code, dsn, text);
 	return defer_if_permit(s, code, dsn, "%.*s", STR_ARG(text));
 }
 
@@ -412,7 +414,7 @@ conclude(struct session *s, enum decision decision)
 		return true;
 	s->walk.warn_depth = 0;
 	s->walk.if_reject.active = false;
-	return refuse_text(s, d->code, d->dsn, d->text, false) != REFUSE;
+	return refuse_text(s, d->code, d->dsn, d->text) != REFUSE;
 }
 
 static void

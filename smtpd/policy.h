@@ -66,10 +66,8 @@ enum decision refuse(struct session *s, int code, const char *dsn, const char *f
 /* The same as "<name>: Client host rejected: text". */
 enum decision refuse_subject(struct session *s, int code, const char *dsn,
 	enum subject subject, struct str text);
-/* Refuses because of a trouble of ours, which no warn_if_reject makes harmless. */
-enum decision refuse_for_trouble(
-	struct session *s, int code, const char *dsn, const char *fmt, ...) PRINTF(4, 5);
-/* A mistake in main.cf: warns, and refuses with 451 4.3.5. */
+/* A mistake in main.cf: warns, and refuses with 451 4.3.5. No warn_if_reject makes this
+ * or the next harmless. */
 enum decision refuse_for_mistake(struct session *s, const char *fmt, ...) PRINTF(2, 3);
 /* A table failed: 451 4.3.0 "<name>: Temporary lookup failure". */
 enum decision refuse_lookup(struct session *s, struct str name);

@@ -23,7 +23,14 @@ SETTINGS = {
     "error_notice_recipient": "err@box.example",
     "bounce_notice_recipient": "post@box.example",
     "smtpd_sender_restrictions":
-        "check_sender_access inline:{{bad@x.example=reject},{soft@x.example=defer later}}",
+        "check_sender_access inline:{{bad@x.example=reject},{soft@x.example=defer later},"
+        "{lost@x.example=lost},{odd@x.example=odd},{deaf@x.example=deaf}}",
+    "relay_domains": "lost.example",
+    "relay_recipient_maps": "fail:here",
+    "smtpd_restriction_classes": "lost, odd, deaf",
+    "lost": "check_recipient_access fail:here",
+    "odd": "check_nothing_at_all",
+    "deaf": "check_policy_service { inet:127.0.0.1:1, try_limit=1 }",
     "smtpd_banner": "hello",
     "smtpd_discard_ehlo_keywords": "silent-discard, chunking, smtputf8, enhancedstatuscodes",
     "message_size_limit": "5000",
@@ -66,6 +73,10 @@ SESSIONS = {
     "starttls": ["STARTTLS", "QUIT"],
     "header": ["Subject: x"],
     "long-line": ["RCPT TO:<" + "x" * 300 + " y" * 50 + ">", "QUIT"],
+    "recipients-lost": [MAIL, "RCPT TO:<u@lost.example>", "QUIT"],
+    "table-lost": ["MAIL FROM:<lost@x.example>", RCPT, "QUIT"],
+    "restriction-unknown": ["MAIL FROM:<odd@x.example>", RCPT, "QUIT"],
+    "policy-lost": ["MAIL FROM:<deaf@x.example>", RCPT, "QUIT"],
     "many-lines": ["NOOP"] * 60 + ["FOO", "EHLO many-lines", "QUIT"],
 }
 SLOW = {"timeout": ["FOO", None], "timeout-without-error": [None]}
@@ -195,7 +206,9 @@ def run(mta, sessions):
     mta.wait_for_log("disconnect from", count=len(sessions))
     # One that is told of in each class: when it is there, all are.
     play(mta, "last", ["FOO", "MAIL FROM:<bad@x.example>", RCPT, "RSET", MAIL,
-                       "RCPT TO:<nobody@box.example>", "QUIT"])
+                       "RCPT TO:<nobody@box.example>",
+                       "RCPT TO:<u@lost.example>", "RSET", "MAIL FROM:<odd@x.example>", RCPT,
+                       "QUIT"])
     wait_until(lambda: is_quiet(mta) and "last" in transcripts(mta), "the last transcript")
     return transcripts(mta)
 
@@ -215,8 +228,10 @@ if not is_root():
     skip("needs root: Postfix runs as root only")
 check(is_there(), "Postfix 3.7 in build/debian: ./dev test puts it there")
 told = {}
-for one in ("bounce", "policy", "protocol"):
-    told[one] = compare(one, SESSIONS if one != "protocol" else {**SESSIONS, **SLOW})
-    check(1 < len(told[one]) < len(SESSIONS), f"{one}: some sessions are told of")
+RUNS = {"bounce": SESSIONS, "policy": SESSIONS, "protocol": {**SESSIONS, **SLOW}, "data": SESSIONS,
+        "software": SESSIONS}
+for one, sessions in RUNS.items():
+    told[one] = compare(one, sessions)
+    check(1 < len(told[one]) < len(sessions), f"{one}: some sessions are told of")
 compare_clients()
 finish()
