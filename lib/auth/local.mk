@@ -14,3 +14,19 @@ lib_auth_spf_fuzz_SOURCES = lib/auth/spf_fuzz.c
 lib_auth_spf_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 lib_auth_spf_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# DKIM
+lib_auth_libauth_a_SOURCES += lib/auth/dkim_canon.h lib/auth/dkim_canon.c \
+	lib/auth/dkim_sign.h lib/auth/dkim_sign.c
+check_PROGRAMS += lib/auth/dkim_test
+TESTS += lib/auth/dkim_test
+lib_auth_dkim_test_SOURCES = lib/auth/dkim_canon_test.c lib/auth/dkim_sign_test.c
+lib_auth_dkim_test_LDADD = lib/auth/libauth.a $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/dkim_canon_fuzz lib/auth/dkim_sign_fuzz
+lib_auth_dkim_canon_fuzz_SOURCES = lib/auth/dkim_canon_fuzz.c
+lib_auth_dkim_canon_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+lib_auth_dkim_canon_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_auth_dkim_sign_fuzz_SOURCES = lib/auth/dkim_sign_fuzz.c
+lib_auth_dkim_sign_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+lib_auth_dkim_sign_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -7,6 +7,7 @@ lib_net_libnet_a_SOURCES = lib/net/net.h lib/net/net_impl.h lib/net/tls_impl.h l
 	lib/net/tls_certificates.c lib/net/tls_chain.c lib/net/tls_config.c \
 	lib/net/tls_context.c lib/net/tls_digest.c lib/net/tls_elsewhere.c lib/net/tls_expiry.c lib/net/tls_info.c \
 	lib/net/tls_keys.c lib/net/tls_options.c lib/net/tls_server.c lib/net/tls_sessions.c \
+	lib/net/tls_sign.h lib/net/tls_sign.c \
 	lib/net/tls_tickets.c
 NET_TEST_LIBS = lib/net/libnet.a lib/event/libevent.a lib/log/liblog.a $(TEST_LIBS) \
 	lib/base/libbase.a $(OPENSSL_LIBS) -lpthread
@@ -15,7 +16,7 @@ TESTS += lib/net/net_test lib/net/tls_test
 lib_net_net_test_SOURCES = lib/net/net_test.c lib/net/addr_test.c lib/net/dnslist_test.c \
 	lib/net/haproxy_test.c
 lib_net_net_test_LDADD = $(NET_TEST_LIBS)
-lib_net_tls_test_SOURCES = lib/net/tls_test.c lib/net/tls_keys_test.c
+lib_net_tls_test_SOURCES = lib/net/tls_test.c lib/net/tls_keys_test.c lib/net/tls_sign_test.c
 lib_net_tls_test_LDADD = $(NET_TEST_LIBS)
 if FUZZ
 EXTRA_PROGRAMS += lib/net/net_fuzz lib/net/dnslist_fuzz lib/net/haproxy_fuzz

@@ -40,6 +40,47 @@ digest_of(enum digest d, struct str in, unsigned char *out)
 	return result(EVP_Digest(in.data, in.len, out, NULL, kind(d), NULL) == 1);
 }
 
+struct digest_run {
+	EVP_MD_CTX *ctx;
+	bool failed;
+};
+
+struct digest_run *
+digest_begin(enum digest d)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct digest_run *run;
+
+	if (!ctx || EVP_DigestInit_ex(ctx, kind(d), NULL) != 1) {
+		EVP_MD_CTX_free(ctx);
+		ERR_clear_error();
+		return NULL;
+	}
+	run = mem_alloc(sizeof(*run));
+	run->ctx = ctx;
+	return run;
+}
+
+void
+digest_add(struct digest_run *run, struct str in)
+{
+	if (EVP_DigestUpdate(run->ctx, in.data, in.len) != 1)
+		run->failed = true;
+}
+
+int
+digest_end(struct digest_run *run, unsigned char *out)
+{
+	unsigned char unwanted[EVP_MAX_MD_SIZE];
+	int got;
+
+	got = EVP_DigestFinal_ex(run->ctx, out ? out : unwanted, NULL) == 1 &&
+	      !run->failed;
+	EVP_MD_CTX_free(run->ctx);
+	mem_free(run);
+	return result(got);
+}
+
 int
 digest_hmac(enum digest d, struct str key, struct str in, unsigned char *out)
 {
