@@ -33,7 +33,7 @@ allow_read(const char *directory, void *arg)
 }
 
 static struct table *
-table_add(struct str spec)
+table_add(struct str spec, unsigned flags)
 {
 	struct table *t = map_get(tables.by_spec, spec);
 	struct why why = { 0 };
@@ -42,7 +42,7 @@ table_add(struct str spec)
 		return t;
 	t = arena_alloc(tables.arena, sizeof(*t));
 	t->spec = arena_str(tables.arena, spec);
-	t->dict = dict_open(spec, 0, service_conf(), &why);
+	t->dict = dict_open(spec, flags, service_conf(), &why);
 	if (why.code[0])
 		log_warn("%s", why.text);
 	dict_paths(spec, allow_read, NULL);
@@ -58,7 +58,7 @@ is_proxied(struct str spec, bool proxied, void *arg)
 {
 	(void)arg;
 	if (proxied)
-		table_add(spec)->proxied = true;
+		table_add(spec, 0)->proxied = true;
 }
 
 static void
@@ -66,7 +66,38 @@ is_named(struct str spec, bool proxied, void *arg)
 {
 	(void)arg;
 	if (!proxied)
-		table_add(spec)->named = true;
+		table_add(spec, 0)->named = true;
+}
+
+/* Whatever their type. With proxy: in front they have to be in proxy_read_maps as well.
+ */
+static void
+read_passwords(struct str text)
+{
+	struct strs items = conf_list(text, tables.arena);
+
+	for (size_t i = 0; i < items.n; i++) {
+		bool proxied = str_starts(items.items[i], STR("proxy:"));
+		struct str spec = str_from(items.items[i], proxied ? 6 : 0);
+		struct table *t = table_add(spec, DICT_FOLD);
+
+		if (proxied)
+			t->proxied = dict_is_approved(spec, service_conf());
+		else
+			t->named = true;
+	}
+}
+
+/* The tables in the value of a parameter, those that are ours to read. */
+static void
+read_value(const char *name, struct str text)
+{
+	const struct param_info *p = conf_param(str_c(name));
+
+	if (p && p->passwords)
+		read_passwords(text);
+	else
+		dict_each_remote(text, is_named, NULL);
 }
 
 /* Every service has settings of its own. */
@@ -83,10 +114,14 @@ read_services(const struct conf *c)
 	for (size_t i = 0; m && i < m->services.n; i++) {
 		const struct strs *given = &m->services.items[i].overrides;
 
-		for (size_t j = 0; j < given->n; j++)
-			if (conf_expand(c, given->items[j], tables.arena, &text, &why) ==
-				0)
-				dict_each_remote(text, is_named, NULL);
+		for (size_t j = 0; j < given->n; j++) {
+			struct str rest = given->items[j], name;
+
+			if (str_split(&rest, '=', &name) &&
+				conf_expand(c, rest, tables.arena, &text, &why) == 0)
+				read_value(
+					arena_cstr(tables.arena, str_trim(name)), text);
+		}
 	}
 	if (m)
 		master_conf_free(m);
@@ -102,9 +137,11 @@ open_tables(void)
 	tables.arena = arena_new();
 	tables.by_spec = map_new();
 	dict_each_remote(c->p.proxy_read_maps, is_proxied, NULL);
-	for (size_t at = 0; (set = conf_next_setting(c, &at));)
-		dict_each_remote(conf_value(c, arena_cstr(tables.arena, set->name)),
-			is_named, NULL);
+	for (size_t at = 0; (set = conf_next_setting(c, &at));) {
+		const char *name = arena_cstr(tables.arena, set->name);
+
+		read_value(name, conf_value(c, name));
+	}
 	read_services(c);
 	event_offload_threads = THREADS;
 }

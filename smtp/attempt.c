@@ -104,7 +104,7 @@ refuse_nexthop(struct attempt *a, const struct why *why)
 static void
 session_done(struct attempt *a, struct session *s)
 {
-	if (pool_wants(a->key, a->nexthop.host, a->conf) && !s->dead) {
+	if (pool_wants(a->key, a->destination, a->nexthop.host, a->conf) && !s->dead) {
 		if (s->key.len == 0)
 			s->key = arena_str(s->arena, a->key);
 		pool_give(s, a->conf);
@@ -207,17 +207,40 @@ try_hosts(struct attempt *a)
 	hosts_free(&hosts);
 }
 
+/* A session is for who would have opened the same one: the destination tells whose
+ * password it has, unless the sender has one of his own. */
+SWITCHES static enum verdict
+find_key(struct attempt *a, struct why *why)
+{
+	struct auth_secret own CLEANUP(auth_secret_wipe) = { BUF_INIT, BUF_INIT };
+
+	a->key = arena_lower(a->d->arena, a->destination);
+	switch (auth_secret_of_sender(a->d, &own)) {
+	case DICT_NOTFOUND:
+		return ACCEPT;
+	case DICT_ERROR:
+		return why_set(why, "4.3.0", "local data error while talking to %.*s",
+			STR_ARG(a->destination));
+	case DICT_FOUND:
+		break;
+	}
+	a->key = arena_printf(a->d->arena, STR_FMT " as " STR_FMT, STR_ARG(a->key),
+		STR_ARG(buf_str(&own.user)));
+	return ACCEPT;
+}
+
 static void
 try_nexthop(struct attempt *a, struct str text)
 {
 	struct why why;
 
 	a->had = NULL;
-	if (nexthop_parse(a->conf, text, smtp_port, &a->nexthop, &why) != ACCEPT) {
+	a->destination = text;
+	if (nexthop_parse(a->conf, text, smtp_port, &a->nexthop, &why) != ACCEPT ||
+		find_key(a, &why) != ACCEPT) {
 		refuse_nexthop(a, &why);
 		return;
 	}
-	a->key = arena_lower(a->d->arena, text);
 	try_pooled(a);
 	if (!all_decided(a->d))
 		try_hosts(a);

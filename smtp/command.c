@@ -42,6 +42,9 @@ command_mail(struct session *s, const struct delivery *d, struct str sender)
 	}
 	if ((s->offers & OFFERS_DSN) && e->ret != RET_NONE)
 		conn_printf(conn, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
+	/* RFC 4954 section 5: who its sender is, we do not vouch for. */
+	if ((s->offers & OFFERS_AUTH) && d->conf->p.smtp_send_dummy_mail_auth)
+		conn_write(conn, STR(" AUTH=<>"));
 	conn_write(conn, STR("\r\n"));
 	session_said(s, begin);
 }

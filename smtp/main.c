@@ -46,6 +46,7 @@ smtp_before_jail(void)
 	edit_prepare(c);
 	quirks_prepare(c);
 	starttls_prepare(c);
+	auth_prepare(c);
 }
 
 static void

@@ -19,7 +19,7 @@ static struct {
 static bool
 demanded(struct str key)
 {
-	uint64_t hash = str_case_hash(key);
+	uint64_t hash = str_hash(key);
 	size_t place = hash % DEMAND_PLACES;
 	bool lately =
 		demand[place].key == hash && event_now() - demand[place].last < LATELY;
@@ -30,7 +30,7 @@ demanded(struct str key)
 }
 
 bool
-pool_wants(struct str key, struct str host, const struct conf *c)
+pool_wants(struct str key, struct str destination, struct str host, const struct conf *c)
 {
 	struct str list = c->p.smtp_connection_cache_destinations, item;
 	bool lately = demanded(key);
@@ -38,7 +38,7 @@ pool_wants(struct str key, struct str host, const struct conf *c)
 	if (lately && c->p.smtp_connection_cache_on_demand)
 		return true;
 	while (str_token(&list, " \t\r\n,", &item))
-		if (str_case_eq(item, key) || str_case_eq(item, host))
+		if (str_case_eq(item, destination) || str_case_eq(item, host))
 			return true;
 	return false;
 }
@@ -76,7 +76,7 @@ pool_take(struct str key, const struct conf *c)
 		struct session *s = *at;
 		msec_t age = event_now() - s->opened;
 
-		if (!str_case_eq(s->key, key) || s->conn->io.hangup)
+		if (!str_eq(s->key, key) || s->conn->io.hangup)
 			continue;
 		if (c->p.smtp_connection_reuse_time_limit > 0 &&
 			age > c->p.smtp_connection_reuse_time_limit)

@@ -78,7 +78,7 @@ reply_lost(struct session *s, enum conn_result how)
 	return false;
 }
 
-static void
+void
 session_note(struct session *s, enum transcript_side side, struct str line)
 {
 	if (smtp_faults_wanted)

@@ -112,7 +112,8 @@ has_word(const struct strs *list, struct str word)
 	return false;
 }
 
-static void
+/* False: a table failed. */
+SWITCHES static bool
 session_offer(struct session *s, struct str line, const struct strs *without,
 	const struct conf *c)
 {
@@ -142,10 +143,10 @@ session_offer(struct session *s, struct str line, const struct strs *without,
 	struct str word = STR_NONE, value;
 	uint64_t limit;
 
-	if (!str_token(&line, " \t=", &word))
-		return;
-	if (has_word(without, word))
-		return;
+	if (!str_token(&line, " \t=", &word) || has_word(without, word))
+		return true;
+	if (str_case_is(word, "AUTH"))
+		return auth_offered(s, line);
 	for (size_t i = 0; i < COUNT(known); i++)
 		if (str_case_is(word, known[i].keyword))
 			s->offers |= known[i].bit;
@@ -153,11 +154,12 @@ session_offer(struct session *s, struct str line, const struct strs *without,
 		str_to_u64(value, &limit) == 0)
 		s->size_limit = limit;
 	if (!str_case_is(word, "XFORWARD") || !c->p.smtp_send_xforward_command)
-		return;
+		return true;
 	while (str_token(&line, " \t", &value))
 		for (size_t i = 0; i < COUNT(forwarded); i++)
 			if (str_case_is(value, forwarded[i].name))
 				s->offers |= forwarded[i].bit;
+	return true;
 }
 
 /* Whoever discards keywords wants to see that it worked. */
@@ -189,11 +191,13 @@ session_offers(struct session *s, const struct conf *c)
 
 	s->offers = OFFERS_ESMTP;
 	s->size_limit = 0;
+	s->mechanisms = STR_NONE;
 	if (!quirks_discarded(s, c, &without))
 		return false;
 	log_discarded(&without);
 	for (size_t i = 1; i < s->reply.n_lines; i++)
-		session_offer(s, reply_line(&s->reply, i), &without, c);
+		if (!session_offer(s, reply_line(&s->reply, i), &without, c))
+			return false;
 	return true;
 }
 
@@ -259,10 +263,10 @@ greeting_has_word(const struct session *s, const char *wanted)
 	return false;
 }
 
-static enum verdict
-session_greet(struct session *s, const struct delivery *d, bool use_tls, struct why *why)
+SWITCHES static enum verdict
+session_greet(struct session *s, const struct attempt *a, bool use_tls, struct why *why)
 {
-	const struct conf *c = d->conf;
+	const struct conf *c = a->conf;
 	const char *doing = "receiving the initial server greeting";
 
 	if (use_tls && c->p.smtp_tls_wrappermode && starttls_wrapped(s, c, why) != ACCEPT)
@@ -276,7 +280,7 @@ session_greet(struct session *s, const struct delivery *d, bool use_tls, struct 
 			why->code[0] = '4';
 		return TEMPFAIL;
 	}
-	quirks_greeting(s, d);
+	quirks_greeting(s, a->d);
 	s->says_esmtp = greeting_has_word(s, "ESMTP");
 	if (!session_ehlo(s, c, &doing))
 		return doing ? session_why(s, doing, NULL, why)
@@ -291,15 +295,17 @@ session_greet(struct session *s, const struct delivery *d, bool use_tls, struct 
 		return why_set(why, "5.4.6", "mail for %.*s loops back to myself",
 			STR_ARG(s->nexthop->host));
 	}
-	return use_tls && !s->conn->tls ? starttls(s, c, why) : ACCEPT;
+	if (use_tls && !s->conn->tls && starttls(s, c, why) != ACCEPT)
+		return TEMPFAIL;
+	return auth_login(s, a, doing, why);
 }
 
-static enum verdict
-session_begin(struct session *s, const struct delivery *d, bool use_tls, struct why *why)
+SWITCHES static enum verdict
+session_begin(struct session *s, const struct attempt *a, bool use_tls, struct why *why)
 {
 	if (session_watch)
 		session_watch->connected(s);
-	return session_greet(s, d, use_tls, why);
+	return session_greet(s, a, use_tls, why);
 }
 
 static void
@@ -331,7 +337,7 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 	if ((a->nexthop.path.len > 0 ? connect_path(s, a->conf)
 				     : session_connect(s, host, a->conf)) < 0) {
 		connect_failed(s, a, r);
-	} else if (session_begin(s, a->d, use_tls, &why) == ACCEPT) {
+	} else if (session_begin(s, a, use_tls, &why) == ACCEPT) {
 		s->opened = event_now();
 		s->nexthop = NULL;
 		tls_cache_keep(s, a->conf);

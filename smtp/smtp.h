@@ -66,6 +66,7 @@ struct attempt {
 	struct delivery *d;
 	const struct conf *conf;
 	struct nexthop nexthop;
+	struct str destination;     /* the next hop as it was given */
 	struct str key;             /* of the pool */
 	struct refusal *refusals;   /* one for each recipient */
 	bool talked;                /* some host did talk to us */
@@ -112,6 +113,7 @@ enum {
 	OFFERS_XFORWARD_HELO = 2048,
 	OFFERS_XFORWARD_IDENT = 4096,
 	OFFERS_XFORWARD_SOURCE = 8192,
+	OFFERS_AUTH = 16384, /* and we have a password, once that was looked up */
 };
 struct session {
 	struct conn *conn; /* NULL: not connected */
@@ -132,6 +134,7 @@ struct session {
 	bool tls_failed;
 	struct str tls_key;               /* of tls_cache.c */
 	struct str tls;                   /* tls= of the log, or none */
+	struct str mechanisms;            /* of AUTH, that the filter lets pass */
 	bool says_esmtp;                  /* in its greeting */
 	bool pix_no_esmtp, pix_delay_dot; /* smtp_pix_workarounds that apply */
 };
@@ -149,6 +152,8 @@ struct session_watch {
 	void (*secured)(const struct session *s); /* after the handshake */
 };
 extern const struct session_watch *session_watch; /* NULL: nobody */
+/* For the transcript, and for who watches. */
+void session_note(struct session *s, enum transcript_side side, struct str line);
 /* Notes the command that is in s->conn's buffer from `begin` on. */
 void session_said(struct session *s, size_t begin);
 /* Does the last reply, a refusal, tell of a fault of ours? Then the postmaster may want
@@ -186,6 +191,24 @@ SWITCHES enum verdict starttls(struct session *s, const struct conf *c, struct w
 /* TLS from the first byte (smtp_tls_wrappermode). */
 SWITCHES enum verdict starttls_wrapped(
 	struct session *s, const struct conf *c, struct why *why);
+
+/* ---- auth.c: who we are (RFC 4954) ---- */
+struct auth_secret {
+	struct buf user, password;
+};
+void auth_secret_wipe(struct auth_secret *s); /* for CLEANUP, too */
+void auth_prepare(const struct conf *c);      /* before the jail */
+/* Of smtp_sender_dependent_authentication: sessions of such senders are for nobody else.
+ * DICT_ERROR: logged. */
+SWITCHES enum dict_result auth_secret_of_sender(
+	const struct delivery *d, struct auth_secret *out);
+/* The words behind AUTH in a reply to EHLO: s->mechanisms. False: a table failed. */
+SWITCHES bool auth_offered(struct session *s, struct str words);
+/* AUTH, where the server offers it and there is a password for it. What the server sees
+ * of us before is up to the caller: TLS is on if it shall be. doing: what we are at, if
+ * the connection breaks. */
+SWITCHES enum verdict auth_login(
+	struct session *s, const struct attempt *a, const char *doing, struct why *why);
 
 /* ---- tls_cache.c: TLS sessions with servers, for the next connection ---- */
 bool tls_cache_is_on(const struct conf *c); /* smtp_tls_session_cache_database */
@@ -252,12 +275,15 @@ SWITCHES enum conn_result content_send(
 	struct session *s, const struct delivery *d, struct why *why);
 
 /* ---- pool.c: sessions that wait for the next message to the same destination ---- */
+/* Keys are equal where everything is that a session depends on: where it leads to, and as
+ * whom. */
 struct session *pool_take(struct str key, const struct conf *c);
 void pool_give(struct session *s, const struct conf *c);
 void pool_close(void);
 /* Is it worth keeping a session: was there other mail for this destination lately, or is
  * it one of smtp_connection_cache_destinations? */
-bool pool_wants(struct str key, struct str host, const struct conf *c);
+bool pool_wants(
+	struct str key, struct str destination, struct str host, const struct conf *c);
 
 /* ---- explain.c: struct service's explain ---- */
 SWITCHES void smtp_explain(const struct explain_request *ask, struct explain_reply *say,

@@ -143,6 +143,7 @@ struct param_info {
 	bool honoured;     /* setting it has its effect today */
 	const char *since; /* honoured since this release; NULL: the first */
 	bool ours;         /* not one of Postfix's */
+	bool passwords;    /* tables of passwords: only proxymap reads them */
 	bool site;         /* without a setting computed on this host; preset is "" */
 	bool legacy; /* only its successor's default reads it; not shown unless set */
 	bool service_defined; /* belongs to a delivery service of the default master.cf */

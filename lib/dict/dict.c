@@ -288,11 +288,17 @@ open_first(struct dict *d, struct why *why)
 static bool
 is_approved(const struct dict *d, struct str plain)
 {
-	struct sought sought = { .spec = plain };
-
 	if (!d->proxied || !dict_proxy_ask || !d->conf || d->ops == &dict_proxy)
 		return true;
-	each_table(d->conf->p.proxy_read_maps, is_sought, &sought);
+	return dict_is_approved(plain, d->conf);
+}
+
+bool
+dict_is_approved(struct str spec, const struct conf *c)
+{
+	struct sought sought = { .spec = spec };
+
+	each_table(c->p.proxy_read_maps, is_sought, &sought);
 	return sought.found;
 }
 
@@ -317,7 +323,7 @@ dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why
 
 	if (!ops)
 		return NULL;
-	if (ops->remote && dict_proxy_ask) {
+	if ((ops->remote || flags & DICT_PASSWORDS) && dict_proxy_ask) {
 		ops = &dict_proxy;
 		name = plain;
 	}
@@ -385,7 +391,7 @@ dict_has_fixed_keys(const struct dict *d)
 {
 	if (d->ops->inner_fixed)
 		return d->state && d->ops->inner_fixed(d->state);
-	return !d->ops->type.pattern;
+	return !dict_is_pattern(d);
 }
 
 static bool

@@ -23,6 +23,8 @@ enum dict_flags {
 		4, /* nothing is allowed by proxy_read_maps (local's alias_maps) */
 	DICT_PARENT_DOT = 8, /* parent domains with a leading dot */
 	DICT_BYTES = 16, /* patterns see bytes, not UTF-8 text: header and body checks */
+	DICT_PASSWORDS = 32, /* daemons ask proxymap, whatever the type: parameters with
+				.passwords in parameters.def */
 };
 struct dict;
 /* spec: "hash:/etc/aliases". Opens now (before the jail). A table that cannot be opened
@@ -61,6 +63,8 @@ const struct dict_type *dict_type_list(size_t *n); /* sorted; postconf -m */
 /* Calls fn with each file or directory that the tables in `spec` read: Landlock rules. */
 void dict_paths(struct str spec, void (*fn)(const char *path, void *arg), void *arg);
 
+/* Is it in proxy_read_maps? The spec without proxy: in front. */
+bool dict_is_approved(struct str spec, const struct conf *c);
 /* May the table be written to? Named with proxy:, it has to be in proxy_write_maps. */
 bool dict_may_write(struct str spec, const struct conf *c);
 

@@ -35,8 +35,8 @@ static bool
 plain_step(struct sasl_login *l, const struct str *challenge, struct buf *out,
 	struct why *why)
 {
-	if (l->steps > 0 || (challenge && challenge->len > 0))
-		return sasl_bad_protocol(why);
+	if (challenge)
+		return sasl_failure(why);
 	buf_addc(out, '\0');
 	buf_add(out, buf_str(&l->user));
 	buf_addc(out, '\0');
@@ -51,7 +51,7 @@ login_step(struct sasl_login *l, const struct str *challenge, struct buf *out,
 {
 	(void)challenge;
 	if (l->steps > 1)
-		return sasl_bad_protocol(why);
+		return sasl_failure(why);
 	buf_add(out, buf_str(l->steps == 0 ? &l->user : &l->password));
 	return true;
 }
@@ -63,8 +63,8 @@ cram_md5_step(struct sasl_login *l, const struct str *challenge, struct buf *out
 {
 	unsigned char proof[DIGEST_MOST];
 
-	if (l->steps > 0 || challenge->len == 0)
-		return sasl_bad_protocol(why);
+	if (l->steps > 0)
+		return sasl_failure(why);
 	if (digest_hmac(DIGEST_MD5, buf_str(&l->password), *challenge, proof) < 0)
 		return sasl_failure(why);
 	buf_add(out, buf_str(&l->user));
@@ -81,7 +81,7 @@ xoauth2_step(struct sasl_login *l, const struct str *challenge, struct buf *out,
 	struct why *why)
 {
 	if (l->steps > 1)
-		return sasl_bad_protocol(why);
+		return sasl_failure(why);
 	if (challenge && l->steps > 0)
 		return true;
 	buf_printf(out, "user=" STR_FMT "\001auth=Bearer " STR_FMT "\001\001",
@@ -95,7 +95,7 @@ oauthbearer_step(struct sasl_login *l, const struct str *challenge, struct buf *
 	struct why *why)
 {
 	if (l->steps > 1)
-		return sasl_bad_protocol(why);
+		return sasl_failure(why);
 	if (challenge && l->steps > 0) {
 		buf_addc(out, '\001');
 		return true;

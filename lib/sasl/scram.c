@@ -130,6 +130,6 @@ sasl_scram_step(struct sasl_login *l, const struct str *challenge, struct buf *o
 	case 2: /* nothing is left to say: a response of no octets */
 		return verify(l, *challenge, why);
 	default:
-		return sasl_bad_protocol(why);
+		return sasl_failure(why);
 	}
 }

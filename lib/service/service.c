@@ -339,10 +339,13 @@ allow_lists(const struct conf *c)
 	}
 }
 
-/* Directories that a table look-up may need to open again. */
+/* Directories that a table look-up may need to open again; those of passwords only for
+ * the one who looks them up for all. */
 static void
 allow_tables(const struct conf *c)
 {
+	bool passwords = strcmp(worker.service->name, "proxymap") == 0;
+
 	static const char types[][10] = { "hash:", "btree:", "lmdb:", "cdb:", "texthash:",
 		"pcre:", "regexp:", "cidr:", "dbm:", "sdbm:" };
 	size_t n;
@@ -352,6 +355,8 @@ allow_tables(const struct conf *c)
 		struct arena *arena CLEANUP(arena_free_at) = arena_new();
 		struct strs items = conf_list(conf_value(c, params[i].name), arena);
 
+		if (params[i].passwords && !passwords)
+			continue;
 		for (size_t j = 0; j < items.n; j++)
 			for (size_t t = 0; t < COUNT(types); t++) {
 				ssize_t slash = str_rchr(items.items[j], '/');

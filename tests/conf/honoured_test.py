@@ -22,6 +22,8 @@ WITHOUT_READER = {
     "mynetworks_style": "lib/conf computes mynetworks with it",
     "process_id": "for values that name it",
     "process_name": "for values that name it",
+    **{f"{name}_sasl_path": "an argument for Cyrus SASL, which makes no use of it"
+       for name in ("lmtp", "smtp")},
     "smtpd_tls_session_cache_database": "sessions are resumed by tickets, which need no table",
     "virtual_maps": "through virtual_alias_maps",
 }

@@ -3,6 +3,7 @@
     with Sink() as sink:                                # takes everything
         sink.port, sink.messages                        # [(connection number, lines)]
     Sink(replies={"RCPT": "450 4.2.0 busy"})            # by verb; "CONNECT": the greeting
+    Sink(replies={"AUTH": ["334 ", "235 ok"]})          # to AUTH, and to each response
     Sink(tls=context)                                   # offers STARTTLS and does it
     Sink(tls="broken")                                  # offers STARTTLS and hangs up then
 """
@@ -71,6 +72,19 @@ class Sink:
     def _say(self, conn, verb, text):
         conn.sendall((self.replies.get(verb, text) + "\r\n").encode())
 
+    def _authenticate(self, conn, file, number):
+        """False: it hung up, which the end of the list means."""
+        for reply in self.replies.get("AUTH", ["235 2.7.0 welcome"]):
+            conn.sendall((reply + "\r\n").encode())
+            if not reply.startswith("334"):
+                return True
+            line = file.readline().decode("utf-8", "replace").rstrip("\r\n")
+            self.commands.append((number, line))
+            if line == "*":
+                conn.sendall(b"501 5.7.0 cancelled\r\n")
+                return True
+        return False
+
     def _talk(self, conn, number):
         self._say(conn, "CONNECT", "220 sink.example ESMTP")
         file = conn.makefile("rb")
@@ -90,6 +104,9 @@ class Sink:
                 conn = self.tls.wrap_socket(conn, server_side=True)
                 self.encrypted += 1
                 file = conn.makefile("rb")
+            elif verb == "AUTH":
+                if not self._authenticate(conn, file, number):
+                    return
             elif verb == "DATA":
                 self._say(conn, "DATA", "354 go")
                 if "DATA" not in self.replies:
