@@ -407,6 +407,8 @@ static const struct restriction rows[] = {
 	ABOUT("reject_unknown_address", reject_unknown_domain, SUBJECT_SENDER, ASKS_DNS),
 	ABOUT("reject_unlisted_sender", reject_unlisted, SUBJECT_SENDER, 0),
 	ABOUT("reject_unverified_sender", reject_unverified, SUBJECT_SENDER, ASKS_VERIFY),
+	SIMPLE("reject_spf_fail", reject_spf_fail, ASKS_DNS),
+	SIMPLE("reject_spf_permerror", reject_spf_permerror, ASKS_DNS),
 	SIMPLE("reject_sender_login_mismatch", reject_sender_login_mismatch, 0),
 	SIMPLE("reject_authenticated_sender_login_mismatch",
 		reject_authenticated_mismatch, 0),

@@ -5,6 +5,7 @@
 #include "milters.h"
 #include "service.h"
 #include "session.h"
+#include "spf_session.h"
 
 /* smtpd_recipient_limit; a few more are answered without counting them as errors, since
  * section 4.5.3.1.10 lets a client try. */
@@ -84,8 +85,10 @@ cmd_rcpt(struct session *s, struct str rest)
 	}
 	if (!milters_hear_rcpt(s, recipient, path, rest))
 		return reply_text(s, s->refusal);
-	if (!s->t.queue_id[0])
+	if (!s->t.queue_id[0]) {
 		open_message(s);
+		spf_record_verdict(s);
+	}
 	add_recipient(s, recipient, &parameters);
 	return reply_text(s, STR("250 2.1.5 Ok"));
 }

@@ -12,20 +12,13 @@
 #define SERVERS_MOST 100   /* servers of one domain, and addresses of one of them */
 
 enum dns_status
-hosts_ask(struct str name, uint16_t type, uint32_t flags, struct arena *arena,
-	struct dns_reply *said)
+hosts_ask_text(struct str name, uint16_t type, uint32_t flags, deadline_t until,
+	struct arena *arena, struct dns_reply *said)
 {
 	struct dns_request ask = { .name = name, .type = type, .flags = flags };
-	struct buf ascii CLEANUP(buf_free) = BUF_INIT;
 
-	*said = (struct dns_reply){ .status = DNS_NXDOMAIN,
-		.reason = STR("invalid host or domain name") };
-	if (idna_to_ascii(name, &ascii) < 0 || str_ends(name, STR(".")) ||
-		!address_domain_is_valid(buf_str(&ascii), ADDRESS_LOOSE))
-		return DNS_NXDOMAIN;
-	ask.name = buf_str(&ascii);
-	if (dns_call(service_peer("dns"), &ask, said, arena, deadline_in(DNS_PATIENCE)) <
-		0)
+	until = deadline_least(until, deadline_in(DNS_PATIENCE));
+	if (dns_call(service_peer("dns"), &ask, said, arena, until) < 0)
 		*said = (struct dns_reply){ .status = DNS_TEMPFAIL,
 			.reason = STR("Host not found, try again") };
 	else if (said->status == DNS_OK && said->n_records == 0)
@@ -33,6 +26,20 @@ hosts_ask(struct str name, uint16_t type, uint32_t flags, struct arena *arena,
 	if (explain_on)
 		explain_dns(name, type, said);
 	return (enum dns_status)said->status;
+}
+
+enum dns_status
+hosts_ask(struct str name, uint16_t type, uint32_t flags, struct arena *arena,
+	struct dns_reply *said)
+{
+	struct buf ascii CLEANUP(buf_free) = BUF_INIT;
+
+	*said = (struct dns_reply){ .status = DNS_NXDOMAIN,
+		.reason = STR("invalid host or domain name") };
+	if (idna_to_ascii(name, &ascii) < 0 || str_ends(name, STR(".")) ||
+		!address_domain_is_valid(buf_str(&ascii), ADDRESS_LOOSE))
+		return DNS_NXDOMAIN;
+	return hosts_ask_text(buf_str(&ascii), type, flags, DEADLINE_NEVER, arena, said);
 }
 
 /* Like hosts_ask() of several types: the first with an answer counts, then trouble. */

@@ -3,6 +3,7 @@
 #include "policy_lists.h"
 #include "explain.h"
 #include "session.h"
+#include "spf_session.h"
 
 #define NESTING_MOST 100 /* restriction classes and access tables that name lists */
 
@@ -535,6 +536,7 @@ policy_rcpt(struct session *s, struct str recipient)
 		!s->walk.recipient_was_listed && !s->actions.discard)
 		ok = listed_walk(s, "smtpd_reject_unlisted_recipient", recipient,
 			     SUBJECT_RECIPIENT) != REFUSE;
+	ok = ok && spf_enforce(s) != REFUSE;
 	s->asked_recipient = STR_NONE;
 	return ok;
 }

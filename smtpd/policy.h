@@ -211,6 +211,10 @@ SWITCHES enum decision permit_listed_domain(struct session *s, const struct chec
 void ask_about_client(struct session *s, const struct check *c);
 void ask_about_domain(struct session *s, const struct check *c);
 
+/* ---- spf_session.c: may the client send for the sender's domain (RFC 7208)? ---- */
+SWITCHES enum decision reject_spf_fail(struct session *s, const struct check *c);
+SWITCHES enum decision reject_spf_permerror(struct session *s, const struct check *c);
+
 /* ---- delegate.c: policy servers (SMTPD_POLICY_README) ---- */
 struct policy_service;
 /* "inet:host:port", or that and options: "inet:host:port, timeout=10s". NULL and *why. */

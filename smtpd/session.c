@@ -203,6 +203,7 @@ session_reset_mail(struct session *s)
 	s->actions = (struct actions){ .hold = false };
 	s->asked_sender = s->asked_recipient = STR_NONE;
 	s->asked_size = 0;
+	s->spf = NULL;
 	s->forwarded = (struct forwarded){ .given = false };
 	arena_give_back(&s->mail);
 	content_give_back(&s->content);

@@ -110,6 +110,7 @@ struct session {
 	bool milters_repel;         /* one refused it for good at connect or HELO */
 	struct str milters_refused; /* the refusal that they are being told of */
 	struct actions actions;
+	struct spf_known *spf;         /* in `mail`; NULL: nothing yet */
 	uint32_t number, transactions; /* of this session in its process; ended ones */
 
 	struct forwarded forwarded;

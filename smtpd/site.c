@@ -105,6 +105,9 @@ open_lists(struct site *site)
 	site->limit_exceptions = match_list_open("smtpd_client_event_limit_exceptions",
 		p->smtpd_client_event_limit_exceptions,
 		match_parents(c, "smtpd_client_event_limit_exceptions"), c);
+	site->spf_mode = spf_mode_parse(p->spf_mode);
+	site->spf_exempt = match_list_open("spf_exempt_clients", p->spf_exempt_clients,
+		match_parents(c, "spf_exempt_clients"), c);
 	if (p->smtpd_log_access_permit_actions.len)
 		site->log_permits = match_list_open("smtpd_log_access_permit_actions",
 			p->smtpd_log_access_permit_actions, false, c);
@@ -226,6 +229,7 @@ site_close(struct site *site)
 	match_list_close(site->xforward_hosts);
 	match_list_close(site->bare_newline_exclusions);
 	match_list_close(site->limit_exceptions);
+	match_list_close(site->spf_exempt);
 	if (site->log_permits)
 		match_list_close(site->log_permits);
 	if (site->mx_backup_networks)

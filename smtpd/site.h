@@ -13,6 +13,7 @@
 #include "policy.h"
 #include "route.h"
 #include "sasl.h"
+#include "spf_session.h"
 
 /* smtpd_forbid_bare_newline */
 enum bare_newline {
@@ -37,7 +38,9 @@ struct site {
 	struct match_list *mynetworks, *xclient_hosts, *xforward_hosts,
 		*bare_newline_exclusions;
 	struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
-	struct match_list *log_permits;      /* smtpd_log_access_permit_actions or NULL */
+	struct match_list *spf_exempt;       /* spf_exempt_clients */
+	enum spf_mode spf_mode;
+	struct match_list *log_permits; /* smtpd_log_access_permit_actions or NULL */
 	struct match_list *mx_backup_networks; /* permit_mx_backup_networks or NULL */
 	struct match_list *noop_commands, *forbidden_commands; /* NULL: none */
 	/* Whose addresses are listed: contract 5.2. */

@@ -45,12 +45,10 @@ identity(const struct spf_verdict *v)
 static void
 print_text(const struct spf_verdict *v)
 {
-	printf("%s %s", spf_result_name(v->result), identity(v));
-	if (v->domain.len)
-		printf(" " STR_FMT, STR_ARG(v->domain));
-	if (v->mechanism.len || v->problem.len)
-		printf(": " STR_FMT, STR_ARG(v->problem.len ? v->problem : v->mechanism));
-	putchar('\n');
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+
+	spf_verdict_show(v, &text);
+	printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
 	if (v->explanation.len)
 		printf("explanation: " STR_FMT "\n", STR_ARG(v->explanation));
 }

@@ -22,6 +22,18 @@ spf_result_name(enum spf_result result)
 	return names[result];
 }
 
+void
+spf_verdict_show(const struct spf_verdict *v, struct buf *out)
+{
+	buf_printf(out, "%s %s", spf_result_name(v->result),
+		v->is_of_helo ? "helo" : "mailfrom");
+	if (v->domain.len)
+		buf_printf(out, " " STR_FMT, STR_ARG(v->domain));
+	if (v->mechanism.len || v->problem.len)
+		buf_printf(out, ": " STR_FMT,
+			STR_ARG(v->problem.len ? v->problem : v->mechanism));
+}
+
 /* How a step of the evaluation ends. */
 enum step {
 	MATCH,
@@ -39,7 +51,7 @@ static enum step PRINTF(3, 4)
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	e->out->result = result;
-	e->out->problem = arena_str(e->arena, buf_str(&text));
+	e->out->problem = arena_str(e->arena, str_sub(buf_str(&text), 0, SPF_TEXT_MOST));
 	return DONE;
 }
 
@@ -435,7 +447,7 @@ spf_check(const struct spf_question *q, struct arena *arena, struct spf_verdict 
 	while (next_term(e) != DONE)
 		;
 	if (out->problem.len == 0)
-		out->mechanism = e->frames[0].term.text;
+		out->mechanism = str_sub(e->frames[0].term.text, 0, SPF_MECHANISM_MOST);
 	if (out->result == SPF_FAIL)
 		explain(e);
 }

@@ -43,13 +43,19 @@ struct spf_verdict {
 	enum spf_result result;
 	bool is_of_helo;      /* the identity: "helo", otherwise "mailfrom" */
 	struct str domain;    /* the identity's, in its ASCII form; empty: it has none */
-	struct str mechanism; /* what matched, as published; empty: nothing did */
-	/* Why it is none, temperror or permerror; printable ASCII; empty otherwise. */
+	struct str mechanism; /* what matched, as published, the beginning
+			       * of a long one; empty: nothing did */
+	/* Why it is none, temperror or permerror; printable ASCII, at most 500
+	 * octets; empty otherwise. */
 	struct str problem;
 	/* What the domain wants people to be told about a fail (section 6.2): its own
 	 * words, to be quoted as such. Printable ASCII, at most 500 octets; or empty. */
 	struct str explanation;
 };
+/* "pass mailfrom example.org: mx": result, identity, domain, what matched or what is
+ * wrong; behind what out holds. */
+void spf_verdict_show(const struct spf_verdict *v, struct buf *out);
+
 /* Answers within the limits of section 4.6.4: ten terms that ask the DNS, two answers
  * that there is nothing, ten MX records a mechanism, ten PTR records, and q->until. Fills
  * in all of *out; its strings are in arena, or those of the question. */

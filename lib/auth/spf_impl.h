@@ -11,8 +11,9 @@
 #define SPF_MX_MOST    10
 #define SPF_PTR_MOST   10
 
-#define SPF_NAME_MOST        253
-#define SPF_EXPLANATION_MOST 500
+#define SPF_NAME_MOST      253
+#define SPF_TEXT_MOST      500 /* explanations and complaints */
+#define SPF_MECHANISM_MOST 300 /* shown */
 /* Of all macros together: records of 64 KB may hold thousands of them. */
 #define SPF_EXPANDED_MOST ((size_t)256 * 1024)
 

@@ -192,11 +192,11 @@ spf_explain(struct spf_evaluation *e, const struct spf_frame *f, struct str text
 	int got;
 
 	while ((got = spf_macro_next(&text, true, &macro)) > 0)
-		if (out.len < SPF_EXPLANATION_MOST && e->expanded < SPF_EXPANDED_MOST)
+		if (out.len < SPF_TEXT_MOST && e->expanded < SPF_EXPANDED_MOST)
 			add_piece(e, f, &macro, &out);
 	if (got < 0)
 		return STR_NONE;
-	out.len = MIN(out.len, SPF_EXPLANATION_MOST);
+	out.len = MIN(out.len, SPF_TEXT_MOST);
 	for (size_t i = 0; i < out.len; i++)
 		if (!ascii_is_print(out.data[i]))
 			out.data[i] = '?';
