@@ -23,6 +23,7 @@ enum {
 	REMOTE_LINKS = 4,        /* look-ups of one table at a time */
 	REMOTE_IDLE_MS = 60000,  /* a link that nobody used for so long is closed */
 	REMOTE_RETRY_MS = 60000, /* a host that failed is not asked for so long */
+	REMOTE_SOON_MS = 1000,   /* where it is one program, which may be started again */
 };
 
 struct remote;

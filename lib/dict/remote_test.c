@@ -487,3 +487,46 @@ TEST(daemons_ask_another_process)
 	dict_proxy_ask = NULL;
 	arena_free(a);
 }
+
+SWITCHES static enum dict_result
+key_as_value(struct str table UNUSED, bool proxied UNUSED, struct str key,
+	struct arena *a, struct str *value, struct why *why UNUSED)
+{
+	*value = arena_str(a, key);
+	return DICT_FOUND;
+}
+
+/* Servers of other people's making hear the key as it is, and no parts of it. */
+TEST(what_is_asked_of_servers)
+{
+	static const struct {
+		struct str spec;
+		bool pattern;
+		const char *want;
+	} rows[] = {
+		{ STR_INIT("tcp:h:1"), true, "Ann@B" },
+		{ STR_INIT("socketmap:inet:h:1:m"), true, "Ann@B" },
+		{ STR_INIT("proxy:socketmap:inet:h:1:m"), true, "Ann@B" },
+		{ STR_INIT("redis:/nowhere"), false, "ann@b" },
+		{ STR_INIT("proxy:redis:/nowhere"), false, "ann@b" },
+	};
+	struct arena *a = arena_new();
+	struct conf conf = { .p = { .proxy_read_maps =
+					     STR_INIT("proxy:redis:/nowhere") } };
+
+	dict_proxy_ask = key_as_value;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct dict *d;
+		struct str value = STR_NONE;
+		struct why why;
+
+		test_row(i);
+		d = dict_open(rows[i].spec, DICT_FOLD, &conf, &why);
+		CHECK(dict_is_pattern(d) == rows[i].pattern);
+		CHECK(dict_lookup(d, STR("Ann@B"), a, &value, &why) == DICT_FOUND);
+		CHECK_STR(value, rows[i].want);
+		dict_close(d);
+	}
+	dict_proxy_ask = NULL;
+	arena_free(a);
+}

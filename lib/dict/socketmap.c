@@ -107,6 +107,7 @@ socketmap_open(struct dict *d, struct stamp *stamp UNUSED, struct why *why)
 	m = arena_alloc(d->arena, sizeof *m);
 	m->map = str_from(name, (size_t)colon + 1);
 	m->remote = remote_new(&socketmap_remote, d->spec.data, m, endpoint);
+	remote_times(m->remote, REMOTE_IDLE_MS, REMOTE_SOON_MS);
 	return m;
 }
 
@@ -126,7 +127,7 @@ socketmap_find(struct dict *d, struct str key, struct arena *arena, struct str *
 }
 
 const struct dict_ops dict_socketmap = {
-	.type = { "socketmap", false, false },
+	.type = { "socketmap", true, false },
 	.remote = true,
 	.open = socketmap_open,
 	.close = socketmap_table_close,

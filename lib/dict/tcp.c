@@ -103,10 +103,15 @@ const struct remote_ops tcp_remote = { tcp_connect, tcp_ask, wire_free };
 static void *
 tcp_open(struct dict *d, struct stamp *stamp UNUSED, struct why *why)
 {
-	if (strchr(d->name, ':'))
-		return remote_new(&tcp_remote, d->spec.data, NULL, str_c(d->name));
-	return dict_fails(why, "bad syntax: \"" STR_FMT "\"; need \"tcp:host:port\"",
-		STR_ARG(d->spec));
+	struct remote *r;
+
+	if (!strchr(d->name, ':'))
+		return dict_fails(why,
+			"bad syntax: \"" STR_FMT "\"; need \"tcp:host:port\"",
+			STR_ARG(d->spec));
+	r = remote_new(&tcp_remote, d->spec.data, NULL, str_c(d->name));
+	remote_times(r, REMOTE_IDLE_MS, REMOTE_SOON_MS);
+	return r;
 }
 
 static void
