@@ -63,6 +63,17 @@ explain_command(struct delivery *d)
 	explain_step("command", STR_NONE, STR_NONE, "is run", buf_str(&command));
 }
 
+/* Whose address would it be? */
+static bool
+has_too_many(const struct delivery *d)
+{
+	if (d->envelope.n_rcpts == 1 || (!options.delivered_to && !options.original_to))
+		return false;
+	log_warn("pipe flag `%c' requires %s_destination_recipient_limit = 1",
+		options.delivered_to ? 'D' : 'O', service_name());
+	return true;
+}
+
 static void
 pipe_deliver(struct delivery *d)
 {
@@ -72,6 +83,11 @@ pipe_deliver(struct delivery *d)
 
 	if (options.size > 0 && d->ask.size > options.size) {
 		delivery_all(d, PERMFAIL, "5.2.3", relay, STR("message too large"));
+		return;
+	}
+	if (has_too_many(d)) {
+		delivery_all(d, TEMPFAIL, "4.3.5", relay,
+			STR("mail system configuration error"));
 		return;
 	}
 	if (options.delivered_to && delivery_was_here(d, first)) {

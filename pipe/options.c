@@ -93,22 +93,10 @@ read_attribute(struct str name, struct str value, void *arg)
 	return true;
 }
 
-static void
-check_limits(const struct pipe_options *o, const struct conf *c)
-{
-	struct str name = str_c(service_name());
-
-	if ((o->delivered_to || o->original_to) &&
-		conf_transport_int(c, name, "destination_recipient_limit") != 1)
-		log_fatal("pipe flag `%c' requires %s_destination_recipient_limit = 1",
-			o->delivered_to ? 'D' : 'O', service_name());
-}
-
 void
 pipe_options_read(struct strs args, const struct conf *c, struct pipe_options *o)
 {
 	*o = (struct pipe_options){ .eol = STR("\n"),
 		.null_sender = STR("MAILER-DAEMON") };
 	command_line_read(args, c, read_attribute, o, &o->command);
-	check_limits(o, c);
 }

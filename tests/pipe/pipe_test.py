@@ -49,6 +49,7 @@ def services(who, script, out):
         f"argv={script} {out}/flags $sender $recipient $nexthop",
         f"marks unix - n n - - pipe flags=DR eol=\\r\\n user={who} argv={script} {out}/marks",
         f"small unix - n n - - pipe size=1000 {run}/small",
+        f"many unix - n n - - pipe flags=O {run}/many",
         f"late unix - n n - - pipe user={who} argv=/bin/sleep 1000",
         f"wrong unix - n n - - pipe {run}/wrong $nosuch",
         f"absent unix - n n - - pipe user={who} argv=/no/such/program",
@@ -99,6 +100,11 @@ def flags(mta, out):
     check("\n" not in read(f"{out}/marks.input").replace("\r\n", ""), "each line ends so")
     got, _ = send(mta, "a@marks.test", "Delivered-To: a@marks.test\nSubject: x\n\nx")
     check_equal(got, [("bounced", "5.4.6", "mail forwarding loop for a@marks.test")], "a loop")
+    got, _ = send(mta, ["a@many.test", "b@many.test"])
+    check_equal(got, [("deferred", "4.3.5", "mail system configuration error")] * 2, "flag O, two")
+    mta.wait_for_log("warning: pipe flag `O' requires many_destination_recipient_limit = 1$")
+    got, _ = send(mta, "a@many.test")
+    check_equal(got, [("sent", "2.0.0", "delivered via many service")], "flag O, one")
     got, _ = send(mta, "a@small.test", "Subject: x\n\n" + "x\n" * 1000)
     check_equal(got, [("bounced", "5.2.3", "message too large")], "size=")
     big = "Subject: x\n\n" + "\n".join(str(n) * 8 for n in range(100000))
@@ -152,9 +158,7 @@ def mistakes(mta):
             ("user=nobody:mail argv=/bin/true", "specifies mail system owner mail group id"),
             ("user=nosuchuser argv=/bin/true", "unknown username: nosuchuser"),
             ("argv=/bin/true", "missing user="), ("user=nobody", "missing argv="),
-            ("flags=Z user=nobody argv=/bin/true", "unknown flag: Z"),
-            ("flags=D user=nobody argv=/bin/true",
-             "pipe flag `D' requires bad8_destination_recipient_limit = 1"))):
+            ("flags=Z user=nobody argv=/bin/true", "unknown flag: Z"))):
         smtp = mta.smtp()
         smtp.say("EHLO client.example", "250")
         smtp.message("s@x.example", f"a@bad{number}.test", "x")
@@ -164,7 +168,7 @@ def mistakes(mta):
 
 BAD = ["user=root argv=/bin/true", "user=mail argv=/bin/true", "user=nobody:root argv=/bin/true",
        "user=nobody:mail argv=/bin/true", "user=nosuchuser argv=/bin/true", "argv=/bin/true",
-       "user=nobody", "flags=Z user=nobody argv=/bin/true", "flags=D user=nobody argv=/bin/true"]
+       "user=nobody", "flags=Z user=nobody argv=/bin/true"]
 
 
 def run(user, who):
