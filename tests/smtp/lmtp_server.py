@@ -10,13 +10,13 @@ import threading
 
 
 class LmtpServer:
-    def __init__(self, path=None, keywords=("PIPELINING", "ENHANCEDSTATUSCODES")):
+    def __init__(self, path=None, keywords=("PIPELINING", "ENHANCEDSTATUSCODES"), port=0):
         self.keywords = keywords
         self.after_data, self.at_rcpt = {}, {}
         self.messages, self.commands = [], []
         self.connections = 0
         self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
-        self.socket.bind(path or ("127.0.0.1", 0))
+        self.socket.bind(path or ("127.0.0.1", port))
         if path:
             os.chmod(path, 0o666)
         else:
