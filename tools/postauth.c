@@ -14,6 +14,8 @@ struct subcommand {
 /* Ends with a row without a name. */
 static const struct subcommand subcommands[] = {
 	{ "spf", postauth_spf, "may that client send for that sender?" },
+	{ "keygen", postauth_keygen, "a key for DKIM, and the record to publish" },
+	{ "sign", postauth_sign, "a message, signed with DKIM" },
 	{ 0 },
 };
 

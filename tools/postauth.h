@@ -8,6 +8,8 @@
  * own, and gives the exit status. None of them needs a mail system that runs, or rights
  * of its. */
 int postauth_spf(int argc, char **argv);
+int postauth_keygen(int argc, char **argv);
+int postauth_sign(int argc, char **argv);
 
 /* ---- postauth_dns.c ---- */
 /* To be called once: begins the loop. server: "HOST:PORT", or NULL for dns_servers in the
