@@ -495,6 +495,9 @@ static const struct play_record zone[] = {
 	{ "slow.example", NULL, ns_t_mx },
 	{ "slow.example", NULL, ns_t_a },
 	{ "mail.example", "ns.evil.example", ns_t_ns },
+	{ "spf.example", "v=spf1 ip4:192.0.2.1 -all", ns_t_txt },
+	{ "mistake.example", "v=spf1 oops", ns_t_txt },
+	{ "slow.example", NULL, ns_t_txt },
 };
 
 static const struct {
@@ -523,6 +526,44 @@ static const struct {
 	  "smtpd_client_restrictions = reject_rbl_client dnsbl.test\n",
 		"192.0.2.1", "h", "",
 		"554 5.7.9 no 192.0.2.1 unknown[192.0.2.1] listed: 192.0.2.1" },
+	{ "smtpd_sender_restrictions = reject_spf_fail\n", "192.0.2.1", "h",
+		"a@spf.example", "250 " },
+	{ "smtpd_sender_restrictions = reject_spf_fail\n", "192.0.2.2", "h",
+		"a@spf.example",
+		"550 5.7.23 <a@spf.example>: Sender address rejected: [192.0.2.2] may "
+		"not "
+		"send for spf.example (SPF)" },
+	{ "smtpd_sender_restrictions = reject_spf_fail\n", "192.0.2.2", "spf.example",
+		"a@good.example",
+		"550 5.7.23 <spf.example>: Helo command rejected: [192.0.2.2] may not" },
+	{ "smtpd_sender_restrictions = reject_spf_fail\n", "192.0.2.2", "spf.example", "",
+		"550 5.7.23 <spf.example>: Helo command rejected: " },
+	{ "smtpd_sender_restrictions = reject_spf_fail\n"
+	  "spf_exempt_clients = 192.0.2.2\n",
+		"192.0.2.2", "h", "a@spf.example", "250 " },
+	{ "smtpd_sender_restrictions = reject_spf_fail\n", "192.0.2.1", "h",
+		"a@slow.example",
+		"451 4.7.24 <a@slow.example>: Sender address rejected: SPF temperror" },
+	/* It waits for what others say. */
+	{ "smtpd_sender_restrictions = reject_spf_fail, reject\n", "192.0.2.1", "h",
+		"a@slow.example", "554 5.7.1" },
+	{ "spf_tempfail_action = defer\n"
+	  "smtpd_sender_restrictions = reject_spf_fail, reject\n",
+		"192.0.2.1", "h", "a@slow.example", "451 4.7.24" },
+	{ "smtpd_sender_restrictions = reject_spf_fail\n", "192.0.2.1", "h",
+		"a@mistake.example", "250 " },
+	{ "smtpd_sender_restrictions = reject_spf_permerror\n", "192.0.2.1", "h",
+		"a@mistake.example",
+		"550 5.7.24 <a@mistake.example>: Sender address rejected: SPF "
+		"permerror" },
+	{ "smtpd_sender_restrictions = warn_if_reject reject_spf_fail\n", "192.0.2.2",
+		"h", "a@spf.example", "250 " },
+	{ "spf_mode = enforce\n", "192.0.2.2", "h", "a@spf.example", "550 5.7.23" },
+	{ "spf_mode = enforce\n", "192.0.2.2", "h", "a@slow.example", "451 4.7.24" },
+	{ "spf_mode = enforce\n", "192.0.2.2", "h", "a@mistake.example", "250 " },
+	{ "spf_mode = tag\n", "192.0.2.2", "h", "a@spf.example", "250 " },
+	{ "spf_mode = enforce\nsoft_bounce = yes\n", "192.0.2.2", "h", "a@spf.example",
+		"450 4.7.23" },
 	{ "smtpd_client_restrictions = permit_dnswl_client dnswl.test, reject\n",
 		"192.0.2.2", "h", "", "250 " },
 	{ "smtpd_client_restrictions = permit_dnswl_client dnswl.test, reject\n",

@@ -12,7 +12,8 @@
 #define WORDS_MOST 200 /* octets of an explanation in a reply of one line */
 
 struct spf_known {
-	bool have_helo, have_sender;
+	struct str helo_name; /* that `helo` is about; data NULL: it was not asked for */
+	bool have_sender;
 	struct spf_verdict helo, sender;
 };
 
@@ -95,14 +96,17 @@ verdict_of(struct session *s)
 	if (!s->spf)
 		s->spf = arena_alloc(s->mail, sizeof(*s->spf));
 	known = s->spf;
-	if (!known->have_helo && s->helo.data) {
+	/* While HELO is decided on, the name is not yet, and perhaps never, the
+	 * session's. */
+	if (s->helo.data &&
+		!(known->helo_name.data && str_eq(known->helo_name, s->helo))) {
 		judge(s, STR_NONE, &known->helo);
-		known->have_helo = true;
+		known->helo_name = arena_str(s->mail, s->helo);
 	}
-	if (known->have_helo && known->helo.result == SPF_FAIL)
+	if (s->helo.data && known->helo.result == SPF_FAIL)
 		return &known->helo;
 	if (s->asked_sender.len == 0)
-		return known->have_helo ? &known->helo : NULL;
+		return s->helo.data ? &known->helo : NULL;
 	if (!known->have_sender) {
 		judge(s, s->asked_sender, &known->sender);
 		known->have_sender = true;
@@ -181,9 +185,13 @@ spf_enforce(struct session *s)
 	enum decision decision;
 	size_t step;
 
-	if (s->site->spf_mode != SPF_MODE_ENFORCE || s->actions.discard ||
-		!explain_may(EXPLAIN_DNS))
+	if (s->site->spf_mode != SPF_MODE_ENFORCE || s->actions.discard)
 		return DUNNO;
+	if (!explain_may(EXPLAIN_DNS)) {
+		explain_step("check", STR("spf_mode"), STR_NONE, "skipped",
+			STR("the DNS is not asked: the mail system does not run"));
+		return DUNNO;
+	}
 	s->walk = (struct walk){ .depth = 0 };
 	step = explain_open("check", STR("spf_mode"), STR_NONE);
 	decision = reject_spf_fail(s, NULL);
@@ -267,7 +275,9 @@ spf_record_verdict(struct session *s)
 		return;
 	spf_verdict_show(v, &text);
 	/* Names in HELO mostly have no policy: that is worth no word. */
-	helo = !v->is_of_helo && s->spf->helo.result != SPF_NONE ? &s->spf->helo : NULL;
+	helo = !v->is_of_helo && s->helo.data && s->spf->helo.result != SPF_NONE
+		       ? &s->spf->helo
+		       : NULL;
 	if (helo) {
 		buf_addz(&text, ", ");
 		spf_verdict_show(helo, &text);

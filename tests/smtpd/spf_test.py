@@ -166,6 +166,10 @@ def restrictions():
         smtp = system.mta.smtp()
         smtp.say(f"XCLIENT ADDR={BAD} NAME=[UNAVAILABLE]", "220 ")
         smtp.say("EHLO told.example", "554 5.7.23 <told.example>: Helo command rejected: ")
+        # That name has not become the session's.
+        smtp.say("MAIL FROM:<a@soft.example>", "250 ")
+        smtp.say("RCPT TO:<joe@box.example>", "250 ")
+        check(not system.mta.logged("reject_warning: .*Helo command"), system.mta.log_text())
         smtp.close()
         said = system.mta.postern("explain", "--client", BAD, "--helo", "h.example",
                                   "a@good.example", "joe@box.example")
