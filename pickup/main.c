@@ -1,5 +1,6 @@
 /* pickup -- brings in local mail from maildrop/ (pickup(8)). */
 #include "drop.h"
+#include "esmtp.h"
 #include "log.h"
 #include "pickup.h"
 #include "service.h"
@@ -38,14 +39,6 @@ add_received(uid_t uid, const char *queue_id, struct buf *out)
 		queue_id, time_mail_date(time(NULL)));
 }
 
-/* VERP puts the delimiters into the sender's address: no others than allowed. */
-static bool
-verp_is_allowed(struct str verp, const struct conf *c)
-{
-	return verp.len == 2 && str_chr(c->p.verp_delimiter_filter, verp.data[0]) >= 0 &&
-	       str_chr(c->p.verp_delimiter_filter, verp.data[1]) >= 0;
-}
-
 static void
 make_envelope(const struct drop_file *f, const struct conf *c, struct envelope *e)
 {
@@ -60,7 +53,7 @@ make_envelope(const struct drop_file *f, const struct conf *c, struct envelope *
 		.rcpts = f->drop.rcpts,
 		.n_rcpts = f->drop.n_rcpts,
 	};
-	if (verp_is_allowed(f->drop.verp, c)) {
+	if (verp_delimiters_are_valid(f->drop.verp, c->p.verp_delimiter_filter)) {
 		e->attributes.items = arena_alloc(f->arena, sizeof(struct str));
 		e->attributes.items[0] = arena_printf(
 			f->arena, ATTRIBUTE_VERP STR_FMT, STR_ARG(f->drop.verp));

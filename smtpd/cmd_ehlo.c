@@ -75,6 +75,7 @@ static const struct {
 	{ KEYWORD_ETRN, 0, "ETRN" },
 	{ KEYWORD_STARTTLS, 0, "STARTTLS" },
 	{ KEYWORD_AUTH, 0, "AUTH" },
+	{ KEYWORD_XVERP, 0, "XVERP" },
 	{ KEYWORD_XCLIENT, 0,
 		"XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR "
 		"DESTPORT" },
@@ -100,6 +101,8 @@ withheld(struct session *s, struct str *auth)
 		without |= KEYWORD_STARTTLS;
 	if (!is_one_of(s->site->xclient_hosts, s))
 		without |= KEYWORD_XCLIENT;
+	if (!is_one_of(s->site->verp_clients, s))
+		without |= KEYWORD_XVERP;
 	if (!is_one_of(s->site->xforward_hosts, s))
 		without |= KEYWORD_XFORWARD;
 	if (!s->p->smtputf8_enable)

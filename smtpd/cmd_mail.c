@@ -83,6 +83,37 @@ has_room(struct session *s, octets_t size)
 	return false;
 }
 
+/* XVERP is for some clients, whatever they introduced themselves with. */
+static unsigned
+extensions_for(const struct session *s)
+{
+	struct why why;
+
+	if (match_client(s->site->verp_clients, s->name, &s->peer, &why) != DICT_FOUND)
+		return s->extensions;
+	return s->extensions | ESMTP_XVERP;
+}
+
+/* Each recipient gets a sender of his own, made of two characters and this sender. */
+static bool
+take_verp(struct session *s, struct mail_parameters *given, const struct address *sender)
+{
+	struct str filter = s->p->verp_delimiter_filter;
+
+	if (!given->xverp)
+		return true;
+	if (!given->verp.data)
+		given->verp = s->p->default_verp_delimiters;
+	if (!verp_delimiters_are_valid(given->verp, filter))
+		reply(s, 501, "5.5.4 Error: XVERP needs two characters from " STR_FMT,
+			STR_ARG(filter));
+	else if (sender->local.len == 0)
+		reply(s, 503, "5.5.4 Error: XVERP requires non-null sender");
+	else
+		return true;
+	return false;
+}
+
 bool
 cmd_mail(struct session *s, struct str rest)
 {
@@ -109,8 +140,10 @@ cmd_mail(struct session *s, struct str rest)
 		return illegal_address(s, 501, &why, path);
 	session_begin_mail(s);
 	if (mail_parameters_parse(
-		    rest, s->extensions, s->mail, &parameters, &code, &why) != ACCEPT)
+		    rest, extensions_for(s), s->mail, &parameters, &code, &why) != ACCEPT)
 		return reply_why(s, code, &why);
+	if (!take_verp(s, &parameters, &address))
+		return false;
 	if (!parameters.smtputf8 && address_needs_smtputf8(s, &address))
 		return reply(
 			s, 553, "5.6.7 Must declare SMTPUTF8 to send unicode address");

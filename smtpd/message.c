@@ -27,13 +27,14 @@ envelope_flags(struct session *s)
 	       (is_local(s) ? ENVELOPE_REWRITE : 0);
 }
 
-/* What access tables want done: behind what main.cf says, since the last one counts. */
+/* What access tables want done, behind what main.cf says, since the last one counts; and
+ * what the client asked for. */
 static void
-add_actions(struct session *s, struct envelope *e)
+add_attributes(struct session *s, struct envelope *e)
 {
 	const struct actions *a = &s->actions;
 	struct str *items = arena_alloc(
-		s->command, (e->attributes.n + 2 + a->bcc.n) * sizeof(*items));
+		s->command, (e->attributes.n + 3 + a->bcc.n) * sizeof(*items));
 	size_t n = 0;
 
 	for (size_t i = 0; i < e->attributes.n; i++)
@@ -49,6 +50,9 @@ add_actions(struct session *s, struct envelope *e)
 	for (size_t i = 0; i < a->bcc.n; i++)
 		items[n++] = arena_printf(
 			s->command, ATTRIBUTE_BCC "%.*s", STR_ARG(a->bcc.items[i]));
+	if (s->t.parameters.xverp)
+		items[n++] = arena_printf(s->command, ATTRIBUTE_VERP STR_FMT,
+			STR_ARG(s->t.parameters.verp));
 	e->attributes = (struct strs){ items, n };
 }
 
@@ -84,7 +88,7 @@ message_envelope(struct session *s, struct buf *out)
 		e.protocol = f->protocol;
 	}
 	submission_overrides(s->site->conf, s->command, &e);
-	add_actions(s, &e);
+	add_attributes(s, &e);
 	envelope_put(out, &e);
 }
 

@@ -98,6 +98,8 @@ open_lists(struct site *site)
 		p->smtpd_authorized_xclient_hosts, false, c);
 	site->xforward_hosts = match_list_open("smtpd_authorized_xforward_hosts",
 		p->smtpd_authorized_xforward_hosts, false, c);
+	site->verp_clients = match_list_open("smtpd_authorized_verp_clients",
+		p->smtpd_authorized_verp_clients, false, c);
 	site->faults_wanted = faults_wanted(c);
 	site->bare_newline_exclusions =
 		match_list_open("smtpd_forbid_bare_newline_exclusions",
@@ -227,6 +229,7 @@ site_close(struct site *site)
 	match_list_close(site->mynetworks);
 	match_list_close(site->xclient_hosts);
 	match_list_close(site->xforward_hosts);
+	match_list_close(site->verp_clients);
 	match_list_close(site->bare_newline_exclusions);
 	match_list_close(site->limit_exceptions);
 	match_list_close(site->spf_exempt);

@@ -35,7 +35,7 @@ struct site {
 	const struct params *p, *under_stress; /* numbers and switches only */
 	struct route *route;
 	struct policy *policy;
-	struct match_list *mynetworks, *xclient_hosts, *xforward_hosts,
+	struct match_list *mynetworks, *xclient_hosts, *xforward_hosts, *verp_clients,
 		*bare_newline_exclusions;
 	struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
 	struct match_list *spf_exempt;       /* spf_exempt_clients */

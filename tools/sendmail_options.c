@@ -2,6 +2,7 @@
  * option letters run together with their values, old ones that mean nothing are
  * swallowed, and what Postfix only warns about is only warned about. */
 #include "addrlist.h"
+#include "esmtp.h"
 #include "sendmail.h"
 #include "log.h"
 #include <stdarg.h>
@@ -219,8 +220,7 @@ verp_option(struct context *c, struct str delimiters)
 {
 	struct str allowed = c->s->conf->p.verp_delimiter_filter;
 
-	if (delimiters.len == 2 && str_chr(allowed, delimiters.data[0]) >= 0 &&
-		str_chr(allowed, delimiters.data[1]) >= 0)
+	if (verp_delimiters_are_valid(delimiters, allowed))
 		c->s->verp = delimiters;
 	else
 		mistake(c, "-V requires two characters from " STR_FMT, STR_ARG(allowed));

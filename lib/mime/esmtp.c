@@ -122,6 +122,14 @@ read_auth(const struct parameter *p, struct mail_parameters *out)
 	return ACCEPT;
 }
 
+static enum verdict
+read_xverp(const struct parameter *p, struct mail_parameters *out)
+{
+	out->xverp = true;
+	out->verp = p->value.data ? arena_str(p->arena, p->value) : STR_NONE;
+	return ACCEPT;
+}
+
 /* notify-esmtp-value = "NEVER" / 1#notify-list-element */
 static enum verdict
 read_notify(const struct parameter *p, struct rcpt_parameters *out)
@@ -191,18 +199,20 @@ read_orcpt(const struct parameter *p, struct rcpt_parameters *out)
 	return ACCEPT;
 }
 
+enum { VALUE, FLAG, EITHER };
 static const struct {
 	const char *name;
 	unsigned extension;
-	bool is_flag; /* has no = */
+	int takes; /* a FLAG has no = */
 	enum verdict (*read)(const struct parameter *p, struct mail_parameters *out);
 } mail_words[] = {
-	{ "SIZE", ESMTP_SIZE, false, read_size },
-	{ "BODY", ESMTP_8BITMIME, false, read_body },
-	{ "SMTPUTF8", ESMTP_SMTPUTF8, true, read_smtputf8 },
-	{ "AUTH", 0, false, read_auth },
-	{ "RET", ESMTP_DSN, false, read_ret },
-	{ "ENVID", ESMTP_DSN, false, read_envid },
+	{ "SIZE", ESMTP_SIZE, VALUE, read_size },
+	{ "BODY", ESMTP_8BITMIME, VALUE, read_body },
+	{ "SMTPUTF8", ESMTP_SMTPUTF8, FLAG, read_smtputf8 },
+	{ "AUTH", 0, VALUE, read_auth },
+	{ "RET", ESMTP_DSN, VALUE, read_ret },
+	{ "ENVID", ESMTP_DSN, VALUE, read_envid },
+	{ "XVERP", ESMTP_XVERP, EITHER, read_xverp },
 };
 static const struct {
 	const char *name;
@@ -243,7 +253,7 @@ mail_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
 		while (i < COUNT(mail_words) && !str_case_is(p.name, mail_words[i].name))
 			i++;
 		if (i == COUNT(mail_words) ||
-			(p.value.data == NULL) != mail_words[i].is_flag)
+			mail_words[i].takes == (p.value.data ? FLAG : VALUE))
 			return unsupported(&p);
 		if (mail_words[i].extension && !(extensions & mail_words[i].extension))
 			return withheld(&p, mail_words[i].extension);
@@ -277,6 +287,13 @@ rcpt_parameters_parse(struct str text, unsigned extensions, struct arena *arena,
 			return verdict;
 	}
 	return ACCEPT;
+}
+
+bool
+verp_delimiters_are_valid(struct str delimiters, struct str filter)
+{
+	return delimiters.len == 2 && str_chr(filter, delimiters.data[0]) >= 0 &&
+	       str_chr(filter, delimiters.data[1]) >= 0;
 }
 
 bool

@@ -1,6 +1,6 @@
 /* esmtp.h -- the parameters of MAIL, RCPT and BDAT: SIZE (RFC 1870), BODY (RFC 6152),
  * SMTPUTF8 (RFC 6531), AUTH (RFC 4954), RET, ENVID, NOTIFY and ORCPT (RFC 3461), a
- * chunk's (RFC 3030).
+ * chunk's (RFC 3030); and Postfix's XVERP.
  *
  * Everything is bounded by the RFC's own limits. Strings point into the arena. */
 #ifndef ESMTP_H
@@ -16,6 +16,7 @@ enum {
 	ESMTP_DSN = 4,
 	ESMTP_SMTPUTF8 = 8,
 	ESMTP_ALL = 15,
+	ESMTP_XVERP = 16, /* for some clients only */
 };
 
 struct mail_parameters {
@@ -24,6 +25,8 @@ struct mail_parameters {
 	struct str envid; /* decoded, or none */
 	bool eight_bit;   /* BODY=8BITMIME */
 	bool smtputf8;
+	bool xverp;
+	struct str verp; /* XVERP=; none: as the configuration has it */
 	struct str auth; /* AUTH=, as it came and printable; none: <>, or not given */
 };
 struct rcpt_parameters {
@@ -39,6 +42,9 @@ enum verdict mail_parameters_parse(struct str text, unsigned extensions,
 enum verdict rcpt_parameters_parse(struct str text, unsigned extensions,
 	struct arena *arena, struct rcpt_parameters *out, int *code, struct why *why)
 	MUST_CHECK;
+/* Two characters that VERP may put into the sender's address: of verp_delimiter_filter.
+ */
+bool verp_delimiters_are_valid(struct str delimiters, struct str filter) MUST_CHECK;
 /* bdat-cmd = "BDAT" SP chunk-size [ SP "LAST" ] (RFC 3030 section 2), behind its verb.
  * False: nobody knows how much follows. */
 bool bdat_parse(struct str text, octets_t *count, bool *last) MUST_CHECK;

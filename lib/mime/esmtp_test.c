@@ -38,6 +38,10 @@ static const struct {
 	{ " BODY", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
 	{ " SMTPUTF8=1", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
 	{ " SIZE=1", 0, PERMFAIL, 555, 0, 0, NULL, false, false }, /* discarded */
+	{ " XVERP", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
+	{ " XVERP SIZE=1", ALL | ESMTP_XVERP, ACCEPT, 0, 1, 0, NULL, false, false },
+	{ " xverp=+= SIZE=1", ALL | ESMTP_XVERP, ACCEPT, 0, 1, 0, NULL, false, false },
+	{ " XVERPX", ALL | ESMTP_XVERP, PERMFAIL, 555, 0, 0, NULL, false, false },
 	{ " =1", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
 };
 

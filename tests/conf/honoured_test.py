@@ -36,10 +36,8 @@ WITHOUT_READER.update({name: "random numbers are the kernel's, which needs no se
                                     "tls_random_reseed_period", "tls_random_source")})
 # Named by a program for another reason than to honour it: name -> reason.
 NOT_HONOURED = {
-    "default_verp_delimiters": "for sendmail -XV; smtpd does not take XVERP",
     "hash_queue_depth": "postern export asks how Postfix's queue is laid out",
     "hash_queue_names": "as hash_queue_depth",
-    "verp_delimiter_filter": "as default_verp_delimiters",
     **{f"{name}_tls_fingerprint_digest": "of posttls-finger: no level of smtp's compares them"
        for name in ("lmtp", "smtp")},
     "smtp_tls_enforce_peername": "postern tls looks whether anybody has set it",

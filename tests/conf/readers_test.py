@@ -77,7 +77,7 @@ def programs():
     shared = re.search(r"^TABLE_TOOL = (.*)$", rules, re.M)[1]
     for rule in re.finditer(r"^tools_(\w+)_SOURCES = (.*)$", rules, re.M):
         names = rule[2].replace("$(TABLE_TOOL)", shared).split()
-        if not rule[1].endswith("_test"):
+        if not rule[1].endswith(("_test", "_fuzz")):
             found[rule[1]] = {name for name in names if name in FILES}
     return found
 

@@ -159,6 +159,19 @@ def others(site, hosts):
                  "554 5.7.1 ")
 
 
+def verp(site, hosts):
+    """A return path for each recipient, which leads back to the list manager."""
+    hosts = {name: Since(mail_server) for name, mail_server in hosts.items()}
+    rcpts = ["ann@mailbox.example", "bob@mailbox.example", "cid@home.example"]
+    send(site, rcpts, sender=f"members-bounces@{OWN}", source="127.0.0.1", mail_options=" XVERP=+=")
+    sent = site.await_mail(hosts["mailbox"], 2) + site.await_mail(hosts["home"], 1)
+    check_equal(sorted((mail.sender, mail.rcpts) for mail in sent), sorted(
+        (f"members-bounces+{rcpt.replace('@', '=')}@{OWN}", [rcpt]) for rcpt in rcpts), "VERP")
+    smtp = site.client(CLIENT)
+    smtp.say("MAIL FROM:<a@far.example> XVERP", "555 5.5.4 Unsupported option: XVERP")
+    smtp.close()
+
+
 def down(site, hosts, tables):
     """Without the tables nothing is sent unrewritten, and nothing goes back."""
     for table in tables:
@@ -213,6 +226,7 @@ with Site("07-mailman3-postsrsd", ZONE, users=("nora",)) as host:
         lists(host, list_manager)
         forwarding(host, there, servers[0])
         others(host, there)
+        verp(host, there)
         COUNTS = [len(mx.mail) for mx in there.values()]
         down(host, there, servers)
         real(host, there)

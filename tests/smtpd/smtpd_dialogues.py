@@ -64,6 +64,8 @@ SETTINGS = {
              "smtpd_noop_commands": "PING", "smtpd_forbidden_commands": "CONNECT GET ABC",
              "show_user_unknown_table_name": "no", "message_size_limit": "0",
              "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination"},
+    "verp": {"smtpd_authorized_verp_clients": "192.0.2.0/24, friend.example",
+             "default_verp_delimiters": "-=", "smtpd_discard_ehlo_keywords": "pipelining"},
 }
 
 STRANGER = "> ADDR=192.0.2.99 NAME=[UNAVAILABLE]\n"
@@ -859,5 +861,49 @@ EHLO c.example
 MAIL FROM:<a@b.example>
 RCPT TO:<x@far.example>
 PING
+""",
+
+"verp": r"""
+> ADDR=192.0.2.99 NAME=[UNAVAILABLE]
+MAIL FROM:<a@b.example> XVERP
+RSET
+EHLO c.example
+MAIL FROM:<a@b.example> XVERP
+RSET
+MAIL FROM:<a@b.example> XVERP=
+RSET
+MAIL FROM:<a@b.example> XVERP=+=
+RSET
+MAIL FROM:<a@b.example> xverp=-= SIZE=5
+RSET
+MAIL FROM:<a@b.example> XVERP=ab
+RSET
+MAIL FROM:<a@b.example> XVERP=+
+RSET
+MAIL FROM:<a@b.example> XVERP=+==
+RSET
+MAIL FROM:<> XVERP
+RSET
+MAIL FROM:<a@b.example> XVERPX
+RSET
+MAIL FROM:<a@b.example> XVERP XVERP=-+
+RSET
+MAIL FROM:<a@b.example> XVERP=-+ XVERP
+RSET
+MAIL FROM:<> XVERP=ab
+RSET
+MAIL FROM:<> XVERP SIZE=x
+
+> ADDR=198.51.100.4 NAME=friend.example
+EHLO c.example
+MAIL FROM:<a@b.example> XVERP
+RCPT TO:<joe@here.example>
+DATA
+Subject: x\r\n\r\nx\r\n.
+
+> ADDR=198.51.100.4 NAME=[UNAVAILABLE]
+EHLO c.example
+MAIL FROM:<a@b.example> XVERP
+MAIL FROM:<a@b.example> XVERP=+=
 """,
 }
