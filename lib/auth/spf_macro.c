@@ -34,7 +34,8 @@ spf_name_is_valid(struct str name)
 	return true;
 }
 
-/* "2.0.0.1.0.d.b.8..." */
+/* "2.0.0.1.0.D.B.8...": the digits are capitals in the test suite, and small in the RFC's
+ * example; to the DNS they are the same. */
 static struct str
 dotted_v6(const struct spf_evaluation *e)
 {
@@ -42,7 +43,7 @@ dotted_v6(const struct spf_evaluation *e)
 	struct buf out CLEANUP(buf_free) = BUF_INIT;
 
 	for (size_t i = 0; i < 16; i++)
-		buf_printf(&out, "%s%x.%x", i ? "." : "", v6->sin6_addr.s6_addr[i] >> 4,
+		buf_printf(&out, "%s%X.%X", i ? "." : "", v6->sin6_addr.s6_addr[i] >> 4,
 			v6->sin6_addr.s6_addr[i] & 15u);
 	return arena_str(e->arena, buf_str(&out));
 }

@@ -134,7 +134,7 @@ CASES = [
     ("192.0.2.40", "h.example", "u@m5.example", "fail",
      "192.0.2.40 is queried as 40.2.0.192.in-addr.arpa"),
     ("2001:db8::cb01", "h.example", "u@m5.example", "fail",
-     "2001:db8::cb01 is queried as 1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"
+     "2001:db8::cb01 is queried as 1.0.B.C.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.B.D.0.1.0.0.2"
      ".ip6.arpa"),
     ("192.0.2.1", "h.example", "u@m6.example", "fail", "connect from host.p1.example"),
     ("192.0.2.2", "h.example", "u@m6.example", "fail", "connect from unknown"),
