@@ -158,6 +158,7 @@ class Site:
         self.mta = Postfix37() if JUDGE else Instance(services=[])
         if JUDGE:
             self.mta.write("dynamicmaps.cf", "cdb postfix-cdb.so dict_cdb_open mkmap_cdb_open\n"
+                           "lmdb postfix-lmdb.so dict_lmdb_open mkmap_lmdb_open\n"
                            "pcre postfix-pcre.so dict_pcre_open\n")
         install_set(self.mta, self.folder, extra_lines, corrections)
 

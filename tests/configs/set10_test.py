@@ -4,7 +4,7 @@
 What is for `sam` or `postmaster` gets @smallweb.example, which the set's mydestination lacks: all of
 it would leave by MX, and nobody could have moved. So mydestination has $mydomain here. Copies are
 told apart by original recipient, too; and a loop of aliases is not bounced but answered 451, as by
-Postfix. Not seen here: that who has moved is refused at RCPT already, which is yet to come."""
+Postfix."""
 import os
 import pwd
 import sys
@@ -58,6 +58,11 @@ def aliases(site, far, archive, home):
     check_equal(far.mail[-1].rcpts, ["accounts@far.example"], "the second member")
     check_match(r"to=<archive@smallweb\.example>.* status=sent", log, "the copy is sent")
     check_equal(len(maildir(archive)), 1, "the copy")
+    refusal = put(os.path.join(os.path.dirname(archive), ".forward"), '"|exit 67"\n', "archive")
+    log = mail_to(site, "bills@garage.example")
+    check_match(r"to=<archive@smallweb\.example>.* status=bounced", log, "a copy that fails")
+    check("sender non-delivery notification" not in log, "nobody hears of the copy")
+    os.unlink(refusal)
 
     check_match(r"to=<info@garage\.example>|to=<sam@", mail_to(site, "info@garage-xl.example"),
                 "a domain's name for another")
@@ -68,7 +73,7 @@ def aliases(site, far, archive, home):
 
     news = put(os.path.join(home, ".forward+news"), "news@far.example\n", "sam")
     mail_to(site, "info+news@garage.example")
-    site.await_mail(far, 2)
+    site.await_mail(far, 3)
     check_equal(far.mail[-1].rcpts, ["news@far.example"], ".forward+news")
     os.unlink(news)
     before = len(maildir(inbox))
@@ -117,6 +122,9 @@ def refusals(site, archive):
     check_equal(done.returncode, 0, "sendmail")
     site.mta.wait_for_log(r"to=<formeruser@smallweb\.example>.* dsn=5\.1\.6, status=bounced "
                           r"\(User has moved to formeruser@newplace\.example\)", since=since)
+    site.refused(CLIENT, "a@outside.example", "formeruser@smallweb.example",
+                 "550 5.1.6 <formeruser@smallweb.example>: Recipient address rejected: User has "
+                 "moved to formeruser@newplace.example")
     site.refused(CLIENT, "nobody-here@bakery.example", "info@garage.example",
                  "550 5.1.0 <nobody-here@bakery.example>: Sender address rejected: User unknown")
     before = len(maildir(archive))
