@@ -113,6 +113,14 @@ read_sasl(struct endpoints *e, const struct conf *c)
 	add(e, buf_str(&whole));
 }
 
+/* The filter in front of the queue, likewise. */
+static void
+read_filter(struct endpoints *e, const struct conf *c)
+{
+	if (c->p.smtpd_proxy_filter.len)
+		add_implied(e, c->p.smtpd_proxy_filter);
+}
+
 /* A service with settings of its own has a configuration of its own. */
 static void
 read_service(struct endpoints *e, const struct conf *c, const struct service_line *s)
@@ -130,6 +138,7 @@ read_service(struct endpoints *e, const struct conf *c, const struct service_lin
 	if (own) {
 		read_conf(e, own);
 		read_sasl(e, own);
+		read_filter(e, own);
 		conf_free(own);
 	}
 }
@@ -142,6 +151,7 @@ endpoints_new(const struct conf *c, const struct master_conf *m)
 	e->named = map_new();
 	read_conf(e, c);
 	read_sasl(e, c);
+	read_filter(e, c);
 	for (size_t i = 0; i < m->services.n; i++)
 		read_service(e, c, &m->services.items[i]);
 	return e;

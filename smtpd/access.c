@@ -163,6 +163,13 @@ access_info(const struct answer *a)
 static bool
 has_message(const struct answer *a, const char *action)
 {
+	if (filter_is_used(a->s) && !str_is(STR("PREPEND"), action)) {
+		log_warn(
+			"access table %.*s: with smtpd_proxy_filter specified, action %s "
+			"is unavailable",
+			STR_ARG(a->source), action);
+		return false;
+	}
 	if (a->subject == SUBJECT_ETRN) {
 		log_warn("access table %.*s: action %s is unavailable in "
 			 "smtpd_etrn_restrictions",

@@ -71,7 +71,8 @@ static bool
 accept_chunk(struct session *s, octets_t count, bool last)
 {
 	if (!s->t.chunked) {
-		if (!policy_data(s) || !milters_hear_data(s)) {
+		if (!policy_data(s) || !milters_hear_data(s) ||
+			(s->t.filter.open && !filter_data(s))) {
 			s->t.chunked = s->t.broken = true;
 			return discard_chunk(s, count) && reply_text(s, s->refusal);
 		}

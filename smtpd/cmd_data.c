@@ -24,7 +24,8 @@ cmd_data(struct session *s, struct str rest)
 		return false;
 	if (rest.len)
 		return reply(s, 501, "5.5.4 Syntax: DATA");
-	if (!policy_data(s) || !milters_hear_data(s))
+	if (!policy_data(s) || !milters_hear_data(s) ||
+		(s->t.filter.open && !filter_data(s)))
 		return reply_text(s, s->refusal);
 	message_begin(s, false);
 	reply_text(s, STR("354 End data with <CR><LF>.<CR><LF>"));

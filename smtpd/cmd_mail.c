@@ -119,7 +119,7 @@ cmd_mail(struct session *s, struct str rest)
 {
 	struct mail_parameters parameters = { .size = 0 };
 	struct address address;
-	struct str path, sender;
+	struct str path, sender, arguments = rest;
 	struct why why;
 	int code;
 
@@ -151,6 +151,8 @@ cmd_mail(struct session *s, struct str rest)
 	s->asked_sender = sender;
 	s->asked_size = parameters.size;
 	s->t.parameters = parameters;
+	if (filter_is_used(s))
+		s->t.mail_arguments = arena_str(s->mail, arguments);
 	if (!has_room(s, parameters.size) || !policy_mail(s, sender) ||
 		!milters_hear_mail(s, path, rest)) {
 		session_reset_mail(s);

@@ -17,20 +17,29 @@ too_many(struct session *s)
 	return s->t.overshoot++ < (size_t)s->p->smtpd_recipient_overshoot_limit;
 }
 
-/* The message gets its name, and the log the line that says whose it is. */
-static void
+/* The message gets its name, unless a filter in front of the queue takes it, and the log
+ * the line that says whose it is. False: the filter does not want it. */
+SWITCHES static bool
 open_message(struct session *s)
 {
-	service_queue_id(s->t.queue_id);
 	const struct forwarded *f = &s->forwarded;
 	struct str origin = STR_NONE;
 
+	if (s->t.logged)
+		return true;
+	if (!filter_is_used(s))
+		service_queue_id(s->t.queue_id);
+	else if (!filter_open(s))
+		return false;
+	s->t.logged = true;
 	if (f->given)
 		origin = arena_printf(
 			s->mail, "%.*s[%.*s]", STR_ARG(f->name), STR_ARG(f->address));
-	log_line(SMTPD_CLIENT, str_c(s->t.queue_id), s->client, s->sasl_method,
+	log_line(SMTPD_CLIENT, session_queue_id(s), s->client, s->sasl_method,
 		s->sasl_username, s->t.parameters.auth,
 		f->ident.len > 0 ? f->ident : STR_NONE, origin);
+	spf_record_verdict(s);
+	return true;
 }
 
 static void
@@ -49,7 +58,7 @@ cmd_rcpt(struct session *s, struct str rest)
 {
 	struct rcpt_parameters parameters = { .notify = 0 };
 	struct address address;
-	struct str path, recipient;
+	struct str path, recipient, arguments = rest;
 	struct why why;
 	int code;
 
@@ -85,10 +94,8 @@ cmd_rcpt(struct session *s, struct str rest)
 	}
 	if (!milters_hear_rcpt(s, recipient, path, rest))
 		return reply_text(s, s->refusal);
-	if (!s->t.queue_id[0]) {
-		open_message(s);
-		spf_record_verdict(s);
-	}
+	if (!open_message(s) || (s->t.filter.open && !filter_rcpt(s, arguments)))
+		return reply_text(s, s->refusal);
 	add_recipient(s, recipient, &parameters);
 	return reply_text(s, STR("250 2.1.5 Ok"));
 }

@@ -92,15 +92,6 @@ option_read(struct policy_service *p, struct str item, struct arena *arena)
 	return false;
 }
 
-/* Without "inet:" a host and port is meant. */
-static const char *
-endpoint_of(struct str server, struct arena *arena)
-{
-	if (str_starts(server, STR("unix:")) || str_starts(server, STR("inet:")))
-		return arena_cstr(arena, server);
-	return arena_printf(arena, "inet:%.*s", STR_ARG(server)).data;
-}
-
 struct policy_service *
 policy_service_open(
 	struct str spec, const struct conf *conf, struct arena *arena, struct why *why)
@@ -126,7 +117,7 @@ policy_service_open(
 			"transport:server");
 		return NULL;
 	}
-	p->endpoint = endpoint_of(items.items[0], arena);
+	p->endpoint = net_endpoint(items.items[0], arena);
 	for (size_t i = 1; i < items.n; i++)
 		if (!option_read(p, items.items[i], arena)) {
 			why_set(why, "4.3.5", "policy service syntax error: %.*s",

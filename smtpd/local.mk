@@ -9,17 +9,18 @@ smtpd_libsmtpd_a_SOURCES = smtpd/session.h smtpd/verbs.h smtpd/site.h smtpd/poli
 	smtpd/hosts.h smtpd/hosts.c smtpd/spf_session.h smtpd/spf_session.c smtpd/backup.c smtpd/listings.h smtpd/listings.c smtpd/expand.h \
 	smtpd/expand.c smtpd/delegate.c smtpd/policy_answer.h smtpd/policy_answer.c smtpd/verified.c smtpd/limits.h smtpd/limits.c \
 	smtpd/tickets.h smtpd/tickets.c smtpd/starttls.h smtpd/starttls.c \
-	smtpd/explained.h smtpd/explain.c smtpd/milters.h smtpd/milters.c smtpd/milter_macros.c
+	smtpd/explained.h smtpd/explain.c smtpd/milters.h smtpd/milters.c smtpd/milter_macros.c \
+	smtpd/filter.h smtpd/filter.c
 daemon_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = smtpd/main.c
-smtpd_smtpd_LDADD = smtpd/libsmtpd.a lib/auth/libauth.a lib/sasl/libsasl.a lib/milter/libmilter.a $(ROUTE_LIBS) lib/mime/libmime.a $(SERVICE_LIBS) \
+smtpd_smtpd_LDADD = smtpd/libsmtpd.a lib/auth/libauth.a lib/sasl/libsasl.a lib/milter/libmilter.a lib/deliver/libdeliver.a $(ROUTE_LIBS) lib/mime/libmime.a $(SERVICE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 check_PROGRAMS += smtpd/smtpd_test
 TESTS += smtpd/smtpd_test
 smtpd_smtpd_test_SOURCES = smtpd/play.h smtpd/play.c smtpd/data_test.c \
 	smtpd/policy_test.c smtpd/session_test.c smtpd/auth_test.c
 # No libservice: play.c stands in for master and broker.
-smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a lib/auth/libauth.a lib/sasl/libsasl.a lib/milter/libmilter.a $(TEST_LIBS) $(ROUTE_LIBS) lib/mime/libmime.a \
+smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a lib/auth/libauth.a lib/sasl/libsasl.a lib/milter/libmilter.a lib/deliver/libdeliver.a $(TEST_LIBS) $(ROUTE_LIBS) lib/mime/libmime.a \
 	lib/agent/libagent.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 EXTRA_DIST += smtpd/README
 if FUZZ

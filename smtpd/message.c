@@ -2,14 +2,15 @@
  * write when it is complete; a large one streams, and cleanup's pace becomes the
  * client's. */
 #include "message.h"
+#include "filter.h"
 #include "milters.h"
 #include "service.h"
 #include "session.h"
 
 #define CHUNK_MOST (64 * 1024) /* content gathered before it is handed on */
 
-static bool
-is_local(struct session *s)
+bool
+message_is_local(struct session *s)
 {
 	return s->forwarded.source.len > 0 ? str_case_is(s->forwarded.source, "LOCAL")
 					   : policy_client_is_local(s);
@@ -24,7 +25,7 @@ envelope_flags(struct session *s)
 	       (given->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
 	       (s->actions.hold ? ENVELOPE_HOLD : 0) |
 	       (s->actions.discard ? ENVELOPE_DISCARD : 0) |
-	       (is_local(s) ? ENVELOPE_REWRITE : 0);
+	       (message_is_local(s) ? ENVELOPE_REWRITE : 0);
 }
 
 /* What access tables want done, behind what main.cf says, since the last one counts; and
@@ -119,13 +120,17 @@ message_begin(struct session *s, bool chunked)
 	int fds[MILTERS_MOST];
 	size_t n_fds;
 
+	data_scan_init(&s->t.scan, chunked, end_of_data(s), !s->conn->bare_lf);
+	if (s->t.filter.open) {
+		filter_head(s);
+		return;
+	}
 	message_envelope(s, &envelope);
 	ask.envelope = buf_str(&envelope);
 	ask.received = received_header(s);
 	n_fds = milters_lend(s, &ask, fds);
 	s->t.submission = submission_new(&ask);
 	submission_lend(s->t.submission, fds, n_fds);
-	data_scan_init(&s->t.scan, chunked, end_of_data(s), !s->conn->bare_lf);
 }
 
 /* Message too large, or cleanup lost: nothing more is handed on, but all of it is read.
@@ -140,6 +145,10 @@ is_over(const struct session *s)
 static void
 hand_on(struct session *s)
 {
+	if (s->t.filter.open && !is_over(s)) {
+		filter_write(s);
+		return;
+	}
 	if (s->content.len && !is_over(s))
 		/* What it cannot take any more shows when the answer is asked for. */
 		(void)submission_write(s->t.submission, buf_str(&s->content),
@@ -188,6 +197,14 @@ fault_of(const struct submit_reply *said)
 	return str_starts(said->code, STR("5.4.")) ? FAULT_BOUNCE : FAULT_POLICY;
 }
 
+/* The client has done well. */
+static void
+forgive(struct session *s)
+{
+	s->errors = s->junk = 0;
+	s->transcript.faults = 0;
+}
+
 /* What cleanup said, as a reply. */
 static bool
 answer(struct session *s, const struct submit_reply *said)
@@ -196,8 +213,7 @@ answer(struct session *s, const struct submit_reply *said)
 
 	s->fault = fault_of(said);
 	if (said->verdict == ACCEPT) {
-		s->errors = s->junk = 0;
-		s->transcript.faults = 0;
+		forgive(s);
 		if (s->t.chunked)
 			return reply(s, 250, "2.0.0 Ok: %llu bytes queued as %s",
 				(unsigned long long)s->t.scan.size, s->t.queue_id);
@@ -219,13 +235,14 @@ is_acceptable(struct session *s)
 {
 	if (is_over(s)) {
 		s->fault = FAULT_BOUNCE;
-		log_warn("%s: queue file size limit exceeded", s->t.queue_id);
+		log_warn("%.*s: queue file size limit exceeded",
+			STR_ARG(session_queue_id(s)));
 		return reply(s, 552, "5.3.4 Error: message file too big");
 	}
 	if (s->t.scan.bare_lf && s->site->bare_newline >= BARE_NEWLINE_NOTE &&
 		!is_excluded(s)) {
-		log_info("%s: bare <LF> received in the message from %.*s", s->t.queue_id,
-			STR_ARG(s->client));
+		log_info("%.*s: bare <LF> received in the message from %.*s",
+			STR_ARG(session_queue_id(s)), STR_ARG(s->client));
 		if (s->site->bare_newline == BARE_NEWLINE_REJECT) {
 			s->closing = true;
 			return reply(s, s->p->smtpd_forbid_bare_newline_reject_code,
@@ -258,7 +275,11 @@ message_end(struct session *s)
 	s->where = "END-OF-MESSAGE";
 	data_scan_finish(&s->t.scan, &s->content);
 	ok = is_acceptable(s);
-	if (ok) {
+	if (ok && s->t.filter.open) {
+		ok = filter_end(s);
+		if (ok)
+			forgive(s);
+	} else if (ok) {
 		hand_on(s);
 		submission = s->t.submission;
 		s->t.submission = NULL; /* submission_end frees it, whatever happens */

@@ -25,6 +25,8 @@ void message_begin(struct session *s, bool chunked);
 /* Takes content off the connection until the scanner sees its end, or (counted) until
  * `count` octets were read. False when the client was lost: the session ends. */
 SWITCHES bool message_receive(struct session *s, bool counted, octets_t count);
+/* Is it one whose addresses are completed (local_header_rewrite_clients)? */
+bool message_is_local(struct session *s);
 /* The envelope of it, as cleanup would get it now. Behind what out holds. */
 SWITCHES void message_envelope(struct session *s, struct buf *out);
 /* The content is complete: asks cleanup, replies, ends the transaction. */

@@ -88,8 +88,10 @@ received_header(const struct session *s)
 	buf_add(&out, s->p->mail_name);
 	buf_addz(&out, ") with ");
 	add_protocol(s, &out);
-	buf_addz(&out, " id ");
-	buf_addz(&out, s->t.queue_id);
+	if (s->t.queue_id[0]) {
+		buf_addz(&out, " id ");
+		buf_addz(&out, s->t.queue_id);
+	}
 	if (s->t.rcpts.n == 1) { /* more would tell recipients about each other */
 		buf_addz(&out, "\n\tfor <");
 		buf_add(&out, address_quote(s->t.rcpts.items[0].address, s->mail));

@@ -195,6 +195,7 @@ session_reset_mail(struct session *s)
 		milters_take_back(s, NULL);
 	}
 	milters_forget_mail(s);
+	filter_reset(s);
 	blank.rcpts.n = 0;
 	s->t = blank;
 	s->transactions++;

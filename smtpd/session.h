@@ -9,6 +9,7 @@
 #include "base.h"
 #include "data.h"
 #include "esmtp.h"
+#include "filter.h"
 #include "limits.h"
 #include "listings.h"
 #include "log.h"
@@ -34,6 +35,10 @@ struct transaction {
 	bool chunked, broken; /* the first chunk came; a chunk was refused */
 	struct submission *submission;
 	struct data_scan scan;
+	/* smtpd_proxy_filter, and what it is told of MAIL: "FROM:<a@b> SIZE=7". */
+	struct filter filter;
+	struct str mail_arguments;
+	bool logged; /* that there is a message, and whose */
 };
 
 /* What XFORWARD said of the next message's client. */

@@ -166,6 +166,22 @@ open_milters(struct site *site)
 			     !list_has(site->p->receive_override_options, "no_milters");
 }
 
+static void
+read_filter(struct site *site)
+{
+	struct str filter = site->p->smtpd_proxy_filter, word;
+	struct str options = site->p->smtpd_proxy_options;
+
+	while (str_token(&options, ", \t\r\n", &word))
+		if (str_case_is(word, "speed_adjust"))
+			site->filter_waits = true;
+		else
+			log_fatal("unknown smtpd_proxy_options value \"%.*s\"",
+				STR_ARG(word));
+	if (filter.len)
+		site->filter = net_endpoint(filter, site->arena);
+}
+
 static struct str
 unescape(struct str text, struct arena *arena)
 {
@@ -213,6 +229,7 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 	site->expansion_filter = unescape(p->smtpd_expansion_filter, site->arena);
 	open_lists(site);
 	open_milters(site);
+	read_filter(site);
 	starttls_open(site);
 	open_sasl(site);
 	site->route = route_open(conf, ROUTE_TRANSPORT);

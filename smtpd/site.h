@@ -56,6 +56,8 @@ struct site {
 	struct milter_macros milter_macros;
 	struct maps *milter_maps;
 	bool asks_milters;           /* there are some, and no no_milters */
+	const char *filter;          /* smtpd_proxy_filter: an endpoint, or NULL */
+	bool filter_waits;           /* smtpd_proxy_options = speed_adjust */
 	struct str expansion_filter; /* smtpd_expansion_filter, its escapes read */
 	unsigned discard;            /* keywords */
 	enum bare_newline bare_newline;

@@ -229,3 +229,13 @@ net_block_has(const struct net_block *b, const struct net_addr *a)
 		return false;
 	return rest == 0 || ((bytes[whole] ^ b->bytes[whole]) >> (8 - rest)) == 0;
 }
+
+const char *
+net_endpoint(struct str name, struct arena *arena)
+{
+	bool whole = str_starts(name, STR("inet:")) || str_starts(name, STR("unix:"));
+	struct str prefix = whole ? STR("") : STR("inet:");
+
+	return arena_cstr(
+		arena, arena_printf(arena, "%.*s%.*s", STR_ARG(prefix), STR_ARG(name)));
+}

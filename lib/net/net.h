@@ -45,6 +45,9 @@ int net_listen_inet(struct str endpoint, const struct strs *interfaces, bool ipv
 	bool ipv6, int backlog, struct net_fds *out, struct why *why) MUST_CHECK;
 int net_listen_unix(const char *path, mode_t mode, int backlog, struct why *why)
 	MUST_CHECK;
+/* "host:port" of other software is "inet:host:port"; "unix:path" stays. NULL: a NUL in
+ * it. */
+const char *net_endpoint(struct str name, struct arena *arena);
 int net_connect_unix(const char *path, struct why *why) MUST_CHECK; /* blocking */
 /* Sends/receives one descriptor with at least one byte over a blocking or ready socket.
  */
