@@ -214,6 +214,27 @@ is_ours(struct str name)
 	return p && p->ours;
 }
 
+/* Restrictions that Postfix does not know, for which it would answer 451 to all mail.
+ * What does nothing takes their place, so that a warn_if_reject in front of one does not
+ * come to mean what follows. */
+static void
+drop_our_restrictions(
+	const struct config_copy *c, struct str where, struct str in, struct buf *out)
+{
+	static const char *const ours[] = { "reject_spf_fail", "reject_spf_permerror" };
+	struct buf rest CLEANUP(buf_free) = BUF_INIT;
+
+	buf_add(out, in);
+	for (size_t i = 0; c->to_postfix && i < COUNT(ours); i++) {
+		buf_clear(&rest);
+		buf_add(&rest, buf_str(out));
+		buf_clear(out);
+		if (replace_path(buf_str(&rest), str_c(ours[i]), STR("sleep,0"), out))
+			printf(STR_FMT ": %s: left out: it is not one of Postfix's\n",
+				STR_ARG(where), ours[i]);
+	}
+}
+
 /* Why a setting stays behind, or NULL. */
 static const char *
 left_out(const struct config_copy *c, struct str name, struct str value)
@@ -233,6 +254,7 @@ put_main_line(struct config_copy *c, struct str name, struct str value, struct b
 {
 	const char *reason = left_out(c, name, value);
 	struct buf converted CLEANUP(buf_free) = BUF_INIT;
+	struct buf known CLEANUP(buf_free) = BUF_INIT;
 
 	if (reason) {
 		printf("main.cf: " STR_FMT " = " STR_FMT ": left out: it %s\n",
@@ -243,7 +265,8 @@ put_main_line(struct config_copy *c, struct str name, struct str value, struct b
 		buf_addc(out, '\n');
 		return;
 	}
-	if (replace_paths(c, value, &converted))
+	drop_our_restrictions(c, name, value, &known);
+	if (replace_paths(c, buf_str(&known), &converted))
 		printf("main.cf: " STR_FMT " = " STR_FMT "\n", STR_ARG(name),
 			STR_ARG(buf_str(&converted)));
 	buf_printf(out, STR_FMT " = ", STR_ARG(name));
@@ -335,7 +358,7 @@ put_service(struct config_copy *c, struct str text, struct buf *out)
 {
 	static const char *const only_ours[] = { "broker", "dns", "dkimsign", "mailauth",
 		"spool" };
-	struct buf line CLEANUP(buf_free) = BUF_INIT;
+	struct buf line CLEANUP(buf_free) = BUF_INIT, known CLEANUP(buf_free) = BUF_INIT;
 	struct str rest = text, word = STR_NONE;
 
 	for (int i = 0; i < 8; i++)
@@ -350,7 +373,8 @@ put_service(struct config_copy *c, struct str text, struct buf *out)
 		drop_our_options(text, &line);
 	else
 		buf_add(&line, text);
-	if (replace_paths(c, buf_str(&line), out))
+	drop_our_restrictions(c, word, buf_str(&line), &known);
+	if (replace_paths(c, buf_str(&known), out))
 		printf("master.cf: paths of " STR_FMT " converted\n", STR_ARG(word));
 	buf_addc(out, '\n');
 }

@@ -85,7 +85,9 @@ with Instance(services=["cleanup", "qmgr"]) as mta:
 
     # Once more: what was edited since stays.
     with open(os.path.join(mta.etc, "main.cf"), "a") as file:
-        file.write("sandbox = yes\nsmtp_helo_name = edited.example\n")
+        file.write("sandbox = yes\nsmtp_helo_name = edited.example\nspf_mode = log\n"
+                   "smtpd_sender_restrictions = warn_if_reject reject_spf_fail, reject_spf_permerror,"
+                   " reject\n")
     with open(os.path.join(mta.etc, "master.cf"), "a") as file:
         file.write("dns unix - - n - - dns\n"
                    "again unix - - n - - smtp -o log_session_id=no -o smtp_helo_name=x\n")
@@ -104,7 +106,8 @@ with Instance(services=["cleanup", "qmgr"]) as mta:
             value.replace(theirs + "/t", back + "/t")
             for name, value in settings(theirs, "main.cf").items()}
     want.update(daemon_directory="/their/own", data_directory="/var/lib/postfix",
-                own_setting=back, smtp_helo_name="edited.example")
+                own_setting=back, smtp_helo_name="edited.example",
+                smtpd_sender_restrictions="warn_if_reject sleep,0, sleep,0, reject")
     want.pop("mail_owner")
     check_equal(result, want, "main.cf of Postfix")
     master = read(back, "master.cf")
@@ -112,4 +115,5 @@ with Instance(services=["cleanup", "qmgr"]) as mta:
     check_match(r"again unix - - n - - smtp -o smtp_helo_name=x", master, "an option of ours")
     check("dns" not in master, "a service of ours is in master.cf")
     check_match(r"sandbox = yes: left out", done.stdout, "report")
+    check_match(r"smtpd_sender_restrictions: reject_spf_fail: left out", done.stdout, "report")
 finish()
