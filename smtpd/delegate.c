@@ -8,6 +8,7 @@
 #include "policy_answer.h"
 #include "service.h"
 #include "session.h"
+#include "spf_session.h"
 #include <errno.h>
 
 #define KEPT_MOST 20 /* idle connections to one server */
@@ -277,9 +278,11 @@ add_security(struct session *s, struct buf *out)
 	add(out, "tls_sni", tls->server_name);
 }
 
-static void
+SWITCHES static void
 compose(struct session *s, const struct policy_service *p, struct buf *out)
 {
+	struct str spf = spf_result_known(s);
+
 	add(out, "request", STR("smtpd_access_policy"));
 	add(out, "protocol_state", str_c(s->where));
 	add(out, "protocol_name", s->protocol);
@@ -291,6 +294,8 @@ compose(struct session *s, const struct policy_service *p, struct buf *out)
 	add(out, "server_port", s->server_port);
 	add_message(s, out);
 	add_security(s, out);
+	if (spf.data)
+		add(out, "spf_result", spf);
 	add(out, "policy_context", p->context);
 	add(out, "compatibility_level", s->p->compatibility_level);
 	add(out, "mail_version", s->p->mail_version);

@@ -92,6 +92,8 @@ verdict_of(struct session *s)
 {
 	struct spf_known *known;
 
+	if (!s->helo.data && s->asked_sender.len == 0)
+		return NULL;
 	session_begin_mail(s);
 	if (!s->spf)
 		s->spf = arena_alloc(s->mail, sizeof(*s->spf));
@@ -106,7 +108,7 @@ verdict_of(struct session *s)
 	if (s->helo.data && known->helo.result == SPF_FAIL)
 		return &known->helo;
 	if (s->asked_sender.len == 0)
-		return s->helo.data ? &known->helo : NULL;
+		return &known->helo;
 	if (!known->have_sender) {
 		judge(s, s->asked_sender, &known->sender);
 		known->have_sender = true;
@@ -260,17 +262,32 @@ header(struct session *s, const struct spf_verdict *v)
 	return arena_str(s->mail, buf_str(&out));
 }
 
-void
-spf_record_verdict(struct session *s)
+/* spf_mode wants it, the client is subject to it, and there is a name to ask about. */
+static const struct spf_verdict *
+wanted_verdict(struct session *s)
 {
-	const struct spf_verdict *v, *helo;
-	struct buf text CLEANUP(buf_free) = BUF_INIT;
 	bool is_subject;
 
 	if (s->site->spf_mode == SPF_MODE_OFF || !explain_may(EXPLAIN_DNS) ||
 		is_subject_to_it(s, &is_subject) == TEMPFAIL || !is_subject)
-		return;
-	v = verdict_of(s);
+		return NULL;
+	return verdict_of(s);
+}
+
+struct str
+spf_result_known(struct session *s)
+{
+	const struct spf_verdict *v = wanted_verdict(s);
+
+	return v ? str_c(spf_result_name(v->result)) : STR_NONE;
+}
+
+void
+spf_record_verdict(struct session *s)
+{
+	const struct spf_verdict *v = wanted_verdict(s), *helo;
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+
 	if (!v)
 		return;
 	spf_verdict_show(v, &text);

@@ -2,7 +2,9 @@
 """SPF in the running system: spf_mode, reject_spf_fail, who is exempt, what the log, the reply and
 the header say; with a DNS server that is silent the verdict comes in time."""
 import os
+import socket
 import sys
+import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from dns_server import DnsServer
 from harness import Instance, check, check_equal, check_match, finish
@@ -147,6 +149,41 @@ def modes():
             system.mta.wait_for_log(rf"{queue_id}: spf: .*: fail mailfrom good\.example: -all; ")
 
 
+class Policy(threading.Thread):
+    """Says DUNNO, and notes what it was told of SPF."""
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.told = []
+        self.start()
+
+    def run(self):
+        while True:
+            link, _ = self.listener.accept()
+            with link, link.makefile("rw") as lines:
+                attributes = {}
+                for line in lines:
+                    if line == "\n":
+                        self.told.append(attributes.get("spf_result"))
+                        attributes = {}
+                        lines.write("action=dunno\n\n")
+                        lines.flush()
+                    else:
+                        name, _, value = line.rstrip("\n").partition("=")
+                        attributes[name] = value
+
+
+def policy_servers():
+    server = Policy()
+    with System(spf_mode="log", smtpd_end_of_data_restrictions="check_policy_service inet:127.0.0.1:"
+                f"{server.port}") as system:
+        system.message(GOOD, "h.example", "a@good.example")
+        system.message(BAD, "h.example", "a@good.example")
+        system.message("203.0.113.9", "h.example", "a@good.example")
+    check_equal(server.told, ["pass", "fail", None], "what a policy server hears")
+
+
 def restrictions():
     with System(smtpd_sender_restrictions="reject_spf_fail, reject_spf_permerror",
                 spf_reject_code="554") as system:
@@ -184,6 +221,6 @@ def restrictions():
                          r"tag, enforce")
 
 
-for part in enforced, modes, restrictions:
+for part in enforced, modes, policy_servers, restrictions:
     part()
 finish()
