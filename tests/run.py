@@ -116,7 +116,8 @@ def main():
     if not os.path.isdir(os.environ.get('POSTERN_SHARED', '')):
         print('run.py: POSTERN_SHARED is absent: tests that read it will say what they leave out')
     total, failures = [0, 0], []
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    # Most of them wait most of the time.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() * 3 // 2) as pool:
         for name, passed, failed, seconds, text in pool.map(run_one, jobs):
             print(f'{"FAIL" if failed else "ok":5}{name}: {passed} passed, {failed} failed, '
                   f'{seconds:.1f} s', flush=True)
