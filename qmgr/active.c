@@ -218,8 +218,9 @@ route_one(struct active *a, uint32_t n)
 		queue_at(a, n, to.transport, to.nexthop);
 		return;
 	}
-	v = route_resolve(
-		outside.route, a->envelope.sender, r->address, a->arena, &to, &why);
+	v = route_resolve(outside.route,
+		a->envelope.flags & ENVELOPE_PROBE ? ROUTE_FOR_PROBE : ROUTE_FOR_MAIL,
+		a->envelope.sender, r->address, a->arena, &to, &why);
 	if (a->cancelled)
 		return; /* while a look-up waited */
 	if (v != TEMPFAIL && !str_eq(to.recipient, r->address)) {

@@ -28,8 +28,8 @@ explain_one(const struct envelope *e, struct rcpt *r, struct explain_reply *say,
 		explain_step("filter", STR_NONE, STR_NONE, "is", filter);
 		route_through(outside.route, filter, r->address, &to);
 	} else {
-		say->verdict = (uint8_t)route_resolve(
-			outside.route, e->sender, r->address, arena, &to, &why);
+		say->verdict = (uint8_t)route_resolve(outside.route, ROUTE_FOR_MAIL,
+			e->sender, r->address, arena, &to, &why);
 	}
 	explain_end_of_route(&to);
 	if (say->verdict == ACCEPT && transport_is_deferred(to.transport))

@@ -157,8 +157,8 @@ has_way(struct session *s, const struct route_class *class, enum subject subject
 
 	if (class->class == CLASS_VIRTUAL_ALIAS) /* its way is its alias */
 		return DICT_FOUND;
-	if (route_resolve(s->site->route, other, class->address, s->command, &to, &why) ==
-		TEMPFAIL)
+	if (route_resolve(s->site->route, ROUTE_FOR_MAIL, other, class->address,
+		    s->command, &to, &why) == TEMPFAIL)
 		return DICT_ERROR;
 	if (!str_is(to.transport, "error") && !str_is(to.transport, "retry"))
 		return DICT_FOUND;

@@ -114,7 +114,8 @@ route_of(struct session *s, struct str address)
 		address = arena_printf(s->command, "%.*s@%.*s",
 			STR_ARG(s->p->empty_address_recipient),
 			STR_ARG(s->p->myhostname));
-	(void)route_resolve(s->site->route, STR(""), address, s->command, &to, &why);
+	(void)route_resolve(
+		s->site->route, ROUTE_FOR_MAIL, STR(""), address, s->command, &to, &why);
 	return to;
 }
 

@@ -1,7 +1,7 @@
 # lib/route
 noinst_LIBRARIES += lib/route/libroute.a
 lib_route_libroute_a_SOURCES = lib/route/route.h lib/route/route_impl.h \
-	lib/route/mapping.c lib/route/own.c lib/route/resolve.c lib/route/rewrite.c lib/route/route.c
+	lib/route/mapping.c lib/route/own.c lib/route/resolve.c lib/route/ways.c lib/route/rewrite.c lib/route/route.c
 ROUTE_LIBS = lib/route/libroute.a lib/mime/libmime.a
 check_PROGRAMS += lib/route/route_test
 TESTS += lib/route/route_test

@@ -11,6 +11,7 @@
 
 struct asked {
 	struct route *route;
+	const struct ways *ways;
 	struct str sender;
 	struct route_class *rcpt;
 	struct arena *arena;
@@ -54,9 +55,10 @@ default_channel(const struct asked *a, struct channel *out, struct why *why)
 	struct str value;
 	struct channel found;
 
-	switch (find_by_sender(a, r->sender_transports,
+	switch (find_by_sender(a, a->ways->sender_transports,
 		r->conf->p.empty_address_default_transport_maps_lookup_key,
-		"sender_dependent_default_transport_maps", &value, why)) {
+		WAYS_NAME(a->ways, sender_dependent_default_transport_maps), &value,
+		why)) {
 	case DICT_ERROR:
 		return TEMPFAIL;
 	case DICT_NOTFOUND:
@@ -78,16 +80,16 @@ relayhost_of(const struct asked *a, struct str *nexthop, struct why *why)
 {
 	struct route *r = a->route;
 
-	switch (find_by_sender(a, r->sender_relayhosts,
+	switch (find_by_sender(a, a->ways->sender_relayhosts,
 		r->conf->p.empty_address_relayhost_maps_lookup_key,
-		"sender_dependent_relayhost_maps", nexthop, why)) {
+		WAYS_NAME(a->ways, sender_dependent_relayhost_maps), nexthop, why)) {
 	case DICT_ERROR:
 		return TEMPFAIL;
 	case DICT_NOTFOUND:
-		*nexthop = r->conf->p.relayhost;
+		*nexthop = a->ways->relayhost;
 		if (nexthop->len > 0)
-			explain_step(
-				"setting", STR("relayhost"), STR_NONE, "is", *nexthop);
+			explain_step("setting", str_c(WAYS_NAME(a->ways, relayhost)),
+				STR_NONE, "is", *nexthop);
 		return ACCEPT;
 	case DICT_FOUND:
 		return ACCEPT;
@@ -129,7 +131,7 @@ class_channel(const struct asked *a, struct channel *out, struct why *why)
 	enum address_class class = a->rcpt->class;
 	enum verdict v = ACCEPT;
 
-	*out = a->route->by_class[class];
+	*out = a->ways->by_class[class];
 	if (explain_on)
 		explain_class_channel(a->route, class);
 	if (class == CLASS_DEFAULT)
@@ -151,11 +153,12 @@ find_transport(const struct asked *a, struct str *value, struct why *why)
 	struct str extension;
 	enum dict_result found;
 
-	found = maps_find_address(r->transport_maps, a->rcpt->address,
+	found = maps_find_address(a->ways->transport_maps, a->rcpt->address,
 		r->conf->p.recipient_delimiter, FIND_FULL | FIND_BARE_DOMAIN, false,
 		a->arena, value, &extension, why);
 	if (found == DICT_NOTFOUND)
-		found = maps_find(r->transport_maps, STR("*"), a->arena, value, why);
+		found = maps_find(
+			a->ways->transport_maps, STR("*"), a->arena, value, why);
 	return found;
 }
 
@@ -165,11 +168,11 @@ apply_transport_maps(const struct asked *a, struct channel *out, struct why *why
 	struct channel found;
 	struct str value;
 
-	if (maps_empty(a->route->transport_maps))
+	if (maps_empty(a->ways->transport_maps))
 		return ACCEPT;
 	switch (find_transport(a, &value, why)) {
 	case DICT_ERROR:
-		return route_table_failed("transport_maps", why);
+		return route_table_failed(WAYS_NAME(a->ways, transport_maps), why);
 	case DICT_NOTFOUND:
 		return ACCEPT;
 	case DICT_FOUND:
@@ -231,11 +234,13 @@ resolve_channel(const struct asked *a, struct channel *out, struct why *why)
 }
 
 enum verdict
-route_resolve(struct route *r, struct str sender, struct str recipient,
-	struct arena *arena, struct route_result *out, struct why *why)
+route_resolve(struct route *r, enum route_purpose purpose, struct str sender,
+	struct str recipient, struct arena *arena, struct route_result *out,
+	struct why *why)
 {
 	struct route_class class = { .class = CLASS_DEFAULT };
-	struct asked a = { r, sender, &class, arena };
+	struct asked a = { r, purpose == ROUTE_FOR_PROBE ? &r->probes : &r->mail, sender,
+		&class, arena };
 	struct channel channel = { STR(""), STR("") };
 	enum verdict v;
 

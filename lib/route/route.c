@@ -31,8 +31,8 @@ open_list(struct route *r, const char *parameter, struct str value)
 		parameter, value, match_parents(r->conf, parameter), r->conf);
 }
 
-static struct maps *
-open_maps(struct route *r, const char *parameter, struct str value, unsigned flags)
+struct maps *
+route_open_maps(struct route *r, const char *parameter, struct str value, unsigned flags)
 {
 	if (dict_may_switch(value))
 		r->may_switch = true;
@@ -53,18 +53,11 @@ open_tables(struct route *r)
 		r->relay_domains = open_list(r, "relay_domains", p->relay_domains);
 	}
 	if (r->what & ROUTE_TRANSPORT) {
-		r->transport_maps = open_maps(r, "transport_maps", p->transport_maps,
-			DICT_FOLD | (match_parents(r->conf, "transport_maps")
-						    ? 0
-						    : DICT_PARENT_DOT));
-		r->relocated_maps =
-			open_maps(r, "relocated_maps", p->relocated_maps, DICT_FOLD);
-		r->sender_transports =
-			open_maps(r, "sender_dependent_default_transport_maps",
-				p->sender_dependent_default_transport_maps, DICT_FOLD);
-		r->sender_relayhosts = open_maps(r, "sender_dependent_relayhost_maps",
-			p->sender_dependent_relayhost_maps, DICT_FOLD);
+		r->relocated_maps = route_open_maps(
+			r, "relocated_maps", p->relocated_maps, DICT_FOLD);
 	}
+	ways_open(r, &r->mail, NULL);
+	ways_open(r, &r->probes, &r->mail);
 }
 
 static struct route *
@@ -76,10 +69,6 @@ open_with(const struct conf *c, unsigned what, struct own_addresses *own)
 	r->what = what;
 	r->own = own;
 	r->compared = map_new();
-	r->by_class[CLASS_LOCAL] = channel_parse(c->p.local_transport);
-	r->by_class[CLASS_VIRTUAL_MAILBOX] = channel_parse(c->p.virtual_transport);
-	r->by_class[CLASS_RELAY] = channel_parse(c->p.relay_transport);
-	r->by_class[CLASS_DEFAULT] = channel_parse(c->p.default_transport);
 	open_tables(r);
 	return r;
 }
@@ -96,20 +85,40 @@ route_renew(const struct route *old, const struct conf *fresh)
 	return open_with(fresh, old->what, own_addresses_copy(old->own));
 }
 
+/* All tables that are open, each once. */
+#define TABLES_MOST (1 + 2 * WAYS_TABLES)
+static size_t
+open_ones(const struct route *r, struct maps *out[TABLES_MOST])
+{
+	struct maps *mail[WAYS_TABLES], *probes[WAYS_TABLES];
+	size_t n = 0;
+
+	if (r->relocated_maps)
+		out[n++] = r->relocated_maps;
+	(void)ways_tables(&r->mail, mail);
+	(void)ways_tables(&r->probes, probes);
+	for (size_t i = 0; i < WAYS_TABLES; i++) {
+		if (mail[i])
+			out[n++] = mail[i];
+		if (probes[i] && probes[i] != mail[i])
+			out[n++] = probes[i];
+	}
+	return n;
+}
+
 static void
 close_tables(struct route *r)
 {
 	struct match_list **lists[] = { &r->destinations, &r->alias_domains,
 		&r->mailbox_domains, &r->relay_domains };
-	struct maps **maps[] = { &r->transport_maps, &r->relocated_maps,
-		&r->sender_transports, &r->sender_relayhosts };
+	struct maps *maps[TABLES_MOST];
+	size_t n = open_ones(r, maps);
 
 	for (size_t i = 0; i < COUNT(lists); i++)
 		if (*lists[i])
 			match_list_close(*lists[i]);
-	for (size_t i = 0; i < COUNT(maps); i++)
-		if (*maps[i])
-			maps_close(*maps[i]);
+	for (size_t i = 0; i < n; i++)
+		maps_close(maps[i]);
 }
 
 void
@@ -128,14 +137,14 @@ route_changed(const struct route *r)
 {
 	const struct match_list *lists[] = { r->destinations, r->alias_domains,
 		r->mailbox_domains, r->relay_domains };
-	const struct maps *maps[] = { r->transport_maps, r->relocated_maps,
-		r->sender_transports, r->sender_relayhosts };
+	struct maps *maps[TABLES_MOST];
+	size_t n = open_ones(r, maps);
 
 	for (size_t i = 0; i < COUNT(lists); i++)
 		if (lists[i] && match_list_changed(lists[i]))
 			return true;
-	for (size_t i = 0; i < COUNT(maps); i++)
-		if (maps[i] && maps_changed(maps[i]))
+	for (size_t i = 0; i < n; i++)
+		if (maps_changed(maps[i]))
 			return true;
 	return false;
 }
@@ -145,15 +154,15 @@ route_reopen(struct route *r)
 {
 	struct match_list *lists[] = { r->destinations, r->alias_domains,
 		r->mailbox_domains, r->relay_domains };
-	struct maps *maps[] = { r->transport_maps, r->relocated_maps,
-		r->sender_transports, r->sender_relayhosts };
+	struct maps *maps[TABLES_MOST];
+	size_t n = open_ones(r, maps);
 	bool well = true;
 
 	for (size_t i = 0; i < COUNT(lists); i++)
 		if (lists[i] && match_list_changed(lists[i]))
 			well &= match_list_reopen(lists[i]);
-	for (size_t i = 0; i < COUNT(maps); i++)
-		if (maps[i] && maps_changed(maps[i]))
+	for (size_t i = 0; i < n; i++)
+		if (maps_changed(maps[i]))
 			well &= maps_reopen(maps[i]);
 	return well;
 }

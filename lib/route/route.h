@@ -104,9 +104,14 @@ struct route_result {
  * TEMPFAIL  a table failed.
  * In both, out->transport is "error" or "retry" and out->nexthop "5.1.1 text" for it, as
  * a delivery that only tells why. */
-SWITCHES enum verdict route_resolve(struct route *r, struct str sender,
-	struct str recipient, struct arena *arena, struct route_result *out,
-	struct why *why);
+enum route_purpose {
+	ROUTE_FOR_MAIL,
+	ROUTE_FOR_PROBE, /* of an address: by address_verify_transport_maps and its like
+			  */
+};
+SWITCHES enum verdict route_resolve(struct route *r, enum route_purpose purpose,
+	struct str sender, struct str recipient, struct arena *arena,
+	struct route_result *out, struct why *why);
 
 /* The same for mail that goes through a filter ("transport:nexthop") before anything
  * else. Without a nexthop: $default_filter_nexthop, or the recipient's domain. */

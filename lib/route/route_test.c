@@ -234,20 +234,26 @@ struct resolve_row {
 };
 
 static void
-check_routes(const struct resolve_row *rows, size_t n)
+check_routes_for(enum route_purpose purpose, const struct resolve_row *rows, size_t n)
 {
 	struct route_result got;
 	struct why why;
 
 	for (size_t i = 0; i < n; i++) {
 		test_row(i);
-		(void)route_resolve(route, str_c(rows[i].sender),
+		(void)route_resolve(route, purpose, str_c(rows[i].sender),
 			str_c(rows[i].recipient), arena, &got, &why);
 		CHECK_STR(got.transport, rows[i].transport);
 		CHECK_STR(got.nexthop, rows[i].nexthop);
 		CHECK_STR(
 			got.recipient, rows[i].final ? rows[i].final : rows[i].recipient);
 	}
+}
+
+static void
+check_routes(const struct resolve_row *rows, size_t n)
+{
+	check_routes_for(ROUTE_FOR_MAIL, rows, n);
 }
 
 TEST(class_transports)
@@ -340,6 +346,38 @@ TEST(sender_dependent)
 	without_conf();
 }
 
+/* address_verify_*: what is not set is mail's; relocated_maps are for both. */
+TEST(probes_go_their_own_ways)
+{
+	static const struct resolve_row mail[] = {
+		{ "s@x", "u@relay.example", "relay", "[scan]", NULL },
+		{ "s@x", "u@far.example", "smtp", "[hub]", NULL },
+		{ "a@s.example", "u@far.example", "smtp", "[hub-a]", NULL },
+		{ "s@x", "u@map.example", "t1", "one", NULL },
+		{ "s@x", "u@box.example", "virtual", "box.example", NULL },
+	}, probes[] = {
+		{ "s@x", "u@relay.example", "smtp", "[inside]", NULL },
+		{ "s@x", "u@far.example", "direct", "far.example", NULL },
+		{ "a@s.example", "u@far.example", "direct", "[hub-a]", NULL },
+		{ "s@x", "u@map.example", "t2", "two", NULL },
+		{ "s@x", "u@box.example", "virtual", "box.example", NULL },
+	};
+
+	with_conf("relay_transport = relay:[scan]\nrelayhost = [hub]\n"
+		  "sender_dependent_relayhost_maps = inline:{ {a@s.example=[hub-a]} }\n"
+		  "transport_maps = inline:{ {map.example=t1:one} }\n"
+		  "address_verify_relay_transport = smtp:[inside]\n"
+		  "address_verify_relayhost =\n"
+		  "address_verify_default_transport = direct\n"
+		  "address_verify_transport_maps = inline:{ {map.example=t2:two} }\n",
+		ROUTE_TRANSPORT);
+	check_routes(mail, COUNT(mail));
+	check_routes_for(ROUTE_FOR_PROBE, probes, COUNT(probes));
+	CHECK(!route_changed(route));
+	CHECK(route_reopen(route));
+	without_conf();
+}
+
 TEST(moved_recipients)
 {
 	static const struct resolve_row rows[] = {
@@ -360,8 +398,8 @@ TEST(table_errors_defer)
 	struct why why;
 
 	with_conf("transport_maps = hash:/nonexistent/transport\n", ROUTE_TRANSPORT);
-	CHECK_INT(
-		route_resolve(route, STR("s@x"), STR("u@far.example"), arena, &got, &why),
+	CHECK_INT(route_resolve(route, ROUTE_FOR_MAIL, STR("s@x"), STR("u@far.example"),
+			  arena, &got, &why),
 		TEMPFAIL);
 	CHECK_STR(got.transport, "retry");
 	CHECK_STR(got.nexthop, "4.3.0 Temporary lookup failure");

@@ -45,6 +45,23 @@ def rcpt(mta, sender, recipient, begin):
     return reply
 
 
+def probes_go_elsewhere():
+    """address_verify_transport_maps: mail takes another way, where everybody is known."""
+    mail, known = Sink(), Knows()
+    with Instance(settings(mail, address_verify_transport_maps=(
+            f"inline:{{relay.example=smtp:[127.0.0.1]:{known.port}}}"))) as mta:
+        mta.start()
+        rcpt(mta, "a@elsewhere.example", "no@relay.example", "550 5.1.1 ")
+        smtp = mta.smtp()
+        smtp.say("EHLO client.example", "250-")
+        smtp.message("a@elsewhere.example", "yes@relay.example", "Subject: x\n\nbody")
+        smtp.close()
+        mta.wait_for_log("to=<yes@relay.example>.*status=sent")
+        check_equal((len(mail.messages), len(known.messages)), (1, 0), "messages here and there")
+        check("RCPT TO:<no@relay.example>" not in [line for _, line in mail.commands],
+              "no probe went the way of mail")
+
+
 def probes_and_answers():
     sink = Knows()
     with Instance(settings(sink)) as mta:
@@ -117,6 +134,7 @@ def named_with_proxy():
 
 
 probes_and_answers()
+probes_go_elsewhere()
 nobody_answers()
 named_with_proxy()
 finish()
