@@ -72,10 +72,9 @@ TEST(a_maildir_is_made_and_the_message_is_in_new)
 TEST(a_maildir_that_is_half_there_is_completed)
 {
 	char *path = place("half/"), *sub;
-	struct mailbox_order o = { .path = path,
-		.first = STR("A: b\n\n"),
-		.rest_fd = -1,
-		.hostname = "h" };
+	struct mailbox_order o = {
+		.path = path, .first = STR("A: b\n\n"), .rest_fd = -1, .hostname = "h"
+	};
 	char file[1024];
 	struct why why;
 

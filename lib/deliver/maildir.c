@@ -151,7 +151,8 @@ maildir_write(int fd, const struct mailbox_order *o)
  * inode, which is in use until the file is gone. There may be tmp and no new: another
  * delivery is about to make it, or somebody removed it. */
 static int
-maildir_publish(const char *path, int dir, int fd, char at[NAME_ROOM], const char *hostname)
+maildir_publish(
+	const char *path, int dir, int fd, char at[NAME_ROOM], const char *hostname)
 {
 	int64_t now = time_wall_us();
 	char name[NAME_ROOM];
@@ -163,7 +164,8 @@ maildir_publish(const char *path, int dir, int fd, char at[NAME_ROOM], const cha
 		(long long)(now / 1000000), (unsigned long long)st.st_dev,
 		(unsigned long long)st.st_ino, (int)(now % 1000000), hostname);
 	if (renameat(dir, at, dir, name) < 0 &&
-		(errno != ENOENT || maildir_make(path) < 0 || renameat(dir, at, dir, name) < 0))
+		(errno != ENOENT || maildir_make(path) < 0 ||
+			renameat(dir, at, dir, name) < 0))
 		return -1;
 	memcpy(at, name, NAME_ROOM);
 	return 0;

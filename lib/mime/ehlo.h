@@ -19,7 +19,7 @@ enum {
 	KEYWORD_ETRN = 2048,
 	KEYWORD_XFORWARD = 4096,
 	KEYWORD_AUTH = 8192,
-	KEYWORD_XVERP = 16384,   /* which cannot be taken away */
+	KEYWORD_XVERP = 16384, /* which cannot be taken away */
 	KEYWORD_SILENT = 1024, /* "silent-discard": do not log it */
 };
 /* Reads a list of keywords; unknown words are ignored with a warning. */
