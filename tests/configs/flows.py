@@ -41,7 +41,8 @@ SHARED = os.environ.get("POSTERN_SHARED", "")
 PLACES_AND_OWNERS = re.compile(r"(?:\w+_directory|maillog_file\w*|\w+_owner|setgid_group|"
                                r"(?:im|ex)port_environment)$")
 TABLE = re.compile(r"\b(hash|btree|lmdb|cdb):\$config_directory/([\w/.]+)")
-# Folders that the sets name, each a private one while a test runs; /usr/bin keeps what it has.
+# Folders that the sets name, each a private one while a test runs; /usr/bin and /usr/sbin keep what
+# they have.
 PLACES = ("/srv", "/var/mail", "/usr/local/bin")
 
 INSIDE, GATEWAY = "198.18.0.1", "198.18.0.2"  # the two ends of the line
@@ -59,12 +60,13 @@ def enter(users):
     homes = private_users.with_users(*users)
     if "FLOWS_INSIDE" not in os.environ:
         places = os.path.join(homes, "..", "places")
-        for place in (*PLACES, "bin"):
+        for place in (*PLACES, "bin", "sbin"):
             os.makedirs(os.path.join(places, place.strip("/")))
         shutil.chown(places + "/var/mail", group="mail")
         os.chmod(places + "/var/mail", 0o2775)
         mounts = [*(f"mount --bind $0{place} {place}" for place in PLACES),
-                  "mount -t overlay overlay -o lowerdir=$0/bin:/usr/bin /usr/bin"]
+                  *(f"mount -t overlay overlay -o lowerdir=$0/{name}:/usr/{name} /usr/{name}"
+                    for name in ("bin", "sbin"))]
         sys.exit(subprocess.run(
             ["unshare", "-m", "--net", "sh", "-e", "-c", "; ".join(mounts) + '; exec "$@"', places,
              sys.executable, *sys.argv], env=dict(os.environ, FLOWS_INSIDE="1")).returncode)
@@ -149,7 +151,9 @@ class Site:
         extra_lines: of master.cf; corrections: settings where a README wants what its set does
         not give."""
         self.homes = enter(users)
-        self.programs = os.path.join(self.homes, "..", "places", "bin")  # all of it is in /usr/bin
+        places = os.path.join(self.homes, "..", "places")
+        self.programs = os.path.join(places, "bin")  # all of it is in /usr/bin
+        self.system_programs = os.path.join(places, "sbin")
         self.outside = Outside(addresses)
         self.folder = os.path.join(SHARED, "configs", folder)
         self.dns = DnsServer(zone or {}, "127.0.0.1", 53)

@@ -2,8 +2,8 @@
 """08-postscreen-front: postscreen with DNS lists, then smtpd's restrictions, then inner hosts.
 
 Clients that have to wait for a greeting come at the same time. The SPF policy that spawn starts is a
-stand-in, which dies when it is told to. Not seen here: greylisting, the policy of the schools, client certificates; and of
-Postfix its second postscreen, which cannot open the btree: table that the first one has."""
+stand-in, which dies when it is told to. Not seen here: greylisting, the policy of the schools, client
+certificates; and of Postfix its second postscreen, which cannot open the btree: table that the first one has."""
 import os
 import subprocess
 import sys
