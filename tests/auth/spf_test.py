@@ -115,8 +115,7 @@ def silence(mta):
             ("silent.example", "A"): "DROP"}
     with DnsServer(zone) as dns:
         said = spf(mta, dns, "192.0.2.1", "h.example", "u@mute.example", "--time-limit", "1")
-        check_equal(said.stdout, "temperror mailfrom mute.example: look-up of silent.example failed\n",
-                    said)
+        check_match(r"^temperror mailfrom mute\.example: look-up of \S+ failed\n$", said.stdout, said)
 
 
 def forms(mta):
