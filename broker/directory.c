@@ -39,7 +39,8 @@ directory_read(const struct conf *c)
 	static const struct {
 		const char *name, *program;
 	} built_in[] = { { "spool", "spool" }, { "dns", "dns" }, { "tlsmgr", "tlsmgr" },
-		{ "sasl", "sasl" }, { "cleanup-suspect", "cleanup" } };
+		{ "sasl", "sasl" }, { "dkimsign", "dkimsign" },
+		{ "cleanup-suspect", "cleanup" } };
 	struct conf_issues issues;
 	struct master_conf *file;
 	struct directory *d = NULL;

@@ -55,8 +55,9 @@ content_add(struct message *m, struct str bytes)
 	}
 	buf_add(&m->content, bytes);
 	kept_together += bytes.len;
-	if (message_has_milters(m)) {
-		/* They may change all of it. One alone may be of any size. */
+	if (message_has_milters(m) || message_may_be_signed(m)) {
+		/* They may change all of it, and a signature stands in front of what it
+		 * is made over. One alone may be of any size. */
 		if (kept_together > CONTENT_KEPT_TOGETHER &&
 			kept_together > m->content.len)
 			message_fail(m, TEMPFAIL, 451, "4.3.1",

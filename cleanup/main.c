@@ -206,6 +206,7 @@ cleanup_open_tables(void)
 	milters_open_lists(c, arena);
 	input_open(c);
 	strict_open(c);
+	sign_open(c, arena);
 	tables.drop = conf_list(c->p.message_drop_headers, arena);
 }
 
@@ -218,7 +219,7 @@ static const struct service cleanup = {
 	.name = "cleanup",
 	.user = USER_CLEANUP,
 	.sandbox = SANDBOX_TABLES | SANDBOX_PCRE,
-	.peers = (const char *const[]){ "spool", "proxymap", NULL },
+	.peers = (const char *const[]){ "spool", "proxymap", "dkimsign", NULL },
 	.before_jail = cleanup_open_tables,
 	.handlers = handlers,
 	.explain = cleanup_explain,

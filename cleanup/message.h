@@ -149,6 +149,11 @@ void message_held_by_milter(struct message *m, struct str reason);
 bool message_has_milters(const struct message *m);
 /* Goodbye, or the connections go back to smtpd. */
 SWITCHES void milters_finish(struct message *m, struct submit_reply *say);
+/* sign.c */
+void sign_open(const struct conf *c, struct arena *a); /* before the jail */
+/* Then the content has to stay here until the end. */
+bool message_may_be_signed(const struct message *m);
+SWITCHES void sign_message(struct message *m);
 /* headers.c */
 enum field_fate header_limits(struct message *m, struct field *f);
 enum field_fate header_drop(struct message *m, struct field *f);

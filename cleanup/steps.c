@@ -15,5 +15,6 @@ const struct step steps[] = {
 	{ .name = "addresses", .field = header_rewrite },
 	{ .name = "missing", .field = header_see, .fields_end = header_add_missing },
 	{ .name = "late", .end = envelope_late },
+	{ .name = "sign", .end = sign_message },
 };
 const size_t n_steps = COUNT(steps);

@@ -18,6 +18,7 @@ static const struct {
 	{ "dns", "dns" },
 	{ "tlsmgr", "tlsmgr" }, /* has the keys of servers, which is new */
 	{ "sasl", "sasl" },
+	{ "dkimsign", "dkimsign" },
 	/* Takes, one at a time, what was in the hands of a cleanup that crashed. */
 	{ "cleanup-suspect", "cleanup" },
 };
@@ -152,7 +153,7 @@ serves_all_alone(struct str program)
 {
 	static const char *const programs[] = { "broker", "spool", "dns", "qmgr", "oqmgr",
 		"pickup", "tlsmgr", "verify", "anvil", "scache", "postlogd", "postscreen",
-		"flush", "metrics" };
+		"flush", "metrics", "dkimsign" };
 
 	for (size_t i = 0; i < COUNT(programs); i++)
 		if (str_is(program, programs[i]))

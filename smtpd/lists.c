@@ -15,6 +15,7 @@ const char *const policy_list_names[LISTS] = {
 	[LIST_END_OF_DATA] = "smtpd_end_of_data_restrictions",
 	[LIST_ETRN] = "smtpd_etrn_restrictions",
 	[LIST_LOCAL_CLIENTS] = "local_header_rewrite_clients",
+	[LIST_SIGNED_CLIENTS] = "dkim_sign_clients",
 };
 const enum subject policy_list_subjects[LISTS] = {
 	[LIST_CLIENT] = SUBJECT_CLIENT,
@@ -26,6 +27,7 @@ const enum subject policy_list_subjects[LISTS] = {
 	[LIST_END_OF_DATA] = SUBJECT_END_OF_DATA,
 	[LIST_ETRN] = SUBJECT_ETRN,
 	[LIST_LOCAL_CLIENTS] = SUBJECT_CLIENT,
+	[LIST_SIGNED_CLIENTS] = SUBJECT_CLIENT,
 };
 
 /* Keys of pattern tables are asked for whole only: contract 5.1. */
@@ -163,9 +165,12 @@ check_read(struct policy *p, const char *parameter, const struct strs *words, si
 		c->nested = class_find(p, c->name);
 	if (!c->row && !c->nested && is_table(c->name)) {
 		/* Of clients whose headers are ours, all that counts is their address. */
-		c->row = str_is(str_c(parameter), policy_list_names[LIST_LOCAL_CLIENTS])
-				 ? restriction_find(STR("check_address_map"))
-				 : &restriction_bare_table;
+		c->row =
+			str_is(str_c(parameter), policy_list_names[LIST_LOCAL_CLIENTS]) ||
+					str_is(str_c(parameter),
+						policy_list_names[LIST_SIGNED_CLIENTS])
+				? restriction_find(STR("check_address_map"))
+				: &restriction_bare_table;
 		c->argument = c->name;
 	} else if (c->row && c->row->flags & TAKES_ARGUMENT && *at + 1 < words->n) {
 		c->argument = arena_str(arena, words->items[++*at]);
@@ -262,6 +267,7 @@ policy_open(const struct conf *conf)
 		[LIST_END_OF_DATA] = p->smtpd_end_of_data_restrictions,
 		[LIST_ETRN] = p->smtpd_etrn_restrictions,
 		[LIST_LOCAL_CLIENTS] = p->local_header_rewrite_clients,
+		[LIST_SIGNED_CLIENTS] = p->dkim_sign_clients,
 	};
 	struct policy *policy = mem_alloc(sizeof(*policy));
 

@@ -16,6 +16,17 @@ message_is_local(struct session *s)
 					   : policy_client_is_local(s);
 }
 
+/* Where a filter hands on what others sent it says so (XFORWARD), and its own address
+ * counts for nothing. */
+static bool
+is_signed(struct session *s)
+{
+	if (s->p->dkim_sign_maps.len == 0)
+		return false;
+	return s->forwarded.source.len > 0 ? str_case_is(s->forwarded.source, "LOCAL")
+					   : policy_client_is_signed(s);
+}
+
 static uint32_t
 envelope_flags(struct session *s)
 {
@@ -25,7 +36,8 @@ envelope_flags(struct session *s)
 	       (given->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
 	       (s->actions.hold ? ENVELOPE_HOLD : 0) |
 	       (s->actions.discard ? ENVELOPE_DISCARD : 0) |
-	       (message_is_local(s) ? ENVELOPE_REWRITE : 0);
+	       (message_is_local(s) ? ENVELOPE_REWRITE : 0) |
+	       (is_signed(s) ? ENVELOPE_SIGN : 0);
 }
 
 /* What access tables want done, behind what main.cf says, since the last one counts; and

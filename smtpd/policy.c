@@ -593,3 +593,10 @@ policy_client_is_local(struct session *s)
 	begin(s);
 	return list_walk(s, LIST_LOCAL_CLIENTS) == PERMIT;
 }
+
+bool
+policy_client_is_signed(struct session *s)
+{
+	begin(s);
+	return list_walk(s, LIST_SIGNED_CLIENTS) == PERMIT;
+}

@@ -55,6 +55,8 @@ SWITCHES bool policy_etrn(struct session *s, struct str site);
 
 /* local_header_rewrite_clients: are its headers completed as if written here? */
 SWITCHES bool policy_client_is_local(struct session *s);
+/* dkim_sign_clients: does its mail get DKIM signatures? */
+SWITCHES bool policy_client_is_signed(struct session *s);
 
 /* ---- for checks ---- */
 

@@ -477,6 +477,17 @@ TEST(local_header_rewriting)
 	CHECK_INT(play_mail.envelope.flags & ENVELOPE_REWRITE, ENVELOPE_REWRITE);
 	PLAY(mail);
 	CHECK_INT(play_mail.envelope.flags & ENVELOPE_REWRITE, 0);
+	CHECK_INT(play_mail.envelope.flags & ENVELOPE_SIGN, 0);
+	/* Whose mail is signed is another list, where anything is signed. */
+	play_conf("dkim_sign_maps = static:x\nmynetworks = 127.0.0.0/8\n");
+	play(mail, 6);
+	CHECK_INT(play_mail.envelope.flags & ENVELOPE_SIGN, ENVELOPE_SIGN);
+	PLAY(mail);
+	CHECK_INT(play_mail.envelope.flags & ENVELOPE_SIGN, 0);
+	play_conf("dkim_sign_maps = static:x\nmynetworks = 127.0.0.0/8\n"
+		  "dkim_sign_clients =\n");
+	play(mail, 6);
+	CHECK_INT(play_mail.envelope.flags & ENVELOPE_SIGN, 0);
 }
 
 /* ---- the DNS ---- */

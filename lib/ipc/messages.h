@@ -38,6 +38,7 @@ enum {
 	ENVELOPE_PROBE = 8192,     /* nothing is delivered; verify hears what would be */
 	ENVELOPE_MILTERS = 16384,  /* non_smtpd_milters see it; our own notices are also
 				      looked at by header and body checks */
+	ENVELOPE_SIGN = 32768,     /* of a client whose mail dkim_sign_maps sign */
 };
 #define rcpt_FIELDS(FIELD, LIST) \
 	FIELD(STR, address)  /* as rewritten; no <> */ \
@@ -601,6 +602,18 @@ IPC_RPC(tls_sni, 64)
 	FIELD(STR, error) \
 	FIELD(BOOL, unknown) /* there is no such key */
 IPC_RPC(tls_key, 65)
+
+/* ---- cleanup -> dkimsign: a DKIM signature. The key says which of the hashes it is for,
+ * each of a header that names that algorithm. ---- */
+#define dkim_sign_REQUEST(FIELD, LIST) \
+	FIELD(STR, key) /* the name of its file */ \
+	FIELD(STR, rsa_hash) \
+	FIELD(STR, ed25519_hash)
+#define dkim_sign_REPLY(FIELD, LIST) \
+	FIELD(STR, signature) /* none: it could not be made */ \
+	FIELD(BOOL, is_ed25519) \
+	FIELD(STR, error)
+IPC_RPC(dkim_sign, 66)
 
 /* ---- postern explain -> a program that it has started for nothing else: what would you
  * do with this message, and why? (explain.h) ---- */

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A captured smtpd looks for the private key in its own memory, in each form in which a key
 can lie there, and does not find it; tlsmgr, which has it, finds it. The reader of tlsmgr,
-which stays root, has one capability, and opens nothing that the configuration does not name."""
+which stays root, has one capability, and opens nothing that the configuration does not name.
+The keys of DKIM are dkimsign's in the same way: neither smtpd nor cleanup have or can read them."""
 import os
 import re
 import ssl
@@ -93,10 +94,52 @@ def run(kind):
             smtp.say("NOOP", "250 ")
 
 
+def run_dkim():
+    with Instance({"mynetworks": "127.0.0.0/8", "max_idle": "1h", "mydestination": "here.example",
+                   "local_recipient_maps": "", "dkim_sign_maps": "inline:{ {here.example = rsa:rsa ed:ed} }"},
+                  services=["smtpd", "cleanup", "qmgr", "bounce"]) as mta:
+        mta.expect_trouble("refused by the jail")
+        keys = os.path.join(mta.etc, "dkim")
+        os.mkdir(keys, 0o700)
+        for name, options in (("rsa", []), ("ed", ["--ed25519"])):
+            made = mta.run("postauth", "keygen", *options, "--key", os.path.join(keys, name),
+                           "here.example", as_user=False)
+            check_equal(made.returncode, 0, made.stderr)
+        os.makedirs(os.path.join(mta.queue, "captured"))
+        os.chmod(os.path.join(mta.queue, "captured"), 0o777)
+        mta.start()
+        smtp = mta.smtp()
+        smtp.say("EHLO x", "250")
+        smtp.say("MAIL FROM:<a@here.example>", "250")
+        smtp.say("RCPT TO:<a@here.example>", "250")
+        smtp.say("DATA", "354")
+        smtp.send("From: a@here.example\r\n\r\nx\r\n.\r\n")
+        smtp.reply()
+        mta.wait_for_log("DKIM-Signature field added", count=2)
+        owner = Captured(socket_of(mta, "dkimsign"))
+        others = {"smtpd": Captured(socket_of(mta, f"127.0.0.1:{mta.port()}")),
+                  "cleanup": Captured(socket_of(mta, "cleanup"))}
+        for kind in ("rsa", "ed"):
+            path = os.path.join(keys, kind)
+            found = 0
+            for number in secrets(path):
+                for form in (number[:32], number[::-1][:32]):
+                    found += owner.tries("holds " + form.hex()) == "ok"
+                    for name, other in others.items():
+                        check_equal(other.tries("holds " + form.hex()), "ENOENT", f"{name}: {kind} key")
+            check(found > 0, f"dkimsign has the {kind} key")
+            check(owner.tries("open-read " + path) in ("EPERM", "EACCES"), "its file is out of reach then")
+            for name, other in others.items():
+                if is_root():  # as somebody else all files are his
+                    check(other.tries("open-read " + path) in ("EPERM", "EACCES"), f"{name}: the file")
+        smtp.close()
+
+
 if not is_captured_build():
     skip("this build is without --enable-captured")
 if sanitized_build():
     skip("the sanitizers need holes in the jail")
 run("rsa")
 run("ec")
+run_dkim()
 finish()
