@@ -153,8 +153,8 @@ int
 postauth_sign(int argc, char **argv)
 {
 	struct options o = { .plan = { .header = DKIM_RELAXED, .body = DKIM_RELAXED },
-		.fields = dkim_fields_usual,
-		.oversigned = dkim_oversigned_usual };
+		.fields = conf_param(STR("dkim_sign_fields"))->preset,
+		.oversigned = conf_param(STR("dkim_sign_oversigned_fields"))->preset };
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	struct buf message CLEANUP(buf_free) = BUF_INIT,
 			   field CLEANUP(buf_free) = BUF_INIT;

@@ -5,18 +5,6 @@
 #define LINE_MOST 76 /* columns; a word longer than that has a line of its own */
 #define INDENT    8
 
-const char dkim_fields_usual[] =
-	"From Sender Reply-To Subject Date Message-ID To Cc MIME-Version Content-Type "
-	"Content-Transfer-Encoding Content-ID Content-Description Resent-Date "
-	"Resent-From "
-	"Resent-Sender Resent-To Resent-Cc Resent-Message-ID In-Reply-To References "
-	"List-Id List-Help List-Unsubscribe List-Unsubscribe-Post List-Subscribe "
-	"List-Post "
-	"List-Owner List-Archive";
-const char dkim_oversigned_usual[] =
-	"From Sender Reply-To Subject Date Message-ID To Cc MIME-Version Content-Type "
-	"Content-Transfer-Encoding";
-
 /* ---- names ---- */
 
 /* sub-domain *("." sub-domain), with underscores; RFC 5321 section 4.1.2. */

@@ -28,9 +28,6 @@ struct dkim_plan {
 /* Is it one, or one that cannot break the field out of its tags? */
 bool dkim_name_is_domain(struct str name); /* selectors, too (section 3.1) */
 bool dkim_name_is_field(struct str name);
-/* What is signed, and oversigned, where nobody says otherwise (section 5.4.1; separated
- * by blanks). */
-extern const char dkim_fields_usual[], dkim_oversigned_usual[];
 
 /* A message as signers need it, read once for all its signatures. */
 struct dkim_content;
