@@ -24,6 +24,7 @@ cleanup_open_checks(const struct conf *c)
 {
 	milter_sets.header.maps = maps_open(
 		"milter_header_checks", c->p.milter_header_checks, DICT_BYTES, c);
+	milter_sets.mime.maps = milter_sets.header.maps;
 
 	sets.header.maps = maps_open("header_checks", c->p.header_checks, DICT_BYTES, c);
 	sets.mime.maps =
@@ -59,7 +60,7 @@ tell(void *arg, const struct check *c, const char *action, struct str text)
 {
 	const struct message *m = arg;
 
-	if (c->set == &milter_sets.header)
+	if (c->set == &milter_sets.header || c->set == &milter_sets.mime)
 		action = arena_printf(m->arena, "milter-header-%s", action).data;
 	message_tell(m, action,
 		arena_printf(m->arena, "%s %.*s", c->object,

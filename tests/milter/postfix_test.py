@@ -17,7 +17,7 @@ from recorder import (ACCEPT, CLOSE, CONTINUE, DISCARD, PROGRESS, RAW, REJECT, S
 from sink import Sink
 
 HEAD = "Subject: hello\nX-Two: 1\nX-Two: 2\nX-Fold: a\n\tb\n c\nX-Blank:  two\nTo: x@y.example\n"
-CHECKS = ("/^X-Drop/ IGNORE\n/^X-Warn/ WARN seen\n/^X-Rep/ REPLACE X-Replaced: yes\n"
+CHECKS = ("/^(X|Content)-Drop/ IGNORE\n/^(X|Content)-Warn/ WARN seen\n/^X-Rep/ REPLACE X-Replaced: yes\n"
           "/^X-Pre/ PREPEND X-Before: it\n/^X-Rej/ REJECT no such header\n"
           "/^X-Filter/ FILTER smtp:[127.0.0.1]:{sink}\n/^X-Redirect/ REDIRECT z@far.example\n")
 BASE = {
@@ -115,6 +115,8 @@ CASES = [
     ("fields that are checked", mail(), {"E": [
         *(edit.add(name, "v") for name in ("X-Drop", "X-Warn", "X-Rep", "X-Pre")),
         edit.insert(1, "X-Drop", "i"), edit.change(1, "X-Two", "changed"), CONTINUE]}, {}),
+    ("MIME fields that are checked", mail(), {"E": [
+        *(edit.add(name, "v") for name in ("Content-Drop", "Content-Warn", "MIME-Version")), CONTINUE]}, {}),
     ("a field that is refused", mail(), {"E": [edit.add("X-Rej", "v"), CONTINUE]}, {}),
     ("a field that redirects", mail(), {"E": [edit.add("X-Redirect", "v"), CONTINUE]}, {}),
     ("a field that filters", mail(), {"E": [edit.add("X-Filter", "v"), CONTINUE]}, {}),
