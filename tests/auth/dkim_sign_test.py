@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), p)
-                for p in ("", "..", "../smtp")]
+                for p in ("", "..", "../smtp", "../milter")]
 from harness import Instance, check, check_equal, check_match, finish, wait_until
+from recorder import CONTINUE, Recorder, edit
 from sink import Sink
 from verifiers import dkimpy_verifies, opendkim_verifies, record_of
 
@@ -34,13 +35,17 @@ MESSAGES = {
 class Site:
     def __init__(self):
         self.sink = Sink()
+        self.milter = Recorder(script={"E": [
+            edit.change(1, "From", "Kim <kim@here.example>"), edit.change(1, "Subject", "the milter's"),
+            edit.body(b"of the milter\r\n \r\n"), edit.add("MIME-Version", "1.0"), CONTINUE]})
         self.mta = Instance({
             "mynetworks": "127.0.0.0/8", "notify_classes": "",
             "transport_maps": f"static:smtp:[127.0.0.1]:{self.sink.port}",
             "header_checks": "pcre:{ {/^Subject: change me/ REPLACE Subject: changed} {/^X-Drop/ IGNORE} }"},
             services=["smtpd", "pickup", "cleanup", "qmgr", "smtp", "bounce"],
             extra_services=["127.0.0.1:{port1} inet n - n - - smtpd -o dkim_sign_clients="
-                            "permit_sasl_authenticated"])
+                            "permit_sasl_authenticated",
+                            "127.0.0.1:{port2} inet n - n - - smtpd -o smtpd_milters=" + self.milter.endpoint])
         self.keys = os.path.join(self.mta.etc, "dkim")
         self.scratch = os.path.join(self.mta.home, "scratch")
         os.mkdir(self.keys, 0o700)
@@ -111,6 +116,9 @@ def messages(site):
     check_match(rb"(?m)^Subject: changed\r$", site.by_smtp(MESSAGES["header checks"]), "the check did its work")
     text = site.by_smtp(MESSAGES["8-bit"])
     check_match(rb"quoted-printable", text, "fit for any server")
+    text = site.by_smtp(b"From: a@there.example\nSubject: x\n\nhello\n", 2)
+    check_signed(site, "a milter's", text)
+    check(b"of the milter\r\n" in text and b"hello" not in text, "the milter did its work")
     for what in ("plain", "8-bit", "blanks"):
         check_signed(site, f"sendmail, {what}", site.by_sendmail(MESSAGES[what]))
 
