@@ -128,18 +128,6 @@ cache_recall(struct client *c)
 
 /* ---- the table ---- */
 
-static void
-allow_directory(struct str path)
-{
-	struct buf directory CLEANUP(buf_free) = BUF_INIT;
-	ssize_t slash = str_rchr(path, '/');
-
-	if (slash <= 0)
-		return;
-	buf_add(&directory, str_sub(path, 0, (size_t)slash));
-	service_allow_write(buf_cstr(&directory));
-}
-
 void
 cache_configure(const struct conf *c)
 {
@@ -160,7 +148,7 @@ cache_configure(const struct conf *c)
 		return;
 	}
 	cache.spec = arena_str(cache.arena, spec);
-	allow_directory(str_from(spec, (size_t)colon + 1));
+	service_allow_write_of(str_from(spec, (size_t)colon + 1));
 }
 
 /* An empty table, where there is none. */

@@ -46,9 +46,9 @@ service_retire(const char *why)
 }
 
 void
-service_allow_write(const char *directory)
+service_allow_write_of(struct str path)
 {
-	(void)directory;
+	(void)path;
 }
 
 struct ipc_peer *

@@ -79,17 +79,13 @@ option_set(struct policy_service *p, size_t i, struct str value)
 static bool
 option_read(struct policy_service *p, struct str item, struct arena *arena)
 {
-	ssize_t equals = str_chr(item, '=');
-	struct str name;
+	struct str name, value;
 
-	if (equals <= 0)
+	if (!str_assignment(item, &name, &value))
 		return false;
-	name = str_trim(str_sub(item, 0, (size_t)equals));
 	for (size_t i = 0; i < COUNT(options); i++)
 		if (str_is(name, options[i].name))
-			return option_set(p, i,
-				arena_str(arena,
-					str_trim(str_from(item, (size_t)equals + 1))));
+			return option_set(p, i, arena_str(arena, value));
 	return false;
 }
 

@@ -54,18 +54,6 @@ read_all(const struct conf *c)
 		dict_close(d);
 }
 
-static void
-allow_directory(struct str path)
-{
-	struct buf directory CLEANUP(buf_free) = BUF_INIT;
-	ssize_t slash = str_rchr(path, '/');
-
-	if (slash <= 0)
-		return;
-	buf_add(&directory, str_sub(path, 0, (size_t)slash));
-	service_allow_write(buf_cstr(&directory));
-}
-
 void
 table_open(const struct conf *c)
 {
@@ -95,7 +83,7 @@ table_open(const struct conf *c)
 	}
 	spec = arena_str(arena, wanted);
 	read_all(c);
-	allow_directory(str_from(spec, (size_t)colon + 1));
+	service_allow_write_of(str_from(spec, (size_t)colon + 1));
 }
 
 /* ---- writing ---- */

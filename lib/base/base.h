@@ -91,6 +91,9 @@ struct str str_trim(struct str s); /* blanks, tabs, CR, LF at both ends */
 bool str_token(struct str *rest, const char *seps, struct str *item);
 /* Takes everything up to c off *rest (c itself is dropped). False at the end of *rest. */
 bool str_split(struct str *rest, char c, struct str *item);
+/* "name = value": its parts, without blanks around them; the value may be empty. False:
+ * there is no '=', or no name. */
+bool str_assignment(struct str text, struct str *name, struct str *value);
 /* Decimal numbers only, whole of s; -1 and no change on junk or overflow. */
 int str_to_u64(struct str s, uint64_t *out) MUST_CHECK;
 int str_to_long(struct str s, long *out) MUST_CHECK;

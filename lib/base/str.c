@@ -180,6 +180,18 @@ is_one_of(char c, const char *set)
 }
 
 bool
+str_assignment(struct str text, struct str *name, struct str *value)
+{
+	ssize_t equals = str_chr(text, '=');
+
+	if (equals <= 0)
+		return false;
+	*name = str_trim(str_sub(text, 0, (size_t)equals));
+	*value = str_trim(str_from(text, (size_t)equals + 1));
+	return true;
+}
+
+bool
 str_token(struct str *rest, const char *seps, struct str *item)
 {
 	size_t from = 0, to;

@@ -21,19 +21,16 @@ struct settings {
 static bool
 take_line(struct settings *s, struct conf_lines *l, struct why *why)
 {
-	ssize_t equals = str_chr(l->text, '=');
 	struct arena *a = s->d->arena;
+	struct str name, value;
 
-	if (l->stray || equals <= 0) {
+	if (l->stray || !str_assignment(l->text, &name, &value)) {
 		dict_fails(why,
 			"%s, line %d: missing '=' after attribute name: \"" STR_FMT "\"",
 			s->file, l->line, STR_ARG(l->text));
 		return false;
 	}
-	*vec_push(&s->list) = (struct setting){
-		arena_str(a, str_trim(str_sub(l->text, 0, (size_t)equals))),
-		arena_str(a, str_trim(str_from(l->text, (size_t)equals + 1))),
-	};
+	*vec_push(&s->list) = (struct setting){ arena_str(a, name), arena_str(a, value) };
 	return true;
 }
 

@@ -58,17 +58,13 @@ option_set(struct milter_service *s, size_t i, struct str value)
 static bool
 option_read(struct milter_service *s, struct str item, struct arena *arena)
 {
-	ssize_t equals = str_chr(item, '=');
-	struct str name;
+	struct str name, value;
 
-	if (equals <= 0)
+	if (!str_assignment(item, &name, &value))
 		return false;
-	name = str_trim(str_sub(item, 0, (size_t)equals));
 	for (size_t i = 0; i < COUNT(options); i++)
 		if (str_is(name, options[i].name))
-			return option_set(s, i,
-				arena_str(arena,
-					str_trim(str_from(item, (size_t)equals + 1))));
+			return option_set(s, i, arena_str(arena, value));
 	return false;
 }
 
@@ -179,18 +175,16 @@ defaults_read(struct str value, struct arena *arena, struct milter_macros *out)
 	names->items = arena_alloc(arena, (items.n + 1) * sizeof(*names->items));
 	values->items = arena_alloc(arena, (items.n + 1) * sizeof(*values->items));
 	for (size_t i = 0; i < items.n; i++) {
-		ssize_t equals = str_chr(items.items[i], '=');
+		struct str item = items.items[i], name;
 
-		if (equals <= 0) {
+		if (!str_assignment(item, &name, &values->items[values->n])) {
 			log_warn("milter_macro_defaults: \"" STR_FMT
 				 "\" is not name=value",
-				STR_ARG(items.items[i]));
+				STR_ARG(item));
 			continue;
 		}
-		names->items[names->n++] = milter_macro_plain(
-			str_trim(str_sub(items.items[i], 0, (size_t)equals)));
-		values->items[values->n++] =
-			str_trim(str_from(items.items[i], (size_t)equals + 1));
+		names->items[names->n++] = milter_macro_plain(name);
+		values->n++;
 	}
 }
 

@@ -85,6 +85,18 @@ service_allow_write(const char *directory)
 	*vec_push(&extra.write) = strdup(directory);
 }
 
+void
+service_allow_write_of(struct str path)
+{
+	struct buf directory CLEANUP(buf_free) = BUF_INIT;
+	ssize_t slash = str_rchr(path, '/');
+
+	if (slash <= 0)
+		return;
+	buf_add(&directory, str_sub(path, 0, (size_t)slash));
+	service_allow_write(buf_cstr(&directory));
+}
+
 /* ---- rules ---- */
 
 struct rules {

@@ -138,6 +138,7 @@ void service_queue_id(char out[32]);
 /* Extra paths for Landlock, to be added in before_jail (directories). */
 void service_allow_read(const char *directory);
 void service_allow_write(const char *directory);
+void service_allow_write_of(struct str path); /* the directory that a file is in */
 
 /* ---- the jail itself (sandbox.c), for programs that are not services too ---- */
 /* Switches to the user (0: stay), drops groups and capabilities, no_new_privs, Landlock,
