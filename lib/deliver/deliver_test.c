@@ -71,23 +71,23 @@ TEST(a_maildir_is_made_and_the_message_is_in_new)
 /* As two first deliveries at once find it: one has made tmp/ so far. */
 TEST(a_maildir_that_is_half_there_is_completed)
 {
-	char *path = place("half/"), *sub;
+	char *path = place("half/"), *tmp, *new;
 	struct mailbox_order o = {
 		.path = path, .first = STR("A: b\n\n"), .rest_fd = -1, .hostname = "h"
 	};
 	char file[1024];
 	struct why why;
 
-	CHECK(asprintf(&sub, "%stmp", path) > 0);
-	CHECK(mkdir(path, 0700) == 0 && mkdir(sub, 0700) == 0);
+	CHECK(asprintf(&tmp, "%stmp", path) > 0);
+	CHECK(asprintf(&new, "%snew", path) > 0);
+	CHECK(mkdir(path, 0700) == 0 && mkdir(tmp, 0700) == 0);
 	CHECK_INT(maildir_deliver(&o, &why), ACCEPT);
-	only_file(sub, file, sizeof(file));
+	only_file(tmp, file, sizeof(file));
 	CHECK_STR(str_c(file), "");
-	free(sub);
-	CHECK(asprintf(&sub, "%snew", path) > 0);
-	only_file(sub, file, sizeof(file));
+	only_file(new, file, sizeof(file));
 	CHECK(strstr(file, ".h") != NULL);
-	free(sub);
+	free(new);
+	free(tmp);
 	free(path);
 }
 
