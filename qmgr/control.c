@@ -53,7 +53,6 @@ hold_message(struct message *m)
 static void
 wake_message(struct message *m)
 {
-	m->flush = true;
 	if (m->queue == QUEUE_ON_HOLD || m->place)
 		index_make_ready(&queue_index, m, false);
 }
@@ -87,8 +86,10 @@ expire_message(struct message *m)
 static void
 flush_message(struct message *m)
 {
-	if (m->queue != QUEUE_ON_HOLD)
-		wake_message(m);
+	if (m->queue == QUEUE_ON_HOLD)
+		return;
+	m->flush = true;
+	wake_message(m);
 }
 
 #define IN(queue) (1u << (queue))

@@ -1199,6 +1199,32 @@ QUEUE_TEST(commands_hold_release_and_delete, "")
 	ipc_link_close(link);
 }
 
+/* What comes off hold is tried like other mail: only a flush overrides defer_transports.
+ */
+QUEUE_TEST(released_mail_waits_with_its_transport, "defer_transports = smtp\n")
+{
+	struct ipc_link *link = command_connect();
+
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	put_message(1, "s@x.example", "r@one.example");
+	fake(1)->note.wake_us = (uint64_t)(now + 600 * SECOND);
+	announce(1, false);
+	UNTIL(queue_index.n == 1);
+	CHECK_STR(command(link, QUEUE_HOLD, "ID1"), "ID1");
+	CHECK_STR(command(link, QUEUE_RELEASE, "ID1"), "ID1");
+	now += SECOND; /* the release has to be in the log first */
+	calm();
+	ticker_run();
+	UNTIL(str_find(buf_str(&said), STR("1 DEFERRED 0 4.3.2 deferred transport")) >=
+		0);
+	UNTIL(active_count() == 0 && store_pending() == 0);
+	CHECK_INT((long long)n_deliveries, 0);
+	CHECK_STR(command(link, QUEUE_FLUSH, "ID1"), "ID1");
+	UNTIL(n_deliveries == 1);
+	ipc_link_close(link);
+}
+
 static void
 connect_late(void *arg)
 {
