@@ -135,6 +135,7 @@ def a_file_that_breaks_behind_master():
     and what comes after that."""
     with Instance({"default_transport": "discard:"}) as mta:
         mta.start()
+        mail_goes_through(mta)  # all of them are there
         before = {name: mta.processes(name) for name in ("broker", "spool", "qmgr")}
         for name, pids in before.items():
             kill(list(pids)[0], signal.SIGSTOP)

@@ -208,7 +208,7 @@ class System:
         events = [self.neutral(line) for session in m.sessions for line in self.events_of(session)]
         log = [self.neutral(line) for line in IN_THE_LOG.findall(self.mta.log_text(since))]
         return (replies, events, log, envelope(self.sink.commands[commands:]),
-                [plain(content) for _, content in arrived])
+                sorted(plain(content) for _, content in arrived))
 
     @staticmethod
     def events_of(session):
