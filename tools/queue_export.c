@@ -30,6 +30,7 @@ struct export
 {
 	const char *queue; /* Postfix's directory */
 	int dir;
+	int last; /* the message file written last, or -1 */
 	struct arena *arena;
 	struct spool *spool;
 	struct spool_reader *reader;
@@ -275,6 +276,8 @@ write_message(struct making *g)
 	if (pwrite(fd, size, sizeof(size), 0) != sizeof(size) ||
 		fchmod(fd, g->e.expire ? 0710 : 0700) < 0 || futimens(fd, times) < 0)
 		return -1;
+	fd_close(&g->ex->last);
+	g->ex->last = fd_take(&fd);
 	return 0;
 }
 
@@ -331,10 +334,11 @@ make_files(struct export *ex, const struct known *k)
 }
 
 /* ---- the other steps ---- */
+/* syncfs() alone need not flush the disk's cache (lib/spool/files_disk.c). */
 static void
 on_disk(struct export *ex)
 {
-	if (syncfs(ex->dir) < 0)
+	if (syncfs(ex->dir) < 0 || (ex->last >= 0 && fsync(ex->last) < 0))
 		log_fatal("%s: %s", ex->queue, strerror(errno));
 }
 
@@ -573,7 +577,8 @@ give_local(struct export *ex, struct str path, struct str name, struct arena *a)
 	fd = openat(ex->dir, temp.data,
 		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || write_all(fd, buf_str(&b)) < 0 ||
-		fchown(fd, st.st_uid, (gid_t)-1) < 0 || fchmod(fd, 0744) < 0)
+		fchown(fd, st.st_uid, (gid_t)-1) < 0 || fchmod(fd, 0744) < 0 ||
+		fsync(fd) < 0)
 		log_fatal("%s/%s: %s", ex->queue, temp.data, strerror(errno));
 	on_disk(ex);
 	if (unlink(path.data) < 0)
@@ -723,7 +728,9 @@ read_postfix(struct export *ex, const char *configuration)
 int
 queue_export(const char *configuration)
 {
-	struct export ex = { .arena = arena_new(), .ours = map_new(), .dir = -1 };
+	struct export ex = {
+		.arena = arena_new(), .ours = map_new(), .dir = -1, .last = -1
+	};
 
 	ex.queue = arena_cstr(ex.arena, postfix_queue_directory(configuration, ex.arena));
 	if (postfix_queue_is_running(ex.queue))
@@ -734,6 +741,7 @@ queue_export(const char *configuration)
 	       "picked "
 	       "up yet; %lu could not be read\n",
 		ex.given, ex.queue, ex.held, ex.local, ex.bad);
+	fd_close(&ex.last);
 	fd_close(&ex.dir);
 	vec_free(&ex.all);
 	map_free(ex.ours);
