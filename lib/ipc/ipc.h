@@ -94,7 +94,8 @@ void ipc_link_close(struct ipc_link *l); /* flushes what it can; pending calls f
 /* Nothing is asked or answered over it at the moment, and nothing waits to be read. */
 bool ipc_link_idle(const struct ipc_link *l);
 /* For who is asked: the peer, if it knows us by name, makes no new calls over this link
- * and closes it after the last answer. */
+ * and closes it after the last answer. Nothing happens before its HELLO, or when it has
+ * been told: ask again. */
 void ipc_link_leave(struct ipc_link *l);
 /* Where it does not: from now on the peer's writes fail at once, so that it asks somebody
  * else; what it has sent is still answered, then the link closes. */

@@ -138,14 +138,15 @@ struct ipc_link {
 	struct ipc_peer *peer; /* that made this link, or NULL */
 	bool wants_hello;
 	uid_t trusted;
-	bool closing;   /* the end is queued for the end of this turn */
-	bool left;      /* the peer wants no more calls; ours end, then the link does */
-	bool finishing; /* the peer cannot send; read what it did, answer, close */
-	bool read_out;  /* ... all of that was read */
-	bool ended;     /* nobody will be told anything any more */
-	bool blocked;   /* the kernel took no more; it will say when */
-	bool paused;    /* requests hold too much: not reading */
-	unsigned users; /* the link itself, and coroutines that wait for it */
+	bool closing;    /* the end is queued for the end of this turn */
+	bool left;       /* the peer wants no more calls; ours end, then the link does */
+	bool said_leave; /* to the peer */
+	bool finishing;  /* the peer cannot send; read what it did, answer, close */
+	bool read_out;   /* ... all of that was read */
+	bool ended;      /* nobody will be told anything any more */
+	bool blocked;    /* the kernel took no more; it will say when */
+	bool paused;     /* requests hold too much: not reading */
+	unsigned users;  /* the link itself, and coroutines that wait for it */
 	struct event_later flush, end;
 	struct timer again; /* reading goes on, or writing is tried once more */
 	struct timer hello_timer;

@@ -143,8 +143,10 @@ ipc_link_leave(struct ipc_link *l)
 {
 	struct frame f = { .kind = FRAME_LEAVE };
 
-	if (!l->closing && !l->finishing && !l->wants_hello)
-		link_send(l, &f, STR_NONE, -1);
+	if (l->closing || l->finishing || l->wants_hello || l->said_leave)
+		return;
+	l->said_leave = true;
+	link_send(l, &f, STR_NONE, -1);
 }
 
 void

@@ -11,6 +11,7 @@
 
 static struct {
 	struct ipc_link *broker; /* NULL: lost; master will send another */
+	unsigned brokers;        /* how many there were */
 	struct timer lost;
 	struct co_queue replaced;
 	struct map *named; /* name -> struct ipc_peer */
@@ -44,6 +45,7 @@ broker_use(int fd)
 	static const struct ipc_handler none[] = { { .type = 0 } };
 
 	timer_cancel(&peers.lost);
+	peers.brokers++;
 	peers.broker = ipc_link_open(fd, none, NULL, broker_lost, "broker");
 	co_wake_all(&peers.replaced);
 }
@@ -90,18 +92,21 @@ ask_once(struct str peer, deadline_t patience)
 	return -1;
 }
 
-/* A broker that died is asked again when master has started the next. */
+/* A broker that died or was replaced: the next is asked, which may be there already. */
 SWITCHES static int
 ask_broker(struct str peer, deadline_t patience)
 {
 	for (;;) {
+		unsigned asked;
 		int fd;
 
 		while (!peers.broker)
 			if (co_wait(&peers.replaced, patience) < 0)
 				return -1;
+		asked = peers.brokers;
 		fd = ask_once(peer, patience);
-		if (fd >= 0 || (errno != ECONNRESET && errno != EPIPE) || peers.broker)
+		if (fd >= 0 || (errno != ECONNRESET && errno != EPIPE) ||
+			(peers.broker && peers.brokers == asked))
 			return fd;
 	}
 }

@@ -186,15 +186,14 @@ finish_links(void *arg)
 	void (*const *done)(void) = arg;
 	bool quiet;
 
-	if (patience == 0) {
+	if (patience == 0)
 		patience = deadline_in(LEAVE_PATIENCE);
-		for (size_t i = 0; i < worker.links.n; i++)
-			ipc_link_leave(worker.links.items[i]);
-	}
 	quiet = nothing_in_hand() && deadline_passed(patience);
-
-	for (size_t i = 0; i < worker.links.n; i++)
+	for (size_t i = 0; i < worker.links.n; i++) {
+		/* Again for those that were only about to say who they are. */
+		ipc_link_leave(worker.links.items[i]);
 		quiet = quiet && ipc_link_idle(worker.links.items[i]);
+	}
 	for (size_t i = 0; quiet && i < worker.links.n; i++)
 		ipc_link_finish(worker.links.items[i]);
 	if (worker.links.n > 0)
