@@ -152,6 +152,11 @@ def is_root():
 
 # ---- waiting ----
 
+def mail_user():
+    """Who mailboxes may belong to, as in /etc/passwd: as an ordinary user, nobody else."""
+    return pwd.getpwnam("nobody") if is_root() else pwd.getpwuid(os.geteuid())
+
+
 def wait_until(condition, what, patience=None):
     """Asks until condition() is true; gives its value, or None after a failed check."""
     until = time.monotonic() + (patience or PATIENCE)

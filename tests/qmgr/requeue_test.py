@@ -6,13 +6,15 @@ import re
 import signal
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Instance, check, check_equal, finish, is_root, kill, wait_until
+from harness import (Instance, check, check_equal, finish, is_root, kill, mail_user,
+                     wait_until)
 from postfix37 import Postfix37, is_there
 
 BEFORE = {
     "mydestination": "", "myorigin": "box.example", "local_transport": "error:no such user",
     "virtual_mailbox_domains": "box.example", "virtual_mailbox_maps": "static:u/",
-    "virtual_uid_maps": "static:65534", "virtual_gid_maps": "static:65534",
+    "virtual_uid_maps": f"static:{mail_user().pw_uid}",
+    "virtual_gid_maps": f"static:{mail_user().pw_gid}",
     "virtual_minimum_uid": "1", "enable_original_recipient": "yes",
     "smtpd_relay_restrictions": "permit_mynetworks,reject",
     "transport_maps": "inline:{old.example=smtp:[127.0.0.1]:1}",

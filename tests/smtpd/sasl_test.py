@@ -13,11 +13,11 @@ import subprocess
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from dovecot import SUBMISSION, SUBMISSIONS, USERS, Dovecot, token
-from harness import Instance, check, check_equal, check_match, finish, wait_until
+from harness import Instance, check, check_equal, check_match, finish, mail_user, wait_until
 
 USER, PASSWORD = next(iter(USERS.items()))
-PIPE = ("show unix - n n - - pipe user=nobody argv=/bin/echo ${sasl_method} ${sasl_username} "
-        "s=${sasl_sender}")
+PIPE = (f"show unix - n n - - pipe user={mail_user().pw_name} "
+        "argv=/bin/echo ${sasl_method} ${sasl_username} s=${sasl_sender}")
 TLS = ssl._create_unverified_context()
 
 
@@ -242,8 +242,8 @@ with Instance({"smtpd_sasl_type": "dovecot", "smtpd_sasl_path": "private/auth",
               extra_services=[SUBMISSION, SUBMISSIONS, PIPE]) as host:
     host.write_configuration(
         smtpd_sasl_auth_enable="yes", smtpd_tls_chain_files=host.certificate(),
-        virtual_mailbox_base=host.mail, virtual_uid_maps="static:65534",
-        virtual_gid_maps="static:65534", virtual_minimum_uid="1",
+        virtual_mailbox_base=host.mail, virtual_uid_maps=f"static:{mail_user().pw_uid}",
+        virtual_gid_maps=f"static:{mail_user().pw_gid}", virtual_minimum_uid="1",
         virtual_mailbox_maps="static:kept/", virtual_mailbox_domains="kept.example", smtpd_tls_security_level="may")
     os.chmod(host.mail, 0o777)
     host.start()

@@ -289,7 +289,7 @@ class System:
 
 
 if not is_root():
-    skip("Postfix has to be started as root")
+    skip("needs root: Postfix runs as root only")
 if not is_there():
     skip("no Postfix 3.7 to compare with")
 with tempfile.TemporaryDirectory(prefix="postern-tls-") as folder:
