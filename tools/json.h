@@ -5,7 +5,7 @@
 #include "base.h"
 #include <stdio.h>
 
-/* With its quotes (RFC 8259 section 7). Bytes above 0x7f go out as they are. */
+/* json_put() to a stream. */
 void json_string(FILE *out, struct str s);
 
 #endif

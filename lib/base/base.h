@@ -136,6 +136,14 @@ buf_clear(struct buf *b)
 	b->len = 0;
 }
 
+/* ---- text ---- */
+/* Length of the well-formed UTF-8 sequence in front, 0 when there is none; *point is its
+ * code point. RFC 3629 section 4: no overlong forms, no surrogates. */
+size_t utf8_step(struct str s, uint32_t *point);
+/* s as a string of JSON, with its quotes (RFC 8259 section 7). What is no UTF-8 becomes
+ * U+FFFD: readers of JSON refuse a text that has any. */
+void json_put(struct buf *out, struct str s);
+
 /* ---- arena: memory that belongs to a time; freed all at once ---- */
 struct arena; /* opaque; chunks of 4 KB and up */
 struct arena *arena_new(void) MUST_CHECK;

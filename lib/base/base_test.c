@@ -177,6 +177,31 @@ TEST(buffers_grow)
 	CHECK(!b.data && b.room == 0);
 }
 
+TEST(strings_become_json)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ "", "\"\"" },
+		{ "plain text", "\"plain text\"" },
+		{ "say \"a\\b\"", "\"say \\\"a\\\\b\\\"\"" },
+		{ "\r\n\t\x01\x7f.", "\"\\r\\n\\t\\u0001\\u007F.\"" },
+		{ "gr\xC3\xBC\xC3\x9F", "\"gr\xC3\xBC\xC3\x9F\"" },
+		/* Cut off, overlong, a surrogate, a byte that starts nothing. */
+		{ "a\xC3", "\"a\xEF\xBF\xBD\"" },
+		{ "\xC0\xAFz", "\"\xEF\xBF\xBD\xEF\xBF\xBDz\"" },
+		{ "\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"" },
+		{ "\xFF!", "\"\xEF\xBF\xBD!\"" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf got CLEANUP(buf_free) = BUF_INIT;
+
+		json_put(&got, str_c(rows[i].in));
+		CHECK_STR(buf_str(&got), rows[i].out);
+	}
+}
+
 TEST(arenas_end_all_at_once)
 {
 	struct arena *a CLEANUP(arena_free_at) = arena_new();

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += lib/base/libbase.a
 lib_base_libbase_a_SOURCES = lib/base/base.h lib/base/arena.c lib/base/buf.c lib/base/crc32c.c \
 	lib/base/encode.c lib/base/fd.c lib/base/mailbox.h lib/base/mailbox.c lib/base/map.c lib/base/mem.c lib/base/str.c \
-	lib/base/time.c lib/base/why.c
+	lib/base/text.c lib/base/time.c lib/base/why.c
 noinst_LIBRARIES += lib/base/libtest.a
 lib_base_libtest_a_SOURCES = lib/base/test.h lib/base/test.c
 TEST_LIBS = lib/base/libtest.a

@@ -32,33 +32,6 @@ take(struct str *s, char c)
 	return true;
 }
 
-/* Length of the well-formed UTF-8 sequence in front, 0 when there is none; *point is its
- * code point. RFC 3629 section 4: no overlong forms, no surrogates. */
-static size_t
-utf8_length(struct str s, uint32_t *point)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned char first = s.len ? (unsigned char)s.data[0] : 0;
-	size_t n = first < 0x80   ? 1
-		   : first < 0xC2 ? 0
-		   : first < 0xE0 ? 2
-		   : first < 0xF0 ? 3
-				  : 4;
-
-	if (n == 0 || s.len < n || first > 0xF4)
-		return 0;
-	*point = n == 1 ? first : first & (0x7F >> n);
-	for (size_t i = 1; i < n; i++) {
-		if (((unsigned char)s.data[i] & 0xC0) != 0x80)
-			return 0;
-		*point = *point << 6 | ((unsigned char)s.data[i] & 0x3F);
-	}
-	if (*point < least[n] || *point > 0x10FFFF ||
-		(*point >= 0xD800 && *point < 0xE000))
-		return 0;
-	return n;
-}
-
 bool
 address_utf8_is_valid(struct str s)
 {
@@ -66,7 +39,7 @@ address_utf8_is_valid(struct str s)
 	size_t n;
 
 	for (; s.len; s = str_from(s, n)) {
-		n = utf8_length(s, &point);
+		n = utf8_step(s, &point);
 		if (n == 0)
 			return false;
 	}
@@ -78,7 +51,7 @@ static bool
 take_utf8(struct str *s)
 {
 	uint32_t point = 0;
-	size_t n = utf8_length(*s, &point);
+	size_t n = utf8_step(*s, &point);
 
 	if (n < 2 || point < 0xA0)
 		return false;
@@ -131,7 +104,7 @@ label_is_valid(struct str label, unsigned how)
 	if (label.data[0] == '-' || label.data[label.len - 1] == '-')
 		return false;
 	for (; label.len; label = str_from(label, n)) {
-		n = utf8_length(label, &point);
+		n = utf8_step(label, &point);
 		if (n == 0 || (n > 1 && !(how & ADDRESS_UTF8)))
 			return false;
 		if (n > 1 && is_disallowed_in_domain(point))
