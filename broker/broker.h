@@ -9,8 +9,14 @@
 bool permits(const char *program, struct str peer_program);
 /* Sockets that are not ours: "unix:path", "inet:host:port". Which unix ones may stand in
  * any table of the administrator, and only the asking program reads those (ANY: broker
- * sees to it that it is none of ours); or they have to stand in main.cf or master.cf. */
-enum endpoints_allowed { ENDPOINTS_NONE, ENDPOINTS_ANY, ENDPOINTS_NAMED };
+ * sees to it that it is none of ours); or they have to stand in main.cf or master.cf; or
+ * there is but one, event_socket. */
+enum endpoints_allowed {
+	ENDPOINTS_NONE,
+	ENDPOINTS_ANY,
+	ENDPOINTS_NAMED,
+	ENDPOINTS_EVENTS
+};
 enum endpoints_allowed permits_endpoints(const char *program);
 
 /* ---- endpoints.c ---- */

@@ -38,6 +38,8 @@ may_reach(const struct ipc_caller *caller, struct str endpoint)
 		return true;
 	case ENDPOINTS_NAMED:
 		return endpoints_have(directory_endpoints(directory), endpoint);
+	case ENDPOINTS_EVENTS:
+		return str_eq(endpoint, service_conf()->p.event_socket);
 	case ENDPOINTS_NONE:
 		break;
 	}
@@ -76,7 +78,7 @@ open_endpoint(const struct ipc_caller *caller, struct str endpoint)
 
 	errno = EPERM;
 	if (!may_reach(caller, endpoint) ||
-		(inet && permits_endpoints(caller->program) != ENDPOINTS_NAMED))
+		(inet && permits_endpoints(caller->program) == ENDPOINTS_ANY))
 		return -1;
 	return inet ? dial_inet(service_conf(), str_from(endpoint, 5))
 		    : open_unix(caller, str_from(endpoint, 5));

@@ -37,6 +37,8 @@ permits_endpoints(const char *program)
 {
 	if (strcmp(program, "lmtp") == 0) /* next hops: RFC 2033 over unix sockets */
 		return ENDPOINTS_ANY;
+	if (strcmp(program, "qmgr") == 0)
+		return ENDPOINTS_EVENTS;
 	return strcmp(program, "smtpd") == 0 || strcmp(program, "cleanup") == 0
 		       ? ENDPOINTS_NAMED
 		       : ENDPOINTS_NONE;

@@ -1,6 +1,7 @@
 /* active.c -- see active.h. */
 #include "active_impl.h"
 #include "agent.h"
+#include "events.h"
 #include "log.h"
 #include "outside.h"
 #include "store.h"
@@ -378,6 +379,7 @@ active_settle_here(struct active *a, uint32_t n, enum verdict verdict, const cha
 	d.ask.probe = a->verifying;
 	delivery_done(&d, 0, verdict, code, STR("none"), text);
 	active_settle(a, n, &outcome);
+	events_outcome(a, n, NULL, &outcome);
 	active_settled(a, &n, 1);
 	if (a->undecided == 0 && a->flights == 0)
 		attempt_ended(a);

@@ -2,6 +2,7 @@
  * rest is tried again. */
 #include "active_impl.h"
 #include "backoff.h"
+#include "events.h"
 #include "log.h"
 #include "outside.h"
 #include "store.h"
@@ -40,8 +41,10 @@ expire(struct active *a)
 					       a->envelope.sender.len == 0))) {
 		log_line(QMGR_EXPIRED, str_c(a->message->queue_id), a->envelope.sender,
 			a->message->expire ? STR("force-expired") : STR("expired"));
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			a->now[list[i]].state = RCPT_FAILED;
+			events_expired(a, list[i]);
+		}
 		write_alike(a, list, n, RCPT_FAILED, SPOOL_FAILED, 0);
 	}
 	mem_free(list);

@@ -1,6 +1,7 @@
 /* delivery.c -- see delivery.h. */
 #include "delivery.h"
 #include "active.h"
+#include "events.h"
 #include "log.h"
 #include "outside.h"
 #include "store.h"
@@ -108,8 +109,11 @@ settle_all(struct flight *f, const struct deliver_reply *said)
 	struct why site = { 0 };
 
 	for (uint32_t i = 0; i < f->n; i++)
-		if (said->outcomes[i].pass_to.len == 0)
+		if (said->outcomes[i].pass_to.len == 0) {
 			active_settle(f->message, f->rcpts[i], &said->outcomes[i]);
+			events_outcome(
+				f->message, f->rcpts[i], f->to, &said->outcomes[i]);
+		}
 	if (said->site_down)
 		why_set(&site, "4.4.1", STR_FMT, STR_ARG(said->site_text));
 	if (said->site_down && said->site_code.len &&

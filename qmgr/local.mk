@@ -3,6 +3,7 @@ daemon_PROGRAMS += qmgr/qmgr
 QMGR_PARTS = qmgr/active.h qmgr/active_impl.h qmgr/active.c qmgr/attempt.c \
 	qmgr/record.c qmgr/backoff.h qmgr/backoff.c qmgr/control.h \
 	qmgr/control.c qmgr/delivery.h qmgr/delivery.c qmgr/errand.h qmgr/errand.c \
+	qmgr/events.h qmgr/events.c \
 	qmgr/feedback.h qmgr/feedback.c \
 	qmgr/index.h qmgr/index.c qmgr/loader.h qmgr/loader.c qmgr/notice.h qmgr/notice.c \
 	qmgr/outside.h qmgr/requeue.h qmgr/requeue.c qmgr/resolver.h qmgr/resolver.c \

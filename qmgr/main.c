@@ -4,6 +4,7 @@
 #include "control.h"
 #include "errand.h"
 #include "event.h"
+#include "events.h"
 #include "explained.h"
 #include "loader.h"
 #include "log.h"
@@ -141,6 +142,7 @@ start(void)
 	schedule_init();
 	loader_start();
 	store_start();
+	events_start();
 }
 
 static bool
@@ -152,6 +154,7 @@ reload(const struct conf *fresh)
 	outside.route = route_renew(old, fresh);
 	resolver_retire(old);
 	schedule_reload();
+	events_reload();
 	return false;
 }
 

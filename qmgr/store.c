@@ -2,6 +2,7 @@
 #include "store.h"
 #include "active.h"
 #include "event.h"
+#include "events.h"
 #include "log.h"
 #include "outside.h"
 #include "service.h"
@@ -266,6 +267,8 @@ on_message(struct ipc_request *rq)
 		moved_to(m, note.segment, note.offset, note.length, note.states,
 			note.n_states);
 		place(m, &note);
+		if (note.envelope.len)
+			events_accepted(m, note.envelope);
 	} else {
 		log_warn("spool announced a message with a bad queue id");
 	}
