@@ -208,13 +208,15 @@ try_hosts(struct attempt *a)
 }
 
 /* A session is for who would have opened the same one: the destination tells whose
- * password it has, unless the sender has one of his own. */
+ * password it has, unless the sender has one of his own; and TLS must be what the policy
+ * wants today. */
 SWITCHES static enum verdict
 find_key(struct attempt *a, struct why *why)
 {
 	struct auth_secret own CLEANUP(auth_secret_wipe) = { BUF_INIT, BUF_INIT };
 
-	a->key = arena_lower(a->d->arena, a->destination);
+	a->key = arena_printf(a->d->arena, STR_FMT " " STR_FMT,
+		STR_ARG(arena_lower(a->d->arena, a->destination)), STR_ARG(a->tls.text));
 	switch (auth_secret_of_sender(a->d, &own)) {
 	case DICT_NOTFOUND:
 		return ACCEPT;
@@ -237,6 +239,7 @@ try_nexthop(struct attempt *a, struct str text)
 	a->had = NULL;
 	a->destination = text;
 	if (nexthop_parse(a->conf, text, smtp_port, &a->nexthop, &why) != ACCEPT ||
+		tls_policy_find(text, a->conf, a->d->arena, &a->tls, &why) != ACCEPT ||
 		find_key(a, &why) != ACCEPT) {
 		refuse_nexthop(a, &why);
 		return;
@@ -267,18 +270,9 @@ attempt_run(struct delivery *d)
 	struct attempt a = { .d = d,
 		.conf = c,
 		.fallbacks = conf_list(c->p.smtp_fallback_relay, d->arena) };
-	struct why why;
 
 	a.refusals = arena_alloc(d->arena, d->envelope.n_rcpts * sizeof(*a.refusals));
-	if (smtp_tls_level(c) == TLS_VERIFIED) {
-		why_set(&why, "4.7.5",
-			"smtp_tls_security_level = %.*s needs certificate checks that "
-			"this version does not have: use \"encrypt\"",
-			STR_ARG(c->p.smtp_tls_security_level));
-		refuse_nexthop(&a, &why);
-	} else {
-		try_nexthop(&a, d->ask.nexthop);
-		try_fallbacks(&a);
-	}
+	try_nexthop(&a, d->ask.nexthop);
+	try_fallbacks(&a);
 	refusals_final(&a);
 }

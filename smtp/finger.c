@@ -136,7 +136,9 @@ run(void *arg)
 	(void)arg;
 	finger_alone();
 	if (nexthop_parse(finger.conf, finger.destination, smtp_port, &a.nexthop, &why) ==
-		ACCEPT) {
+			ACCEPT &&
+		tls_policy_find(finger.destination, finger.conf, arena, &a.tls, &why) ==
+			ACCEPT) {
 		a.nexthop.default_port = false; /* we may well ask ourselves */
 		probe_hosts(&a);
 	} else {

@@ -70,6 +70,7 @@ static const char *const fixed[] = {
 	"smtp_tls_mandatory_ciphers=$smtp_tls_ciphers",
 	"smtp_tls_mandatory_exclude_ciphers=",
 	"smtp_tls_mandatory_protocols=$smtp_tls_protocols",
+	"smtp_tls_policy_maps=",
 	"smtp_tls_protocols=>=TLSv1",
 	"smtp_tls_security_level=encrypt",
 	"smtp_tls_servername=",

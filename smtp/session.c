@@ -295,6 +295,9 @@ session_greet(struct session *s, const struct attempt *a, bool use_tls, struct w
 		return why_set(why, "5.4.6", "mail for %.*s loops back to myself",
 			STR_ARG(s->nexthop->host));
 	}
+	if (!use_tls && s->policy->level == TLS_NONE && s->offers & OFFERS_STARTTLS &&
+		c->p.smtp_tls_note_starttls_offer)
+		log_line(SMTP_STARTTLS_OFFER, s->host);
 	if (use_tls && !s->conn->tls && starttls(s, c, why) != ACCEPT)
 		return TEMPFAIL;
 	return auth_login(s, a, doing, why);
@@ -332,6 +335,7 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 	struct session *s = session_new(host, &a->nexthop);
 	struct why why;
 
+	s->policy = &a->tls;
 	*tls_failed = false;
 	starttls_note(s, a->conf, use_tls ? TLS_UNDECIDED : TLS_IN_CLEAR);
 	if ((a->nexthop.path.len > 0 ? connect_path(s, a->conf)
@@ -340,6 +344,7 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 	} else if (session_begin(s, a, use_tls, &why) == ACCEPT) {
 		s->opened = event_now();
 		s->nexthop = NULL;
+		s->policy = NULL;
 		tls_cache_keep(s, a->conf);
 		return s;
 	} else {
@@ -361,7 +366,7 @@ may_go_clear(const struct attempt *a)
 {
 	uint64_t active = a->d->ask.active_us, arrival = a->d->envelope.arrival_us;
 
-	return smtp_tls_level(a->conf) == TLS_MAY && !a->conf->p.smtp_tls_wrappermode &&
+	return a->tls.level == TLS_MAY && !a->conf->p.smtp_tls_wrappermode &&
 	       active > arrival &&
 	       (msec_t)((active - arrival) / 1000) >= a->conf->p.minimal_backoff_time;
 }
@@ -370,7 +375,7 @@ struct session *
 session_open(const struct host *host, const struct attempt *a, struct refusal *r)
 {
 	/* What does not leave the machine needs no TLS. */
-	bool use_tls = smtp_tls_level(a->conf) != TLS_NONE && a->nexthop.path.len == 0;
+	bool use_tls = a->tls.level != TLS_NONE && a->nexthop.path.len == 0;
 	bool tls_failed;
 	struct session *s = session_try(host, a, use_tls, &tls_failed, r);
 

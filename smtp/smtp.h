@@ -50,6 +50,39 @@ extern const struct own_addresses *smtp_own;
 /* smtp_tcp_port, looked up before the jail. */
 extern unsigned smtp_port;
 
+/* ---- tls_policy.c: what TLS a next hop must have ---- */
+enum tls_level {
+	TLS_NONE,
+	TLS_MAY,
+	TLS_ENCRYPT,
+	TLS_FINGERPRINT,
+	TLS_VERIFY,
+	TLS_SECURE,
+	TLS_UNAVAILABLE, /* dane-only: more than we can promise */
+};
+struct tls_policy {
+	enum tls_level level;
+	struct strs match;       /* names, strategies; fingerprints */
+	struct str servername;   /* for the SNI */
+	struct tls_config terms; /* protocols and ciphers only */
+	struct str text;         /* all of it: sessions are for the same one only */
+};
+enum tls_level tls_policy_level(const struct conf *c); /* without the table */
+struct str tls_policy_grade(const struct conf *c, struct str grade); /* its ciphers */
+void tls_policy_prepare(const struct conf *c);                       /* before the jail */
+bool tls_policy_has_table(void);
+/* For a destination as qmgr gave it, in arena. TEMPFAIL: the policy cannot be told, or is
+ * none; nothing must be sent. */
+SWITCHES enum verdict tls_policy_find(struct str destination, const struct conf *c,
+	struct arena *arena, struct tls_policy *out, struct why *why);
+/* One entry of the table, "level name=value ..."; fills in what it names. PERMFAIL: it is
+ * none; why has the text for the log. */
+enum verdict tls_policy_parse(
+	struct str text, struct arena *arena, struct tls_policy *out, struct why *why);
+struct session;
+/* Is the certificate what the policy asks for, on levels from fingerprint on? */
+bool tls_policy_matches(const struct tls_policy *p, const struct session *s);
+
 /* ---- attempt.c: one delivery on its way through the hosts ---- */
 
 /* Why a recipient was not taken by the host asked last: what becomes of it when no other
@@ -67,6 +100,7 @@ struct attempt {
 	const struct conf *conf;
 	struct nexthop nexthop;
 	struct str destination;     /* the next hop as it was given */
+	struct tls_policy tls;      /* of that */
 	struct str key;             /* of the pool */
 	struct refusal *refusals;   /* one for each recipient */
 	bool talked;                /* some host did talk to us */
@@ -120,7 +154,8 @@ struct session {
 	struct str host;   /* name, and "name[address]", "name[address]:port" */
 	struct str namaddr, namaddrport;
 	struct net_addr addr;
-	const struct nexthop *nexthop; /* while it is being opened */
+	const struct nexthop *nexthop;   /* while it is being opened */
+	const struct tls_policy *policy; /* likewise */
 	unsigned offers;
 	octets_t size_limit;          /* of SIZE; 0: none told */
 	struct reply reply;           /* the last one */
@@ -132,6 +167,7 @@ struct session {
 	struct session *next; /* in the pool */
 	bool dead;            /* lost, or told 421: not to be used again */
 	bool tls_failed;
+	bool verified;                    /* the server is who the policy wants */
 	struct str tls_key;               /* of tls_cache.c */
 	struct str tls;                   /* tls= of the log, or none */
 	struct str mechanisms;            /* of AUTH, that the filter lets pass */
@@ -172,14 +208,6 @@ void session_refusal(const struct session *s, const struct why *why, struct aren
  * at, NULL: a table of ours failed. */
 SWITCHES bool session_ehlo(struct session *s, const struct conf *c, const char **doing);
 
-enum tls_level {
-	TLS_NONE,
-	TLS_MAY,
-	TLS_ENCRYPT,
-	TLS_VERIFIED, /* verify, secure, fingerprint, dane-only: more than we can promise
-		       */
-};
-enum tls_level smtp_tls_level(const struct conf *c);
 extern struct tls_context *smtp_tls; /* NULL: no TLS */
 /* How far it has come, for smtp_log_tls_feature_status: s->tls. */
 enum tls_reached { TLS_UNDECIDED, TLS_IN_CLEAR, TLS_ESTABLISHED };

@@ -5,52 +5,7 @@
 
 struct tls_context *smtp_tls;
 
-enum tls_level
-smtp_tls_level(const struct conf *c)
-{
-	static const struct {
-		const char *word;
-		enum tls_level level;
-	} levels[] = {
-		{ "none", TLS_NONE },
-		{ "may", TLS_MAY },
-		/* Without TLSA records to be had, what Postfix makes of it. */
-		{ "dane", TLS_MAY },
-		{ "encrypt", TLS_ENCRYPT },
-	};
-	struct str level = c->p.smtp_tls_security_level;
-
-	if (level.len == 0)
-		return c->p.smtp_enforce_tls ? TLS_ENCRYPT
-		       : c->p.smtp_use_tls   ? TLS_MAY
-					     : TLS_NONE;
-	for (size_t i = 0; i < COUNT(levels); i++)
-		if (str_case_is(level, levels[i].word))
-			return levels[i].level;
-	return TLS_VERIFIED;
-}
-
 /* ---- preparation ---- */
-
-static struct str
-grade_list(const struct conf *c, struct str grade)
-{
-	const struct {
-		const char *grade;
-		struct str list;
-	} grades[] = {
-		{ "high", c->p.tls_high_cipherlist },
-		{ "medium", c->p.tls_medium_cipherlist },
-		{ "low", c->p.tls_low_cipherlist },
-		{ "export", c->p.tls_export_cipherlist },
-		{ "null", c->p.tls_null_cipherlist },
-	};
-
-	for (size_t i = 0; i < COUNT(grades); i++)
-		if (str_case_is(grade, grades[i].grade))
-			return grades[i].list;
-	return STR_NONE;
-}
 
 /* As servers have them. */
 static struct str
@@ -65,7 +20,7 @@ client_groups(const struct conf *c)
 void
 starttls_prepare(const struct conf *c)
 {
-	bool may = smtp_tls_level(c) == TLS_MAY;
+	bool may = tls_policy_level(c) == TLS_MAY;
 	struct str ciphers =
 		may ? c->p.smtp_tls_ciphers : c->p.smtp_tls_mandatory_ciphers;
 	struct why why;
@@ -80,7 +35,7 @@ starttls_prepare(const struct conf *c)
 		.protocols =
 			may ? c->p.smtp_tls_protocols : c->p.smtp_tls_mandatory_protocols,
 		.ciphers = ciphers,
-		.cipherlist = grade_list(c, ciphers),
+		.cipherlist = tls_policy_grade(c, ciphers),
 		.exclude_ciphers = c->p.smtp_tls_exclude_ciphers,
 		.fingerprint_digest = c->p.smtp_tls_fingerprint_digest,
 		.default_authorities = c->p.tls_append_default_CA,
@@ -90,7 +45,8 @@ starttls_prepare(const struct conf *c)
 		.keep_sessions = tls_cache_is_on(c),
 	};
 
-	if (smtp_tls_level(c) == TLS_NONE)
+	tls_policy_prepare(c);
+	if (tls_policy_level(c) == TLS_NONE && !tls_policy_has_table())
 		return;
 	if (tls_library_open(c->p.tls_config_file, c->p.tls_config_name, &why) < 0) {
 		log_warn("TLS is off: %s", why.text);
@@ -122,12 +78,15 @@ starttls_note(struct session *s, const struct conf *c, enum tls_reached reached)
 		[TLS_NONE] = { "none", "none", "none" },
 		[TLS_MAY] = { "may?", "may:none", "may" },
 		[TLS_ENCRYPT] = { "encrypt?", "!encrypt", "encrypt" },
+		[TLS_FINGERPRINT] = { "fingerprint?", "!fingerprint", "fingerprint" },
+		[TLS_VERIFY] = { "verify?", "!verify", "verify" },
+		[TLS_SECURE] = { "secure?", "!secure", "secure" },
 	};
 	struct str name = smtp_lmtp ? STR("lmtp_log_tls_feature_status")
 				    : STR("smtp_log_tls_feature_status");
-	enum tls_level level = s->nexthop->path.len > 0 ? TLS_NONE : smtp_tls_level(c);
+	enum tls_level level = s->nexthop->path.len > 0 ? TLS_NONE : s->policy->level;
 
-	ensure((size_t)level < COUNT(texts)); /* others are not even tried */
+	ensure((size_t)level < COUNT(texts));
 	if (c->p.smtp_log_tls_feature_status && conf_setting(c, name))
 		s->tls = str_c(texts[level][reached]);
 }
@@ -142,18 +101,19 @@ tls_log(const struct session *s, const struct conf *c)
 		return;
 	conn_tls_text(s->conn, &text);
 	log_line(SMTP_TLS,
-		t->trusted            ? STR("Trusted")
-		: t->peer_certificate ? STR("Untrusted")
-				      : STR("Anonymous"),
+		s->verified                                        ? STR("Verified")
+		: t->trusted && s->policy->level < TLS_FINGERPRINT ? STR("Trusted")
+		: t->peer_certificate                              ? STR("Untrusted")
+								   : STR("Anonymous"),
 		t->reused ? STR("reused") : STR("established"), s->namaddrport,
 		buf_str(&text));
 }
 
 /* The name in the SNI: none by default, as with Postfix. */
 static struct str
-server_name(const struct session *s, const struct conf *c)
+server_name(const struct session *s)
 {
-	struct str name = c->p.smtp_tls_servername;
+	struct str name = s->policy->servername;
 
 	if (str_case_is(name, "hostname"))
 		return s->host;
@@ -162,19 +122,55 @@ server_name(const struct session *s, const struct conf *c)
 	return name;
 }
 
+/* In the words and numbers of OpenSSL, which Postfix has it say. */
+static struct str
+mismatch(const struct tls_policy *p, const struct tls_info *t)
+{
+	if (p->level != TLS_FINGERPRINT)
+		return t->trusted ? STR("num=62:hostname mismatch") : t->distrust;
+	for (size_t i = 0; i < p->match.n; i++)
+		if (p->match.items[i].len == t->fingerprint.len)
+			return STR("num=65:no matching DANE TLSA records");
+	return STR("num=1:unspecified certificate verification error");
+}
+
+/* What the policy asks of the certificate, after the handshake: the server has seen
+ * nothing of the mail so far. */
+static enum verdict
+judge(struct session *s, struct why *why)
+{
+	const struct tls_info *t = conn_tls_info(s->conn);
+
+	if (s->policy->level < TLS_FINGERPRINT)
+		return ACCEPT;
+	s->verified = tls_policy_matches(s->policy, s);
+	if (s->verified)
+		return ACCEPT;
+	if (t->peer_certificate)
+		log_line(SMTP_CERTIFICATE, s->namaddrport, mismatch(s->policy, t));
+	return why_set(why, "4.7.5", "Server certificate not verified");
+}
+
 static enum verdict
 handshake(struct session *s, const struct conf *c, struct why *why)
 {
-	struct str name = server_name(s, c);
+	struct str name = server_name(s);
 
 	s->tls_key = tls_cache_key(s, name, c);
-	if (conn_connect_tls(s->conn, smtp_tls, name, tls_cache_find(s, c),
+	if (conn_connect_tls_by(s->conn, smtp_tls, &s->policy->terms, name,
+		    tls_cache_find(s, c),
 		    deadline_in(c->p.smtp_starttls_timeout)) == CONN_OK) {
+		enum verdict v = judge(s, why);
+
 		if (session_watch)
 			session_watch->secured(s);
 		tls_log(s, c);
-		starttls_note(s, c, TLS_ESTABLISHED);
-		return ACCEPT;
+		starttls_note(s, c, v == ACCEPT ? TLS_ESTABLISHED : TLS_IN_CLEAR);
+		if (v != ACCEPT) {
+			tls_cache_forget(s, c);
+			reply_clear(&s->reply);
+		}
+		return v;
 	}
 	starttls_note(s, c, TLS_IN_CLEAR);
 	tls_cache_forget(s, c); /* perhaps it was that */
@@ -197,7 +193,7 @@ starttls_wrapped(struct session *s, const struct conf *c, struct why *why)
 enum verdict
 starttls(struct session *s, const struct conf *c, struct why *why)
 {
-	bool must = smtp_tls_level(c) == TLS_ENCRYPT;
+	bool must = s->policy->level >= TLS_ENCRYPT;
 	const char *doing = "sending STARTTLS";
 
 	if (!(s->offers & OFFERS_STARTTLS))

@@ -20,9 +20,9 @@ tls_cache_is_on(const struct conf *c)
 struct str
 tls_cache_key(const struct session *s, struct str server_name, const struct conf *c)
 {
+	(void)c;
 	return arena_printf(s->arena, "%.*s %.*s %.*s %s", STR_ARG(s->namaddrport),
-		STR_ARG(server_name), STR_ARG(c->p.smtp_tls_security_level),
-		service_name());
+		STR_ARG(server_name), STR_ARG(s->policy->text), service_name());
 }
 
 SWITCHES struct str

@@ -188,6 +188,16 @@ SWITCHES enum conn_result conn_accept_tls(
  * conn_tls_session(), or none. */
 SWITCHES enum conn_result conn_connect_tls(struct conn *c, struct tls_context *ctx,
 	struct str server_name, struct str session, deadline_t patience);
+/* The same, with the protocols and ciphers of terms instead of the context's; they were
+ * checked by tls_terms_check(). */
+SWITCHES enum conn_result conn_connect_tls_by(struct conn *c, struct tls_context *ctx,
+	const struct tls_config *terms, struct str server_name, struct str session,
+	deadline_t patience);
+int tls_terms_check(const struct tls_config *terms, struct why *why) MUST_CHECK;
+/* Is the server's certificate for this name, or for one below ".domain" (RFC 6125)? Says
+ * nothing about who issued it. A * in the certificate is one label, as with Postfix 3.7
+ * whatever tls_wildcard_matches_multiple_labels says. */
+bool conn_tls_named(const struct conn *c, struct str name);
 /* What to resume this session with on another connection; the server may send that with
  * the first bytes after the handshake only. Secret. False: nothing came since the last
  * call. */

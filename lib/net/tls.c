@@ -274,6 +274,14 @@ SWITCHES enum conn_result
 conn_connect_tls(struct conn *c, struct tls_context *ctx, struct str server_name,
 	struct str session, deadline_t patience)
 {
+	return conn_connect_tls_by(c, ctx, NULL, server_name, session, patience);
+}
+
+SWITCHES enum conn_result
+conn_connect_tls_by(struct conn *c, struct tls_context *ctx,
+	const struct tls_config *terms, struct str server_name, struct str session,
+	deadline_t patience)
+{
 	enum conn_result result = conn_flush(c, patience);
 	char name[256];
 
@@ -282,6 +290,10 @@ conn_connect_tls(struct conn *c, struct tls_context *ctx, struct str server_name
 		result = tls_start(c, ctx);
 	if (result != CONN_OK)
 		return result;
+	if (terms && tls_terms_use(c->tls->ssl, terms) < 0) {
+		keep_error(c, EINVAL);
+		return conn_failed(c, EINVAL);
+	}
 	if (is_host_name(server_name)) {
 		snprintf(name, sizeof(name), STR_FMT, STR_ARG(server_name));
 		SSL_set_tlsext_host_name(c->tls->ssl, name);

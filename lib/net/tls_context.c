@@ -7,11 +7,12 @@
 
 /* ---- what is allowed ---- */
 
+static const uint64_t protocol_off[TLS_PROTOCOLS] = { SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1,
+	SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3 };
+
 static int
 use_protocols(SSL_CTX *ssl, const struct tls_config *conf, struct why *why)
 {
-	static const uint64_t off[TLS_PROTOCOLS] = { SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1,
-		SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3 };
 	struct tls_protocols p;
 
 	if (tls_protocols_parse(conf->protocols, &p, why) < 0)
@@ -21,9 +22,9 @@ use_protocols(SSL_CTX *ssl, const struct tls_config *conf, struct why *why)
 	SSL_CTX_set_max_proto_version(ssl, 0);
 	for (int i = 0; i < TLS_PROTOCOLS; i++) {
 		if (p.allowed[i])
-			SSL_CTX_clear_options(ssl, off[i]);
+			SSL_CTX_clear_options(ssl, protocol_off[i]);
 		else
-			SSL_CTX_set_options(ssl, off[i]);
+			SSL_CTX_set_options(ssl, protocol_off[i]);
 	}
 	return 0;
 }
@@ -41,6 +42,36 @@ use_ciphers(SSL_CTX *ssl, const struct tls_config *conf, struct why *why)
 	if (SSL_CTX_set_cipher_list(ssl, buf_cstr(&list)) != 1)
 		return tls_refuse(why, buf_str(&list), "no cipher is left by");
 	return 0;
+}
+
+int
+tls_terms_check(const struct tls_config *terms, struct why *why)
+{
+	struct buf list CLEANUP(buf_free) = BUF_INIT;
+	struct tls_protocols p;
+
+	if (tls_protocols_parse(terms->protocols, &p, why) < 0)
+		return -1;
+	return tls_cipher_list(terms, &list, why);
+}
+
+int
+tls_terms_use(SSL *ssl, const struct tls_config *terms)
+{
+	struct buf list CLEANUP(buf_free) = BUF_INIT;
+	struct tls_protocols p;
+	struct why why;
+
+	if (tls_protocols_parse(terms->protocols, &p, &why) < 0 ||
+		tls_cipher_list(terms, &list, &why) < 0)
+		return -1;
+	for (int i = 0; i < TLS_PROTOCOLS; i++) {
+		if (p.allowed[i])
+			SSL_clear_options(ssl, protocol_off[i]);
+		else
+			SSL_set_options(ssl, protocol_off[i]);
+	}
+	return SSL_set_cipher_list(ssl, buf_cstr(&list)) == 1 ? 0 : -1;
 }
 
 /* Groups for key exchange by name, the best first: those that this OpenSSL does not know

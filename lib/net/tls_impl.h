@@ -36,6 +36,8 @@ struct tls {
 /* ---- tls_context.c ---- */
 struct tls_context *tls_context_new(
 	bool server, const struct tls_config *conf, struct why *why);
+/* Protocols and ciphers for one connection. -1: there are none like that. */
+int tls_terms_use(SSL *ssl, const struct tls_config *terms) MUST_CHECK;
 /* For one more owner; each ends with tls_context_free(). */
 struct tls_context *tls_context_share(struct tls_context *ctx);
 

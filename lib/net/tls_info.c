@@ -168,6 +168,19 @@ tls_key_fingerprint(struct tls *tls, X509 *x)
 	return text;
 }
 
+bool
+conn_tls_named(const struct conn *c, struct str name)
+{
+	X509 *x = c->tls && c->tls->established ? SSL_get0_peer_certificate(c->tls->ssl)
+						: NULL;
+	bool named = x && name.len > 0 &&
+		     X509_check_host(x, name.data, name.len,
+			     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+
+	ERR_clear_error();
+	return named;
+}
+
 static void
 fill_peer(struct tls *tls)
 {

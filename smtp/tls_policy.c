@@ -1,0 +1,311 @@
+/* tls_policy.c -- what TLS a next hop must have: smtp_tls_policy_maps, or the parameters.
+ * Whatever cannot be told for certain is a deferral, never mail in clear. */
+#include "smtp.h"
+#include "log.h"
+
+static struct maps *policy_maps;
+
+static const struct {
+	const char *word;
+	enum tls_level level;
+} levels[] = {
+	{ "none", TLS_NONE },
+	{ "may", TLS_MAY },
+	/* Without TLSA records to be had, what Postfix makes of it. */
+	{ "dane", TLS_MAY },
+	{ "encrypt", TLS_ENCRYPT },
+	{ "fingerprint", TLS_FINGERPRINT },
+	{ "verify", TLS_VERIFY },
+	{ "secure", TLS_SECURE },
+	{ "dane-only", TLS_UNAVAILABLE },
+};
+
+static bool
+level_find(struct str word, enum tls_level *out)
+{
+	for (size_t i = 0; i < COUNT(levels); i++)
+		if (str_case_is(word, levels[i].word)) {
+			*out = levels[i].level;
+			return true;
+		}
+	return false;
+}
+
+enum tls_level
+tls_policy_level(const struct conf *c)
+{
+	enum tls_level level = TLS_UNAVAILABLE;
+
+	if (c->p.smtp_tls_security_level.len > 0)
+		level_find(c->p.smtp_tls_security_level, &level);
+	else if (c->p.smtp_enforce_tls)
+		level = c->p.smtp_tls_enforce_peername ? TLS_VERIFY : TLS_ENCRYPT;
+	else
+		level = c->p.smtp_use_tls ? TLS_MAY : TLS_NONE;
+	return level;
+}
+
+struct str
+tls_policy_grade(const struct conf *c, struct str grade)
+{
+	const struct {
+		const char *grade;
+		struct str list;
+	} grades[] = {
+		{ "high", c->p.tls_high_cipherlist },
+		{ "medium", c->p.tls_medium_cipherlist },
+		{ "low", c->p.tls_low_cipherlist },
+		{ "export", c->p.tls_export_cipherlist },
+		{ "null", c->p.tls_null_cipherlist },
+	};
+
+	for (size_t i = 0; i < COUNT(grades); i++)
+		if (str_case_is(grade, grades[i].grade))
+			return grades[i].list;
+	return STR_NONE;
+}
+
+void
+tls_policy_prepare(const struct conf *c)
+{
+	maps_close(policy_maps);
+	policy_maps =
+		maps_open(smtp_lmtp ? "lmtp_tls_policy_maps" : "smtp_tls_policy_maps",
+			c->p.smtp_tls_policy_maps, 0, c);
+}
+
+bool
+tls_policy_has_table(void)
+{
+	return policy_maps && !maps_empty(policy_maps);
+}
+
+/* ---- an entry of the table ---- */
+
+static enum verdict
+bad(struct why *why, const char *what, struct str value)
+{
+	return why_set(why, "5.3.5", "%s \"" STR_FMT "\"", what, STR_ARG(value));
+}
+
+/* Appends to those there are. */
+static struct strs
+split(struct str text, const char *separators, struct strs had, struct arena *arena)
+{
+	VEC(struct str) list = { 0 };
+	struct strs all = { NULL, 0 };
+	struct str word;
+
+	for (size_t i = 0; i < had.n; i++)
+		*vec_push(&list) = had.items[i];
+	while (str_token(&text, separators, &word))
+		*vec_push(&list) = arena_str(arena, word);
+	all.n = list.n;
+	all.items = arena_alloc(arena, MAX(list.n, 1) * sizeof(*all.items));
+	for (size_t i = 0; i < list.n; i++)
+		all.items[i] = list.items[i];
+	vec_free(&list);
+	return all;
+}
+
+static enum verdict
+take_attribute(struct str name, struct str value, struct arena *arena,
+	struct tls_policy *p, struct why *why)
+{
+	struct str *once = str_case_is(name, "protocols")    ? &p->terms.protocols
+			   : str_case_is(name, "ciphers")    ? &p->terms.ciphers
+			   : str_case_is(name, "servername") ? &p->servername
+							     : NULL;
+
+	if (once && once->len > 0)
+		return bad(why, "attribute is specified more than once:", name);
+	if (once) {
+		*once = arena_str(arena, value);
+	} else if (str_case_is(name, "match")) {
+		if (p->level < TLS_FINGERPRINT)
+			return bad(why, "the level does not use the attribute", name);
+		p->match = split(
+			value, p->level == TLS_FINGERPRINT ? "|" : ":", p->match, arena);
+	} else if (str_case_is(name, "exclude")) {
+		p->terms.exclude_ciphers = arena_printf(arena, STR_FMT " " STR_FMT,
+			STR_ARG(p->terms.exclude_ciphers), STR_ARG(value));
+	} else if (str_case_is(name, "connection_reuse")) {
+		/* Our sessions are kept under TLS, too, by the process that has them. */
+		if (!str_case_is(value, "yes") && !str_case_is(value, "no"))
+			return bad(why, "bad value of connection_reuse:", value);
+	} else {
+		return bad(why, "this version does not know the attribute", name);
+	}
+	return ACCEPT;
+}
+
+enum verdict
+tls_policy_parse(
+	struct str text, struct arena *arena, struct tls_policy *out, struct why *why)
+{
+	struct str word = STR_NONE;
+
+	if (!str_token(&text, " \t\r\n,", &word) || !level_find(word, &out->level))
+		return bad(why, "invalid security level", word);
+	if (out->level == TLS_NONE)
+		return ACCEPT; /* the rest has no meaning */
+	while (str_token(&text, " \t\r\n,", &word)) {
+		ssize_t at = str_chr(word, '=');
+
+		if (at <= 0 || (size_t)at + 1 == word.len)
+			return bad(why, "malformed attribute", word);
+		if (take_attribute(str_of(word.data, (size_t)at),
+			    str_from(word, (size_t)at + 1), arena, out, why) != ACCEPT)
+			return PERMFAIL;
+	}
+	return ACCEPT;
+}
+
+/* ---- the policy of a destination ---- */
+
+static bool
+is_domain(struct str destination)
+{
+	return destination.len > 0 && str_chr(destination, ':') < 0 &&
+	       destination.data[0] != '[';
+}
+
+/* The destination as it stands; a domain without a port also as .parent, each. */
+SWITCHES static enum dict_result
+lookup(struct str destination, struct arena *arena, struct str *value, struct why *why)
+{
+	struct str key = arena_lower(arena, destination);
+	bool domain = is_domain(key);
+
+	for (;;) {
+		enum dict_result got = maps_find(policy_maps, key, arena, value, why);
+		ssize_t dot = key.len > 1 ? str_chr(str_from(key, 1), '.') : -1;
+
+		if (got != DICT_NOTFOUND || !domain || dot < 0)
+			return got;
+		key = str_from(key, (size_t)dot + 1);
+	}
+}
+
+/* What the table left open. */
+static void
+fill_in(struct tls_policy *p, const struct conf *c, struct arena *arena)
+{
+	const struct params *m = &c->p;
+	bool may = p->level == TLS_MAY;
+
+	if (p->servername.len == 0)
+		p->servername = m->smtp_tls_servername;
+	if (p->terms.protocols.len == 0)
+		p->terms.protocols =
+			may ? m->smtp_tls_protocols : m->smtp_tls_mandatory_protocols;
+	if (p->terms.ciphers.len == 0)
+		p->terms.ciphers =
+			may ? m->smtp_tls_ciphers : m->smtp_tls_mandatory_ciphers;
+	p->terms.cipherlist = tls_policy_grade(c, p->terms.ciphers);
+	p->terms.exclude_ciphers = arena_printf(arena, STR_FMT " " STR_FMT " " STR_FMT,
+		STR_ARG(p->terms.exclude_ciphers), STR_ARG(m->smtp_tls_exclude_ciphers),
+		STR_ARG(may ? STR("") : m->smtp_tls_mandatory_exclude_ciphers));
+	if (p->match.n > 0)
+		return;
+	if (p->level == TLS_FINGERPRINT)
+		p->match = split(
+			m->smtp_tls_fingerprint_cert_match, " \t\r\n,|", p->match, arena);
+	else if (p->level == TLS_VERIFY)
+		p->match = split(
+			m->smtp_tls_verify_cert_match, " \t\r\n,:", p->match, arena);
+	else if (p->level == TLS_SECURE)
+		p->match = split(
+			m->smtp_tls_secure_cert_match, " \t\r\n,:", p->match, arena);
+}
+
+static struct str
+text_of(const struct tls_policy *p, struct arena *arena)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+
+	buf_printf(&text, "%d", (int)p->level);
+	for (size_t i = 0; i < p->match.n; i++)
+		buf_printf(&text, "|" STR_FMT, STR_ARG(p->match.items[i]));
+	buf_printf(&text, ";" STR_FMT ";" STR_FMT ";" STR_FMT ";" STR_FMT,
+		STR_ARG(p->servername), STR_ARG(p->terms.protocols),
+		STR_ARG(p->terms.ciphers), STR_ARG(p->terms.exclude_ciphers));
+	return arena_str(arena, buf_str(&text));
+}
+
+static enum verdict
+check(const struct tls_policy *p, struct why *why)
+{
+	if (p->level == TLS_UNAVAILABLE)
+		return why_set(why, "5.3.5",
+			"the level dane-only needs TLSA records, which this version does "
+			"not look up");
+	if (p->level == TLS_NONE)
+		return ACCEPT;
+	if (p->level >= TLS_FINGERPRINT && p->match.n == 0)
+		return why_set(why, "5.3.5", "there is nothing to match");
+	return ACCEPT;
+}
+
+enum verdict
+tls_policy_find(struct str destination, const struct conf *c, struct arena *arena,
+	struct tls_policy *out, struct why *why)
+{
+	enum dict_result got = DICT_NOTFOUND;
+	struct str value = STR_NONE;
+
+	*out = (struct tls_policy){ .level = tls_policy_level(c) };
+	if (tls_policy_has_table())
+		got = lookup(destination, arena, &value, why);
+	if (got != DICT_ERROR && (got == DICT_NOTFOUND || tls_policy_parse(value, arena,
+								  out, why) == ACCEPT)) {
+		fill_in(out, c, arena);
+		out->text = text_of(out, arena);
+		if (check(out, why) == ACCEPT) {
+			/* The handshake will fail, for the host's log lines to tell. */
+			if (out->level != TLS_NONE &&
+				tls_terms_check(&out->terms, why) < 0)
+				log_warn("TLS policy for " STR_FMT ": %s",
+					STR_ARG(destination), why->text);
+			return ACCEPT;
+		}
+	}
+	log_warn("TLS policy for " STR_FMT ": %s", STR_ARG(destination), why->text);
+	return why_set(why, "4.7.5", "client TLS configuration problem");
+}
+
+/* ---- certificates ---- */
+
+static bool
+name_matches(struct str word, const struct session *s)
+{
+	struct str nexthop = s->nexthop->host;
+
+	if (str_case_is(word, "hostname"))
+		return conn_tls_named(s->conn, s->host);
+	if (str_case_is(word, "nexthop"))
+		return conn_tls_named(s->conn, nexthop);
+	if (str_case_is(word, "dot-nexthop"))
+		return conn_tls_named(
+			s->conn, arena_printf(s->arena, "." STR_FMT, STR_ARG(nexthop)));
+	return conn_tls_named(s->conn, word);
+}
+
+bool
+tls_policy_matches(const struct tls_policy *p, const struct session *s)
+{
+	const struct tls_info *t = conn_tls_info(s->conn);
+
+	if (!t || !t->peer_certificate || (p->level != TLS_FINGERPRINT && !t->trusted))
+		return false;
+	for (size_t i = 0; i < p->match.n; i++) {
+		struct str word = p->match.items[i];
+
+		if (p->level != TLS_FINGERPRINT
+				? name_matches(word, s)
+				: str_case_eq(word, t->fingerprint) ||
+					  str_case_eq(word, t->key_fingerprint))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""smtp_tls_security_level and smtp_tls_policy_maps: each policy against servers with good and bad
+certificates, beside Debian's Postfix: the same fate, code and text, the same word for the TLS
+connection; nothing is sent to a server that is not who the policy wants, or whose policy cannot
+be told."""
+import os
+import re
+import ssl
+import subprocess
+import sys
+import tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import Instance, check, check_equal, finish, is_root
+from postfix37 import Postfix37, is_there
+from sink import Sink
+
+LEVELS = ("smtp_tls_security_level", "encrypt")
+
+
+class Certificates:
+    """An authority of ours, and servers' contexts by name."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.ca = self.path("ca.pem")
+        os.chmod(folder, 0o755)
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                     "-nodes", "-days", "2", "-subj", "/CN=Authority", "-keyout",
+                     self.path("ca.key"), "-out", self.ca)
+        os.chmod(self.ca, 0o644)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def openssl(self, *arguments):
+        return subprocess.run(["openssl", *arguments], check=True, capture_output=True,
+                              text=True).stdout
+
+    def make(self, name, alternatives=None, signed=True):
+        key, request, cert, ext = (self.path(f"{name}.{end}") for end in
+                                   ("key", "csr", "pem", "ext"))
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                     "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        with open(ext, "w") as file:
+            file.write(f"subjectAltName={alternatives}\n" if alternatives else
+                       "basicConstraints=CA:FALSE\n")
+        by = ["-CA", self.ca, "-CAkey", self.path("ca.key"), "-CAcreateserial"] if signed else \
+            ["-signkey", key]
+        self.openssl("x509", "-req", "-in", request, "-days", "2", "-extfile", ext, "-out", cert,
+                     *by)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        return context
+
+    def fingerprint(self, name, digest="sha256"):
+        text = self.openssl("x509", "-in", self.path(f"{name}.pem"), "-noout", "-fingerprint",
+                            f"-{digest}")
+        return text.strip().split("=")[1]
+
+    def key_fingerprint(self, name):
+        key = self.openssl("x509", "-in", self.path(f"{name}.pem"), "-noout", "-pubkey")
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key.encode(),
+                             check=True, capture_output=True).stdout
+        digest = subprocess.run(["openssl", "dgst", "-sha256"], input=der, check=True,
+                                capture_output=True, text=False).stdout.decode().split()[-1]
+        return ":".join(re.findall("..", digest.upper()))
+
+
+def cases(c):
+    """Policy, certificate (None: no STARTTLS), fate, word for the TLS connection."""
+    good, other = c.fingerprint("localhost"), c.fingerprint("sub")
+    return [
+        ("none", "localhost", "sent", None),
+        ("may", "localhost", "sent", "Trusted"),
+        ("may", "self", "sent", "Untrusted"),
+        ("may", None, "sent", None),
+        ("encrypt", "localhost", "sent", "Trusted"),
+        ("encrypt", None, "deferred", None),
+        ("encrypt protocols=TLSv1.2", "localhost", "sent", "Trusted"),
+        ("encrypt protocols=TLSv1.2", "only13", "deferred", None),
+        ("encrypt protocols=>=TLSv1.3", "only13", "sent", "Trusted"),
+        ("encrypt ciphers=high exclude=AES", "localhost", "sent", "Trusted"),
+        ("encrypt ciphers=nonsense", "localhost", "deferred", None),
+        ("encrypt protocols=nonsense", "localhost", "deferred", None),
+        ("nonsense", "localhost", "deferred", None),
+        ("encrypt match=localhost", "localhost", "deferred", None),
+        ("encrypt nonsense=x", "localhost", "deferred", None),
+        ("encrypt servername=other.example", "sni", "sent", "Trusted"),
+        ("verify", "localhost", "sent", "Verified"),
+        ("verify", "sub", "deferred", "Untrusted"),
+        ("verify", "self", "deferred", "Untrusted"),
+        ("verify", None, "deferred", None),
+        ("verify match=mx.localhost", "sub", "sent", "Verified"),
+        ("verify match=.localhost", "sub", "sent", "Verified"),
+        ("verify match=.localhost", "localhost", "deferred", "Untrusted"),
+        ("verify match=nobody.example:localhost", "localhost", "sent", "Verified"),
+        ("verify match=nobody.example match=localhost", "localhost", "sent", "Verified"),
+        ("verify match=a.wild.example", "wild", "sent", "Verified"),
+        ("verify match=a.b.wild.example", "wild", "deferred", "Untrusted"),
+        ("verify match=wild.example", "wild", "deferred", "Untrusted"),
+        ("verify match=LOCALHOST", "localhost", "sent", "Verified"),
+        ("verify match=cn.example", "cn.example", "sent", "Verified"),
+        ("verify match=cn2.example", "cn2.example", "deferred", "Untrusted"),
+        ("secure", "localhost", "sent", "Verified"),
+        ("secure", "sub", "sent", "Verified"),
+        ("secure match=nexthop", "sub", "deferred", "Untrusted"),
+        ("secure match=dot-nexthop", "sub", "sent", "Verified"),
+        ("secure match=hostname", "localhost", "sent", "Verified"),
+        ("secure", "wild", "deferred", "Untrusted"),
+        ("secure", "self", "deferred", "Untrusted"),
+        (f"fingerprint match={good}", "localhost", "sent", "Verified"),
+        (f"fingerprint match={good.lower()}", "localhost", "sent", "Verified"),
+        (f"fingerprint match={other}|{good}", "localhost", "sent", "Verified"),
+        (f"fingerprint match={c.key_fingerprint('self')}", "self", "sent", "Verified"),
+        (f"fingerprint match={other}", "localhost", "deferred", "Untrusted"),
+        ("fingerprint", "localhost", "deferred", None),
+        (f"fingerprint match={c.fingerprint('localhost', 'md5')}", "localhost", "deferred",
+         "Untrusted"),
+    ]
+
+
+def run(mta, contexts, rows, table):
+    """What becomes of a message under each policy: fate, code, text, word, how many came."""
+    sinks, outcomes = [], []
+    try:
+        for policy, certificate, _, _ in rows:
+            sinks.append(Sink(tls=contexts.get(certificate)))
+        with open(table, "w") as file:
+            for (policy, *_), sink in zip(rows, sinks):
+                file.write(f"[localhost]:{sink.port} {policy}\n")
+        os.chmod(table, 0o644)
+        mta.write_configuration(
+            smtp_tls_policy_maps=f"texthash:{table}",
+            transport_maps="inline:{" + ", ".join(
+                f"d{i}.example=smtp:[localhost]:{sink.port}" for i, sink in enumerate(sinks)) + "}")
+        mta.start()
+        for i in range(len(rows)):
+            smtp = mta.smtp()
+            smtp.say("EHLO client.example", "250")
+            smtp.message("a@client.example", f"b@d{i}.example", "Subject: x\n\nbody\n")
+            smtp.close()
+        for i, sink in enumerate(sinks):
+            found = mta.wait_for_log(
+                rf"to=<b@d{i}\.example>, .*dsn=(\S+), status=(\w+) \((.*)\)")
+            word = re.search(rf"(\w+) TLS connection established to localhost\[\S+\]:{sink.port}:",
+                             mta.log_text())
+            distrust = re.findall(
+                rf"certificate verification failed for localhost\[\S+\]:{sink.port}: (.*)",
+                mta.log_text())
+            outcomes.append((found[2], found[1],
+                             found[3].replace(str(sink.port), "PORT"),
+                             word and word[1], len(sink.messages), distrust))
+        return outcomes, [sink.server_names for sink in sinks]
+    finally:
+        for sink in sinks:
+            sink.socket.close()
+
+
+SETTINGS = {"mydestination": "", "inet_protocols": "ipv4", "smtp_host_lookup": "native",
+            "smtp_tls_loglevel": "1", "smtp_tls_security_level": "encrypt",
+            "smtp_tls_fingerprint_digest": "sha256", "compatibility_level": "3.6"}
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="tls-policy-") as folder:
+        c = Certificates(folder)
+        contexts = {"localhost": c.make("localhost", "DNS:localhost"),
+                    "sni": c.make("sni", "DNS:localhost"),
+                    "sub": c.make("sub", "DNS:mx.localhost"),
+                    "wild": c.make("wild", "DNS:*.wild.example"),
+                    "cn.example": c.make("cn.example"),
+                    "cn2.example": c.make("cn2.example", "DNS:something.example"),
+                    "only13": c.make("only13", "DNS:localhost"),
+                    "self": c.make("self", "DNS:localhost", signed=False)}
+        contexts["only13"].minimum_version = ssl.TLSVersion.TLSv1_3
+        rows = cases(c)
+        settings = {**SETTINGS, "smtp_tls_CAfile": c.ca}
+        with Instance(settings) as mta:
+            ours, names = run(mta, contexts, rows, c.path("policies"))
+        for row, got, name in zip(rows, ours, names):
+            check_equal((got[0], got[3]), row[2:], f"{row[:2]}: {got}")
+            check_equal(got[4], int(row[2] == "sent"), f"messages at the server: {row[:2]}")
+            if "servername" in row[0]:
+                check_equal(name, ["other.example"], "SNI of the policy")
+        if is_root() and is_there():
+            with Postfix37(settings) as theirs:
+                wanted, _ = run(theirs, contexts, rows, c.path("policies"))
+            for row, got, want in zip(rows, ours, wanted):
+                check_equal(got, want, f"as Debian's: {row[:2]}")
+
+        # A table that does not answer, and one that says less of a parent domain.
+        with Sink(tls=contexts["localhost"]) as sink, Sink() as plain, \
+                Instance({**settings, "smtp_tls_security_level": "may"}) as mta:
+            mta.write_configuration(
+                smtp_tls_policy_maps="socketmap:inet:127.0.0.1:1:policies",
+                transport_maps=f"inline:{{x.example=smtp:[localhost]:{sink.port}, "
+                               f"y.example=smtp:[localhost]:{plain.port}}}")
+            mta.start()
+            for domain in ("x", "y"):
+                smtp = mta.smtp()
+                smtp.say("EHLO client.example", "250")
+                smtp.message("a@client.example", f"b@{domain}.example", "Subject: x\n\nbody\n")
+                smtp.close()
+                mta.wait_for_log(rf"to=<b@{domain}\.example>, .*dsn=4\.7\.5, status=deferred "
+                                 r"\(client TLS configuration problem\)")
+            check_equal((sink.connections, plain.connections), (0, 0), "nobody was even asked")
+            check(mta.logged("TLS policy for"), "the log says whose policy")
+
+
+main()
+finish()
