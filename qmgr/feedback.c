@@ -8,36 +8,49 @@
 #define NEARLY 1e-6
 
 static int
-parse_amount(struct str text, double *out)
+parse_number(struct str text, double *out)
 {
 	char copy[32], *end;
 
+	text = str_trim(text);
 	if (text.len == 0 || text.len >= sizeof(copy))
 		return -1;
 	memcpy(copy, text.data, text.len);
 	copy[text.len] = '\0';
 	*out = strtod(copy, &end);
-	return *end == '\0' && *out >= 0 && *out <= 1 ? 0 : -1;
+	return *end == '\0' && *out >= 0 && *out <= 1e6 ? 0 : -1;
+}
+
+/* What the amount is divided by: a name, or a number. */
+static int
+parse_divisor(struct str text, struct feedback *out)
+{
+	double by;
+
+	text = str_trim(text);
+	if (str_is(text, "concurrency")) {
+		out->kind = FEEDBACK_PER_CONCURRENCY;
+	} else if (str_is(text, "sqrt_concurrency")) {
+		out->kind = FEEDBACK_PER_SQRT_CONCURRENCY;
+	} else {
+		if (parse_number(text, &by) < 0 || by <= 0)
+			return -1;
+		out->amount /= by;
+	}
+	return 0;
 }
 
 int
 feedback_parse(struct str text, struct feedback *out)
 {
 	ssize_t slash = str_chr(text, '/');
-	struct str by;
+	struct str amount = slash < 0 ? text : str_sub(text, 0, (size_t)slash);
 
 	out->kind = FEEDBACK_FIXED;
-	if (slash >= 0) {
-		by = str_trim(str_from(text, (size_t)slash + 1));
-		if (str_is(by, "concurrency"))
-			out->kind = FEEDBACK_PER_CONCURRENCY;
-		else if (str_is(by, "sqrt_concurrency"))
-			out->kind = FEEDBACK_PER_SQRT_CONCURRENCY;
-		else
-			return -1;
-		text = str_sub(text, 0, (size_t)slash);
-	}
-	return parse_amount(str_trim(text), &out->amount);
+	if (parse_number(amount, &out->amount) < 0 ||
+		(slash >= 0 && parse_divisor(str_from(text, (size_t)slash + 1), out) < 0))
+		return -1;
+	return out->amount <= 1 ? 0 : -1;
 }
 
 static double
@@ -65,6 +78,8 @@ window_open(struct window *w, const struct window_rules *rules)
 void
 window_succeeded(struct window *w, const struct window_rules *rules, int busy)
 {
+	double step;
+
 	if (w->size == 0)
 		window_open(w, rules); /* a late success of a destination thought dead */
 	w->cohorts = 0;
@@ -73,17 +88,20 @@ window_succeeded(struct window *w, const struct window_rules *rules, int busy)
 	/* No wider than there is use for. */
 	if (w->size >= busy + rules->initial)
 		return;
-	w->success += feedback_at(&rules->positive, w->size);
-	if (w->success + NEARLY < 1)
+	step = feedback_at(&rules->positive, w->size);
+	w->success += step;
+	if (w->success + step / 2 < 1)
 		return;
-	w->success = MAX(w->success - 1, 0);
-	w->failure = 0;
+	w->success -= 1;
+	w->credit = 0;
 	w->size++;
 }
 
 bool
 window_failed(struct window *w, const struct window_rules *rules)
 {
+	double step;
+
 	if (w->size == 0)
 		return false;
 	w->cohorts += 1.0 / w->size;
@@ -91,12 +109,11 @@ window_failed(struct window *w, const struct window_rules *rules)
 		w->size = 0;
 		return true;
 	}
-	w->failure += feedback_at(&rules->negative, w->size);
-	if (w->failure + NEARLY < 1)
-		return false;
-	w->failure = MAX(w->failure - 1, 0);
-	w->success = 0;
-	if (w->size > 1)
+	step = feedback_at(&rules->negative, w->size);
+	for (w->credit -= step; w->credit - step / 2 < 0; w->credit++) {
+		w->success = 0;
 		w->size--;
+	}
+	w->size = MAX(w->size, 1);
 	return false;
 }

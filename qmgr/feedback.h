@@ -1,8 +1,10 @@
 /* feedback.h -- how many deliveries a destination gets at a time, learned from how they
  * end (SCHEDULER_README's concurrency feedback).
  *
- * Success opens the window by the positive feedback, a lost or refused conversation
- * closes it by the negative one; both add up until they make a whole step. A cohort is as
+ * Success opens the window by the positive feedback, which adds up until it makes a whole
+ * step. A lost or refused conversation closes it by the negative one: the first by a step
+ * at once, which pays for those that follow until they have used it up. Either is rounded
+ * by half a feedback, as Postfix does it (tests/qmgr/feedback_test.py). A cohort is as
  * many failures as the window is wide; after `cohort_limit` of them without a success
  * between, the destination is dead. */
 #ifndef FEEDBACK_H
@@ -19,8 +21,8 @@ struct feedback {
 	enum feedback_kind kind;
 	double amount;
 };
-/* "1", "0.3", "1 / concurrency", "2/sqrt_concurrency". -1: none of these, or not in 0..1.
- */
+/* "1", "0.3", "1/4", "1 / concurrency", "0.5/sqrt_concurrency". -1: none of these, or not
+ * in 0..1. */
 int feedback_parse(struct str text, struct feedback *out) MUST_CHECK;
 
 struct window_rules {
@@ -30,7 +32,8 @@ struct window_rules {
 };
 struct window {
 	int size; /* deliveries that may run; 0: dead */
-	double success, failure, cohorts;
+	double success, cohorts;
+	double credit; /* of failures: below 0 it costs a step */
 };
 void window_open(struct window *w, const struct window_rules *rules);
 /* busy: deliveries that run, the one that ended included. */

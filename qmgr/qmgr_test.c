@@ -161,6 +161,11 @@ TEST(feedback_is_parsed)
 	} rows[] = {
 		{ "1", 0, FEEDBACK_FIXED, 1 },
 		{ "0.25", 0, FEEDBACK_FIXED, 0.25 },
+		{ "0.5/2", 0, FEEDBACK_FIXED, 0.25 },
+		{ "3 / 4", 0, FEEDBACK_FIXED, 0.75 },
+		{ "1/0", -1, 0, 0 },
+		{ "1/0.5", -1, 0, 0 },
+		{ "1/", -1, 0, 0 },
 		{ "1/concurrency", 0, FEEDBACK_PER_CONCURRENCY, 1 },
 		{ "0.5 / sqrt_concurrency", 0, FEEDBACK_PER_SQRT_CONCURRENCY, 0.5 },
 		{ "", -1, 0, 0 },
@@ -217,8 +222,8 @@ TEST(a_cohort_of_failures_kills)
 	window_open(&w, &plain_rules);
 	while (!window_failed(&w, &plain_rules))
 		failures++;
-	/* 1/5 + 1/4 + 1/3 + 1/2 > 1 */
-	CHECK_INT(failures, 4);
+	/* The window goes to 3 and to 2: 1/5 + 1/3 + 1/2 > 1. */
+	CHECK_INT(failures, 3);
 	CHECK_INT(w.size, 0);
 	window_succeeded(&w, &plain_rules, 1);
 	CHECK(w.size >= 5);
@@ -260,6 +265,52 @@ TEST(small_feedback_takes_a_whole_cohort)
 		window_succeeded(&w, &rules, 5);
 	}
 	CHECK_INT(w.size, 6);
+}
+
+TEST(the_first_failure_closes_at_once_and_pays_for_the_next)
+{
+	static const int want[] = { 9, 9, 9, 9, 9, 9, 9, 9, 8, 8 };
+	struct window_rules rules = plain_rules;
+	struct window w;
+
+	rules.initial = 10;
+	rules.cohort_limit = 10;
+	rules.negative = (struct feedback){ FEEDBACK_PER_CONCURRENCY, 1 };
+	window_open(&w, &rules);
+	for (size_t i = 0; i < COUNT(want); i++) {
+		test_row(i);
+		CHECK(!window_failed(&w, &rules));
+		CHECK_INT(w.size, want[i]);
+	}
+}
+
+TEST(no_negative_feedback_keeps_the_window)
+{
+	struct window_rules rules = plain_rules;
+	struct window w;
+
+	rules.cohort_limit = 10;
+	rules.negative = (struct feedback){ FEEDBACK_FIXED, 0 };
+	window_open(&w, &rules);
+	for (int i = 0; i < 49; i++)
+		CHECK(!window_failed(&w, &rules));
+	CHECK_INT(w.size, 5);
+	CHECK(window_failed(&w, &rules));
+}
+
+TEST(the_square_root_is_between)
+{
+	struct window_rules rules = plain_rules;
+	struct window w;
+
+	rules.initial = 9;
+	rules.positive = (struct feedback){ FEEDBACK_PER_SQRT_CONCURRENCY, 1 };
+	window_open(&w, &rules);
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(w.size, 9);
+		window_succeeded(&w, &rules, 9);
+	}
+	CHECK_INT(w.size, 10);
 }
 
 /* ---- backoff ---- */

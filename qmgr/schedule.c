@@ -31,17 +31,16 @@ run_later(void)
 /* ---- transports ---- */
 
 static struct feedback
-feedback_param(struct str transport, const char *suffix)
+feedback_or_one(struct str transport, struct str text)
 {
-	struct feedback f = { FEEDBACK_FIXED, 1 };
-	struct str text = conf_transport_str(outside.conf, transport, suffix);
+	struct feedback f;
 
-	if (feedback_parse(text, &f) < 0)
-		log_warn("bad value for " STR_FMT "_%s: " STR_FMT
-			 " (specify a number from 0 "
-			 "to 1, 1/concurrency or 1/sqrt_concurrency)",
-			STR_ARG(transport), suffix, STR_ARG(text));
-	return f;
+	if (feedback_parse(text, &f) == 0)
+		return f;
+	log_warn("transport " STR_FMT ": bad concurrency feedback: " STR_FMT
+		 " (specify a number from 0 to 1, 1/concurrency or 1/sqrt_concurrency)",
+		STR_ARG(transport), STR_ARG(text));
+	return (struct feedback){ FEEDBACK_FIXED, 1 };
 }
 
 bool
@@ -68,10 +67,12 @@ transport_configure(struct transport *t)
 			c, t->name, "destination_concurrency_limit"),
 		.cohort_limit = (int)conf_transport_int(
 			c, t->name, "destination_concurrency_failed_cohort_limit"),
-		.positive = feedback_param(
-			t->name, "destination_concurrency_positive_feedback"),
-		.negative = feedback_param(
-			t->name, "destination_concurrency_negative_feedback"),
+		.positive = feedback_or_one(t->name,
+			conf_transport_str(c, t->name,
+				"destination_concurrency_positive_feedback")),
+		.negative = feedback_or_one(t->name,
+			conf_transport_str(c, t->name,
+				"destination_concurrency_negative_feedback")),
 	};
 	t->rules.initial = MAX(t->rules.initial, 1);
 	t->recipient_limit =
