@@ -1,0 +1,226 @@
+/* destination.c -- destinations: which of them may deliver now, which rest and which are
+ * dead. See schedule.h. */
+#include "active.h"
+#include "outside.h"
+#include "schedule_impl.h"
+#include "ticker.h"
+
+/* ---- lists ---- */
+
+static void
+ready_add(struct destination *d)
+{
+	struct transport *t = d->transport;
+
+	d->listed = true;
+	d->next = NULL;
+	d->prev = t->ready_last;
+	if (t->ready_last)
+		t->ready_last->next = d;
+	else
+		t->ready_first = d;
+	t->ready_last = d;
+}
+
+void
+ready_remove(struct destination *d)
+{
+	struct transport *t = d->transport;
+
+	d->listed = false;
+	if (d->prev)
+		d->prev->next = d->next;
+	else
+		t->ready_first = d->next;
+	if (d->next)
+		d->next->prev = d->prev;
+	else
+		t->ready_last = d->prev;
+	d->prev = d->next = NULL;
+}
+
+static void
+dead_add(struct destination *d)
+{
+	struct destination *first = schedule.dead;
+
+	if (!first) {
+		schedule.dead = d->prev = d->next = d;
+		return;
+	}
+	d->next = first;
+	d->prev = first->prev;
+	d->prev->next = first->prev = d;
+}
+
+static void
+dead_remove(struct destination *d)
+{
+	if (d->next == d) {
+		schedule.dead = NULL;
+	} else {
+		d->prev->next = d->next;
+		d->next->prev = d->prev;
+		if (schedule.dead == d)
+			schedule.dead = d->next;
+	}
+	d->prev = d->next = NULL;
+}
+
+void
+job_link(struct job *j)
+{
+	struct destination *d = j->to;
+
+	if (!d->jobs) {
+		d->jobs = j->prev = j->next = j;
+		return;
+	}
+	j->next = d->jobs;
+	j->prev = d->jobs->prev;
+	j->prev->next = d->jobs->prev = j;
+}
+
+void
+job_unlink(struct job *j)
+{
+	struct destination *d = j->to;
+
+	ensure(j->next && j->prev);
+	if (j->next == j) {
+		d->jobs = NULL;
+	} else {
+		j->prev->next = j->next;
+		j->next->prev = j->prev;
+		if (d->jobs == j)
+			d->jobs = j->next;
+	}
+	j->prev = j->next = NULL;
+}
+
+/* ---- destinations ---- */
+
+struct destination *
+destination_get(struct transport *t, struct str nexthop, struct str recipient)
+{
+	/* With one recipient for each delivery the queue is the recipient's: two letters
+	 * to one mailbox are what the limit means then. */
+	struct str key = t->recipient_limit == 1 ? recipient : nexthop;
+	struct destination *d;
+	char *text;
+
+	if (t->recipient_limit != 1 && (d = map_get(t->destinations, key)))
+		return d;
+	struct arena *scratch CLEANUP(arena_free_at) = NULL;
+	if (t->recipient_limit == 1) {
+		scratch = arena_new();
+		key = arena_lower(scratch, arena_printf(scratch, STR_FMT " " STR_FMT,
+						   STR_ARG(recipient), STR_ARG(nexthop)));
+		if ((d = map_get(t->destinations, key)))
+			return d;
+	}
+	d = mem_alloc(sizeof(*d) + key.len + nexthop.len);
+	text = (char *)(d + 1);
+	memcpy(text, key.data, key.len);
+	if (nexthop.len)
+		memcpy(text + key.len, nexthop.data, nexthop.len);
+	d->key = str_of(text, key.len);
+	d->nexthop = str_of(text + key.len, nexthop.len);
+	d->transport = t;
+	window_open(&d->window, &t->rules);
+	map_set(t->destinations, d->key, d);
+	return d;
+}
+
+bool
+destination_is_dead(const struct destination *d)
+{
+	return d->window.size == 0;
+}
+
+/* Puts d where it belongs: among the ready, nowhere, or away. */
+void
+destination_consider(struct destination *d)
+{
+	bool may = d->jobs && d->busy < d->window.size && d->rest.place == 0;
+
+	if (destination_is_dead(d))
+		return;
+	if (may && !d->listed)
+		ready_add(d);
+	else if (!may && d->listed)
+		ready_remove(d);
+	if (!d->jobs && d->busy == 0 && d->rest.place == 0) {
+		map_set(d->transport->destinations, d->key, NULL);
+		mem_free(d);
+	}
+}
+
+static void
+destination_rested(void *arg)
+{
+	destination_consider(arg);
+	schedule_soon();
+}
+
+/* <transport>_destination_rate_delay, counted from the end of a delivery. */
+void
+destination_rest(struct destination *d)
+{
+	timer_set(&d->rest, deadline_in(d->transport->rate_delay), destination_rested, d);
+}
+
+/* Everything queued for d ends here, for this attempt. */
+void
+destination_defer_jobs(struct destination *d, const char *code, struct str text)
+{
+	while (d->jobs) {
+		struct job *j = d->jobs;
+		struct active *a = j->message;
+		uint32_t n = j->n, at = j->first;
+
+		job_unlink(j);
+		d->waiting -= n;
+		d->transport->waiting -= n;
+		j->n = 0;
+		while (n-- > 0) {
+			uint32_t after = a->chain[at];
+
+			/* The last one may end the message, and its arena. */
+			active_settle_here(a, at, TEMPFAIL, code, text);
+			at = after;
+		}
+	}
+}
+
+void
+destination_die(struct destination *d, const struct why *why)
+{
+	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
+
+	d->why = *why;
+	d->dead_until = event_now() + outside.conf->p.minimal_backoff_time;
+	if (d->listed)
+		ready_remove(d);
+	dead_add(d);
+	ticker_touch();
+	destination_defer_jobs(d, why->code,
+		arena_printf(scratch, "delivery temporarily suspended: %s", why->text));
+}
+
+/* The caller lets destination_consider() follow. */
+void
+destination_revive(struct destination *d)
+{
+	dead_remove(d);
+	window_open(&d->window, &d->transport->rules);
+}
+
+void
+first_dead_lives(void)
+{
+	struct destination *d = schedule.dead;
+
+	destination_revive(d);
+	destination_consider(d);
+}
