@@ -50,7 +50,7 @@ static void
 judge(struct session *s, struct str sender, struct spf_verdict *out)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
-	const struct spf_dns dns = { .ask = ask };
+	const struct auth_dns dns = { .ask = ask };
 	const struct spf_question question = {
 		.client = s->peer,
 		.helo = s->helo,

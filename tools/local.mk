@@ -33,9 +33,9 @@ EXTRA_DIST += tools/install-users
 if HAVE_UNBOUND
 sbin_PROGRAMS += tools/postauth
 tools_postauth_SOURCES = tools/postauth.h tools/postauth.c tools/postauth_dns.c \
-	tools/postauth_spf.c tools/postauth_keygen.c tools/postauth_sign.c \
+	tools/postauth_spf.c tools/postauth_verify.c tools/postauth_keygen.c tools/postauth_sign.c \
 	tools/json.h tools/json.c $(COMMAND)
-tools_postauth_LDADD = lib/auth/libauth.a lib/dns/libdns.a $(COMMAND_LIBS) $(EXTERNAL_LIBS) \
+tools_postauth_LDADD = lib/auth/libauth.a lib/mime/libmime.a lib/dns/libdns.a $(COMMAND_LIBS) $(OPENDKIM_LIBS) $(EXTERNAL_LIBS) \
 	-lunbound -lresolv
 endif
 # postkick, postlock

@@ -2,8 +2,10 @@
 #include "command.h"
 #include "log.h"
 #include "postauth.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct subcommand {
 	const char *name;
@@ -14,6 +16,8 @@ struct subcommand {
 /* Ends with a row without a name. */
 static const struct subcommand subcommands[] = {
 	{ "spf", postauth_spf, "may that client send for that sender?" },
+	{ "verify", postauth_verify,
+		"who has signed a message, and may its client send it?" },
 	{ "keygen", postauth_keygen, "a key for DKIM, and the record to publish" },
 	{ "sign", postauth_sign, "a message, signed with DKIM" },
 	{ 0 },
@@ -41,6 +45,30 @@ show_help(void)
 		printf("  %-8s  %s\n", s->name, s->help);
 	printf("postauth subcommand --help tells more about one\n");
 	exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+void
+postauth_read_message(struct buf *message)
+{
+	ssize_t got;
+
+	do {
+		buf_need(message, 65536);
+		got = read(STDIN_FILENO, message->data + message->len, 65536);
+		message->len += got > 0 ? (size_t)got : 0;
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	if (got < 0)
+		log_fatal("standard input: %m");
+}
+
+struct str
+postauth_sender(const char *text)
+{
+	struct str sender = str_c(text);
+
+	if (str_starts(sender, STR("<")) && str_ends(sender, STR(">")))
+		sender = str_sub(sender, 1, sender.len - 2);
+	return sender;
 }
 
 int

@@ -6,7 +6,6 @@
 #include "tls_sign.h"
 #include <getopt.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define KEY_MOST (64 * 1024) /* octets of its file */
 
@@ -23,20 +22,6 @@ static const struct command_help help = {
 	"  --oversign           and which of them nobody may add\n"
 	"  --expires            how long the signature is good; for ever\n",
 };
-
-static void
-read_message(struct buf *message)
-{
-	ssize_t got;
-
-	do {
-		buf_need(message, 65536);
-		got = read(STDIN_FILENO, message->data + message->len, 65536);
-		message->len += got > 0 ? (size_t)got : 0;
-	} while (got > 0 || (got < 0 && errno == EINTR));
-	if (got < 0)
-		log_fatal("standard input: %m");
-}
 
 static struct sign_key *
 read_key(const char *path)
@@ -166,7 +151,7 @@ postauth_sign(int argc, char **argv)
 	o.plan.oversigned = conf_list(str_c(o.oversigned), arena);
 	o.plan.valid_for = o.expires / 1000;
 	key = read_key(o.key);
-	read_message(&message);
+	postauth_read_message(&message);
 	make_field(&o.plan, key, buf_str(&message), &field);
 	sign_key_free(key);
 	print(buf_str(&field), buf_str(&message));

@@ -76,17 +76,6 @@ print_json(const struct spf_verdict *v)
 	printf("}\n");
 }
 
-/* "<user@example>", or without the brackets. */
-static struct str
-sender_of(const char *text)
-{
-	struct str sender = str_c(text);
-
-	if (str_starts(sender, STR("<")) && str_ends(sender, STR(">")))
-		sender = str_sub(sender, 1, sender.len - 2);
-	return sender;
-}
-
 enum { CLIENT = 256, HELO, SENDER, DNS, JSON, TIME };
 static const struct option long_options[] = {
 	{ "client-address", required_argument, NULL, CLIENT },
@@ -101,7 +90,7 @@ static const struct option long_options[] = {
 int
 postauth_spf(int argc, char **argv)
 {
-	static const struct spf_dns dns = { .ask = postauth_ask };
+	static const struct auth_dns dns = { .ask = postauth_ask };
 	static struct check c = { .patience = 20000 }; /* section 4.6.4 */
 	const char *directory = NULL, *server = NULL;
 	bool has_client = false, json = false;
@@ -122,7 +111,7 @@ postauth_spf(int argc, char **argv)
 			c.question.helo = str_c(optarg);
 			break;
 		case SENDER:
-			c.question.sender = sender_of(optarg);
+			c.question.sender = postauth_sender(optarg);
 			break;
 		case DNS:
 			server = optarg;

@@ -1,6 +1,6 @@
 # lib/auth
 noinst_LIBRARIES += lib/auth/libauth.a
-lib_auth_libauth_a_SOURCES =
+lib_auth_libauth_a_SOURCES = lib/auth/auth_dns.h
 # SPF
 lib_auth_libauth_a_SOURCES += lib/auth/spf.h lib/auth/spf_impl.h lib/auth/spf_record.h \
 	lib/auth/spf.c lib/auth/spf_macro.c lib/auth/spf_ptr.c lib/auth/spf_record.c
@@ -13,6 +13,22 @@ EXTRA_PROGRAMS += lib/auth/spf_fuzz
 lib_auth_spf_fuzz_SOURCES = lib/auth/spf_fuzz.c
 lib_auth_spf_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 lib_auth_spf_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+# Authentication-Results
+lib_auth_libauth_a_SOURCES += lib/auth/results.h lib/auth/results.c
+check_PROGRAMS += lib/auth/results_test
+TESTS += lib/auth/results_test
+lib_auth_results_test_SOURCES = lib/auth/results_test.c lib/auth/dkim_key_test.c
+lib_auth_results_test_LDADD = $(TEST_LIBS) $(AUTH_VERIFY_LIBS) -lresolv
+# Who verifies DKIM needs libopendkim.
+lib_auth_libauth_a_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS)
+lib_auth_libauth_a_SOURCES += lib/auth/dkim_verify.h lib/auth/dkim_verify.c lib/auth/dkim_key.c
+AUTH_VERIFY_LIBS = lib/auth/libauth.a lib/mime/libmime.a $(BASE_LIBS) $(OPENDKIM_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/dkim_verify_fuzz
+lib_auth_dkim_verify_fuzz_SOURCES = lib/auth/dkim_verify_fuzz.c
+lib_auth_dkim_verify_fuzz_LDADD = $(AUTH_VERIFY_LIBS)
+lib_auth_dkim_verify_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 # DKIM
 lib_auth_libauth_a_SOURCES += lib/auth/dkim_canon.h lib/auth/dkim_canon.c \

@@ -6,7 +6,7 @@
 #ifndef SPF_H
 #define SPF_H
 
-#include "messages.h"
+#include "auth_dns.h"
 #include "net.h"
 
 enum spf_result { /* section 2.6 */
@@ -21,23 +21,13 @@ enum spf_result { /* section 2.6 */
 /* "none", "neutral" ... */
 const char *spf_result_name(enum spf_result result);
 
-/* Who answers questions. */
-struct spf_dns {
-	/* One question. `name` is as text in the sense of RFC 1035 section 5.1: bytes
-	 * that are no letters may come as \DDD. Gives what dns(8) would give, in arena;
-	 * DNS_TEMPFAIL also when `until` passes or the caller is cancelled. */
-	SWITCHES enum dns_status (*ask)(void *arg, struct str name, uint16_t type,
-		struct arena *arena, deadline_t until, struct dns_reply *said);
-	void *arg;
-};
-
 struct spf_question {
 	struct net_addr client; /* an IPv4-mapped address counts as IPv4 (section 5) */
 	struct str helo;        /* as it was said */
 	struct str sender;   /* internal form; empty: the HELO identity is asked about */
 	struct str receiver; /* our name, for the macro %{r}; empty: "unknown" */
 	deadline_t until;    /* section 4.6.4: at least 20 seconds from now */
-	const struct spf_dns *dns;
+	const struct auth_dns *dns;
 };
 struct spf_verdict {
 	enum spf_result result;

@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	unsigned asked = 0;
-	struct spf_dns dns = { .ask = fuzz_ask, .arg = &asked };
+	struct auth_dns dns = { .ask = fuzz_ask, .arg = &asked };
 	struct spf_question q = { .until = DEADLINE_NEVER, .dns = &dns };
 	struct str rest = str_of(data, size);
 	struct spf_verdict verdict;

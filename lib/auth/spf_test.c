@@ -109,7 +109,7 @@ static void
 check(const char *client, const char *helo, const char *sender, struct arena *arena,
 	struct spf_verdict *out)
 {
-	static const struct spf_dns dns = { .ask = zone_ask };
+	static const struct auth_dns dns = { .ask = zone_ask };
 	struct spf_question q = { .helo = str_c(helo),
 		.sender = str_c(sender),
 		.receiver = STR("mx.receiver.example"),

@@ -615,6 +615,28 @@ IPC_RPC(tls_key, 65)
 	FIELD(STR, error)
 IPC_RPC(dkim_sign, 66)
 
+/* ---- cleanup -> mailauth: who has signed this message? Its content follows, lines
+ * ending in LF, as it came from its client. ---- */
+/* One signature of DKIM (lib/auth/dkim_verify.h). */
+#define dkim_verdict_FIELDS(FIELD, LIST) \
+	FIELD(U8, result)     /* enum dkim_result */ \
+	FIELD(STR, domain)    /* d= */ \
+	FIELD(STR, selector)  /* s= */ \
+	FIELD(STR, identity)  /* i=, or none */ \
+	FIELD(STR, algorithm) /* "rsa-sha256" ..., or none */ \
+	FIELD(STR, part)      /* the beginning of b= (RFC 6008), or none */ \
+	FIELD(STR, problem)   /* why it is no pass; printable ASCII, or none */ \
+	FIELD(U32, key_bits)  /* 0: there was no key */ \
+	FIELD(BOOL, \
+		is_limited)  /* l= is given: what stands behind it anybody may write */ \
+	FIELD(BOOL, is_test) /* the key says t=y */
+IPC_STRUCT(dkim_verdict)
+#define mail_auth_REQUEST(FIELD, LIST) FIELD(STR, queue_id)
+#define mail_auth_REPLY(FIELD, LIST) \
+	LIST(dkim_verdict, dkim) /* one for each signature */ \
+	FIELD(STR, error)        /* none: that is the answer; else there is none */
+IPC_RPC(mail_auth, 67)
+
 /* ---- postern explain -> a program that it has started for nothing else: what would you
  * do with this message, and why? (explain.h) ---- */
 #define explain_step_FIELDS(FIELD, LIST) \

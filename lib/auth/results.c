@@ -1,0 +1,131 @@
+/* results.c -- see results.h. */
+#include "results.h"
+
+#define VALUE_MOST ((size_t)256) /* octets of one value */
+
+/* ---- writing ---- */
+
+/* token, RFC 2045 section 5.1, or an address: what needs no quotes in a pvalue. */
+static bool
+is_plain(struct str value)
+{
+	static const char also[] = "!#$%&'*+-.^_`{|}~@";
+
+	for (size_t i = 0; i < value.len; i++)
+		if (!ascii_is_alnum(value.data[i]) && !strchr(also, value.data[i]))
+			return false;
+	return value.len > 0;
+}
+
+/* What does not print is left out. */
+static void
+put_value(struct str value, struct buf *out)
+{
+	bool quotes;
+
+	value = str_sub(value, 0, VALUE_MOST);
+	quotes = !is_plain(value);
+	buf_addz(out, quotes ? "\"" : "");
+	for (size_t i = 0; i < value.len; i++) {
+		if (!ascii_is_print(value.data[i]))
+			continue;
+		if (value.data[i] == '"' || value.data[i] == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, value.data[i]);
+	}
+	buf_addz(out, quotes ? "\"" : "");
+}
+
+static void
+put_property(const char *name, struct str value, struct buf *out)
+{
+	if (value.len == 0)
+		return;
+	buf_printf(out, " %s=", name);
+	put_value(value, out);
+}
+
+void
+results_spf(const struct spf_verdict *v, struct buf *out)
+{
+	buf_printf(out, "spf=%s", spf_result_name(v->result));
+	put_property(v->is_of_helo ? "smtp.helo" : "smtp.mailfrom", v->domain, out);
+}
+
+void
+results_dkim(const struct dkim_verdict *v, struct buf *out)
+{
+	buf_printf(out, "dkim=%s",
+		v ? dkim_result_name((enum dkim_result)v->result) : "none");
+	if (!v)
+		return;
+	if (v->is_limited)
+		buf_addz(out, " (l=)");
+	if (v->problem.len) {
+		buf_addz(out, " reason=");
+		put_value(v->problem, out);
+	}
+	put_property("header.d", v->domain, out);
+	put_property("header.s", v->selector, out);
+	put_property("header.a", v->algorithm, out);
+	put_property("header.b", v->part, out);
+}
+
+void
+results_field(struct str who, struct strs items, struct buf *out)
+{
+	buf_addz(out, "Authentication-Results: ");
+	put_value(who, out);
+	for (size_t i = 0; i < items.n; i++) {
+		buf_addz(out, ";\n\t");
+		buf_add(out, items.items[i]);
+	}
+	if (items.n == 0)
+		buf_addz(out, "; none");
+	buf_addc(out, '\n');
+}
+
+/* ---- reading ---- */
+
+/* Behind blanks, folds and comments (CFWS, RFC 5322 section 3.2.2). */
+static struct str
+behind_comments(struct str s)
+{
+	unsigned depth = 0;
+
+	while (s.len > 0) {
+		char c = s.data[0];
+
+		if (depth > 0 && c == '\\' && s.len > 1)
+			s = str_from(s, 1);
+		else if (c == '(')
+			depth++;
+		else if (depth > 0 && c == ')')
+			depth--;
+		else if (depth == 0 && !ascii_is_space(c))
+			break;
+		s = str_from(s, 1);
+	}
+	return s;
+}
+
+void
+results_who(struct str body, struct buf *out)
+{
+	body = behind_comments(body);
+	if (str_starts(body, STR("\""))) {
+		for (size_t i = 1; i < body.len && body.data[i] != '"'; i++) {
+			if (body.data[i] == '\\' && i + 1 < body.len)
+				i++;
+			buf_addc(out, body.data[i]);
+		}
+		return;
+	}
+	for (size_t i = 0; i < body.len; i++) {
+		char c = body.data[i];
+
+		if (ascii_is_space(c) || c == ';' || c == '(' || c == '"')
+			break;
+		buf_addc(out, c);
+	}
+}

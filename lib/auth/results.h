@@ -1,0 +1,22 @@
+/* results.h -- the Authentication-Results field (RFC 8601): what is said in it about a
+ * message, and whose word one is that came with it. */
+#ifndef RESULTS_H
+#define RESULTS_H
+
+#include "dkim_verify.h"
+#include "spf.h"
+
+/* Appends "spf=pass smtp.mailfrom=example.org". */
+void results_spf(const struct spf_verdict *v, struct buf *out);
+/* Appends "dkim=pass header.d=example.org header.s=sel header.b=abcdefgh", with a comment
+ * where l= leaves the end of the body to anybody; about none of them: "dkim=none". */
+void results_dkim(const struct dkim_verdict *v, struct buf *out);
+/* Appends the field, folded with LF: `who` says each of `items`. */
+void results_field(struct str who, struct strs items, struct buf *out);
+
+/* The authserv-id of a field, which is the text behind its colon: comments and quotes are
+ * taken off, so that it is found in whatever spelling. Appended; nothing when there is
+ * none. */
+void results_who(struct str body, struct buf *out);
+
+#endif

@@ -1,0 +1,225 @@
+/* postauth_verify.c -- postauth verify: what the signatures of a message are worth, and,
+ * if its client is known, what SPF says of that. */
+#include "command.h"
+#include "json.h"
+#include "log.h"
+#include "postauth.h"
+#include "results.h"
+#include <getopt.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const struct command_help help = {
+	"postauth verify [--client-address address] [--helo name] [--mail-from sender] "
+	"[--service name] [--dns host:port] [--json] [--time-limit seconds] "
+	"[-c config_dir] < message",
+	"tells who has signed a message (DKIM, RFC 6376), and whether its client may "
+	"send\n"
+	"for its sender (SPF, RFC 7208), as an Authentication-Results field (RFC 8601)\n"
+	"  --client-address   whom the message came from; without one SPF is not asked\n"
+	"  --helo             the name that it gave for itself\n"
+	"  --mail-from        the sender of the envelope\n"
+	"  --service          who is named in the field; this host\n"
+	"  --dns              the server that is asked\n"
+	"  --json             the same for programs\n"
+	"  --time-limit       for all look-ups of each kind, in seconds; 20\n"
+	"  -c dir             the directory of main.cf, for dns_servers\n",
+};
+
+#define SIGNATURES_MOST 100
+#define KEY_BITS_LEAST  1024 /* RFC 8301 section 3.2 */
+
+struct check {
+	struct str message;
+	struct spf_question question;
+	bool has_client;
+	msec_t patience;
+	struct arena *arena;
+	struct spf_verdict spf;
+	struct dkim_verdict *dkim;
+	size_t n_dkim;
+};
+
+/* Lines end in LF, in files also in CRLF. */
+static void
+show_lines(struct dkim_verifier *v, struct str rest)
+{
+	struct str line;
+
+	while (rest.len > 0) {
+		bool is_whole = str_split(&rest, '\n', &line);
+
+		if (is_whole && str_ends(line, STR("\r")))
+			line = str_sub(line, 0, line.len - 1);
+		dkim_verify_add(v, line);
+		dkim_verify_add(v, STR("\n"));
+	}
+}
+
+static void
+run(void *arg)
+{
+	static const struct auth_dns dns = { .ask = postauth_ask };
+	const struct dkim_rules rules = { .signatures = SIGNATURES_MOST,
+		.key_bits = KEY_BITS_LEAST };
+	struct check *c = arg;
+	struct dkim_verifier *v;
+	struct why why;
+
+	v = dkim_verify_new(&dns, &rules, deadline_in(c->patience), &why);
+	if (!v)
+		log_fatal("%s", why.text);
+	show_lines(v, c->message);
+	dkim_verify_end(v, c->arena, &c->dkim, &c->n_dkim);
+	dkim_verify_free(v);
+	c->question.dns = &dns;
+	c->question.until = deadline_in(c->patience);
+	if (c->has_client)
+		spf_check(&c->question, c->arena, &c->spf);
+}
+
+static struct str
+field_of(const struct check *c, struct str service)
+{
+	struct buf text = BUF_INIT;
+	struct str *items = arena_alloc(c->arena, (c->n_dkim + 2) * sizeof(*items));
+	size_t n = 0;
+
+	for (size_t i = 0; i < MAX(c->n_dkim, (size_t)1); i++) {
+		buf_clear(&text);
+		results_dkim(c->n_dkim ? &c->dkim[i] : NULL, &text);
+		items[n++] = arena_str(c->arena, buf_str(&text));
+	}
+	if (c->has_client) {
+		buf_clear(&text);
+		results_spf(&c->spf, &text);
+		items[n++] = arena_str(c->arena, buf_str(&text));
+	}
+	buf_clear(&text);
+	results_field(service, (struct strs){ items, n }, &text);
+	return arena_str(c->arena, buf_str(&text));
+}
+
+static void
+print_pair(const char *name, struct str value)
+{
+	printf("\"%s\":", name);
+	json_string(stdout, value);
+}
+
+static void
+print_json(const struct check *c, struct str field)
+{
+	printf("{\"spf\":");
+	if (c->has_client)
+		json_string(stdout, str_c(spf_result_name(c->spf.result)));
+	else
+		printf("null");
+	printf(",\"dkim\":[");
+	for (size_t i = 0; i < c->n_dkim; i++) {
+		const struct dkim_verdict *d = &c->dkim[i];
+
+		printf("%s{", i ? "," : "");
+		print_pair("domain", d->domain);
+		printf(",");
+		print_pair("selector", d->selector);
+		printf(",");
+		print_pair(
+			"result", str_c(dkim_result_name((enum dkim_result)d->result)));
+		printf(",");
+		print_pair("algorithm", d->algorithm);
+		printf(",");
+		print_pair("problem", d->problem);
+		printf(",\"key_bits\":%u,\"limited\":%s,\"test\":%s}", d->key_bits,
+			d->is_limited ? "true" : "false", d->is_test ? "true" : "false");
+	}
+	printf("],");
+	print_pair("authentication_results", str_trim(field));
+	printf("}\n");
+}
+
+enum { CLIENT = 256, HELO, SENDER, SERVICE, DNS, JSON, TIME };
+static const struct option long_options[] = {
+	{ "client-address", required_argument, NULL, CLIENT },
+	{ "helo", required_argument, NULL, HELO },
+	{ "mail-from", required_argument, NULL, SENDER },
+	{ "service", required_argument, NULL, SERVICE },
+	{ "dns", required_argument, NULL, DNS },
+	{ "json", no_argument, NULL, JSON },
+	{ "time-limit", required_argument, NULL, TIME },
+	{ 0 },
+};
+
+struct options {
+	const char *directory, *server, *service;
+	bool json;
+};
+
+static void
+read_options(int argc, char **argv, struct check *c, struct options *o)
+{
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0) {
+		switch (opt) {
+		case 'c':
+			o->directory = optarg;
+			break;
+		case CLIENT:
+			if (net_addr_parse(str_c(optarg), 0, &c->question.client) < 0)
+				log_fatal("%s is no address", optarg);
+			c->has_client = true;
+			break;
+		case HELO:
+			c->question.helo = str_c(optarg);
+			break;
+		case SENDER:
+			c->question.sender = postauth_sender(optarg);
+			break;
+		case SERVICE:
+			o->service = optarg;
+			break;
+		case DNS:
+			o->server = optarg;
+			break;
+		case JSON:
+			o->json = true;
+			break;
+		case TIME:
+			if (conf_time(str_c(optarg), 's', &c->patience) < 0)
+				log_fatal("%s is no time", optarg);
+			break;
+		default:
+			command_usage(&help);
+		}
+	}
+	if (optind < argc ||
+		(c->has_client && !c->question.helo.len && !c->question.sender.len))
+		command_usage(&help);
+}
+
+int
+postauth_verify(int argc, char **argv)
+{
+	static struct check c = { .patience = 20000 };
+	static struct buf message;
+	struct options o = { .json = false };
+	char host[256] = "localhost";
+	struct str field;
+
+	command_help(argc, argv, &help);
+	read_options(argc, argv, &c, &o);
+	if (!o.service && gethostname(host, sizeof(host) - 1) == 0)
+		o.service = host;
+	postauth_read_message(&message);
+	c.message = buf_str(&message);
+	c.arena = arena_new();
+	postauth_dns_open(o.server, o.directory);
+	postauth_run(run, &c);
+	field = field_of(&c, str_c(o.service ? o.service : host));
+	if (o.json)
+		print_json(&c, field);
+	else
+		printf(STR_FMT, STR_ARG(field));
+	return fflush(stdout) == 0 ? 0 : 1;
+}
