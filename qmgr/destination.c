@@ -1,6 +1,7 @@
 /* destination.c -- destinations: which of them may deliver now, which rest and which are
  * dead. See schedule.h. */
 #include "active.h"
+#include "log.h"
 #include "outside.h"
 #include "schedule_impl.h"
 #include "ticker.h"
@@ -193,7 +194,7 @@ destination_defer_jobs(struct destination *d, const char *code, struct str text)
 	}
 }
 
-void
+static void
 destination_die(struct destination *d, const struct why *why)
 {
 	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
@@ -209,7 +210,7 @@ destination_die(struct destination *d, const struct why *why)
 }
 
 /* The caller lets destination_consider() follow. */
-void
+static void
 destination_revive(struct destination *d)
 {
 	dead_remove(d);
@@ -223,4 +224,41 @@ first_dead_lives(void)
 
 	destination_revive(d);
 	destination_consider(d);
+}
+
+/* ---- the window ---- */
+
+/* For destination_concurrency_feedback_debug, in Postfix's words. */
+static void
+window_debug(const struct destination *d, const char *function)
+{
+	const struct window *w = &d->window;
+
+	if (!outside.conf->p.destination_concurrency_feedback_debug)
+		return;
+	if (w->step >= 0)
+		log_line(QMGR_FEEDBACK, str_c(function), log_fmt("%g", w->step));
+	log_line(QMGR_WINDOW, str_c(function), d->key, log_num(d->transport->rules.limit),
+		log_num(w->size), log_fmt("%g", w->success), log_fmt("%g", w->credit),
+		log_fmt("%g", w->cohorts));
+}
+
+void
+destination_succeeded(struct destination *d)
+{
+	if (destination_is_dead(d))
+		destination_revive(d); /* it ended late, and well */
+	else
+		window_succeeded(&d->window, &d->transport->rules, d->busy + 1);
+	window_debug(d, "qmgr_queue_unthrottle");
+}
+
+void
+destination_failed(struct destination *d, const struct why *why)
+{
+	bool dead = window_failed(&d->window, &d->transport->rules);
+
+	window_debug(d, "qmgr_queue_throttle");
+	if (dead)
+		destination_die(d, why);
 }

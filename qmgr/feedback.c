@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What adds up to a step may fall short of it by rounding. */
-#define NEARLY 1e-6
-
 static int
 parse_number(struct str text, double *out)
 {
@@ -78,19 +75,18 @@ window_open(struct window *w, const struct window_rules *rules)
 void
 window_succeeded(struct window *w, const struct window_rules *rules, int busy)
 {
-	double step;
-
 	if (w->size == 0)
 		window_open(w, rules); /* a late success of a destination thought dead */
 	w->cohorts = 0;
+	w->step = -1;
 	if (rules->limit > 0 && w->size >= rules->limit)
 		return;
 	/* No wider than there is use for. */
 	if (w->size >= busy + rules->initial)
 		return;
-	step = feedback_at(&rules->positive, w->size);
-	w->success += step;
-	if (w->success + step / 2 < 1)
+	w->step = feedback_at(&rules->positive, w->size);
+	w->success += w->step;
+	if (w->success + w->step / 2 < 1)
 		return;
 	w->success -= 1;
 	w->credit = 0;
@@ -100,17 +96,16 @@ window_succeeded(struct window *w, const struct window_rules *rules, int busy)
 bool
 window_failed(struct window *w, const struct window_rules *rules)
 {
-	double step;
-
 	if (w->size == 0)
 		return false;
+	w->step = -1;
 	w->cohorts += 1.0 / w->size;
-	if (rules->cohort_limit > 0 && w->cohorts + NEARLY >= rules->cohort_limit) {
+	if (rules->cohort_limit > 0 && w->cohorts >= rules->cohort_limit) {
 		w->size = 0;
 		return true;
 	}
-	step = feedback_at(&rules->negative, w->size);
-	for (w->credit -= step; w->credit - step / 2 < 0; w->credit++) {
+	w->step = feedback_at(&rules->negative, w->size);
+	for (w->credit -= w->step; w->credit - w->step / 2 < 0; w->credit++) {
 		w->success = 0;
 		w->size--;
 	}

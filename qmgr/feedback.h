@@ -34,6 +34,7 @@ struct window {
 	int size; /* deliveries that may run; 0: dead */
 	double success, cohorts;
 	double credit; /* of failures: below 0 it costs a step */
+	double step;   /* the last feedback; below 0: it was of no use */
 };
 void window_open(struct window *w, const struct window_rules *rules);
 /* busy: deliveries that run, the one that ended included. */

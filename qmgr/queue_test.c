@@ -1345,4 +1345,54 @@ QUEUE_TEST(rate_delays_space_deliveries, "smtp_destination_rate_delay = 1h\n")
 	CHECK_INT((long long)n_deliveries, 1);
 }
 
+QUEUE_TEST(a_transport_rate_delay_spaces_all_its_deliveries,
+	"slow_transport_rate_delay = 1h\ntransport_maps = "
+	"inline:{{one.example = slow:} {two.example = slow:}}\n")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	agent_connect("smtp", "slow", 10);
+	new_mail(1, "s@x.example", "r@one.example");
+	new_mail(2, "s@x.example", "r@two.example");
+	new_mail(3, "s@x.example", "r@far.example");
+	UNTIL(n_deliveries == 2);
+	calm();
+	CHECK_INT((long long)n_deliveries, 2);
+	for (size_t i = 0; i < 2; i++)
+		delivered(i);
+	UNTIL(queue_index.n == 1);
+	calm();
+	CHECK_INT((long long)n_deliveries, 2);
+}
+
+QUEUE_TEST(delays_below_a_second_end,
+	"smtp_transport_rate_delay = 0.02s\nsmtp_destination_rate_delay = 0.01s\n")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	for (uint64_t mid = 1; mid <= 6; mid++)
+		new_mail(mid, "s@x.example", mid % 2 ? "r@one.example" : "r@two.example");
+	for (size_t i = 0; i < 6; i++) {
+		UNTIL(n_deliveries == i + 1);
+		delivered(i);
+	}
+	UNTIL(queue_index.n == 0);
+}
+
+QUEUE_TEST(a_window_is_logged_when_asked_for,
+	"destination_concurrency_feedback_debug = yes\n"
+	"smtp_destination_concurrency_positive_feedback = 1/concurrency\n")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	new_mail(1, "s@x.example", "r@one.example");
+	UNTIL(n_deliveries == 1);
+	delivered(0);
+	UNTIL(queue_index.n == 0);
+	CHECK(log_has("qmgr_queue_unthrottle: feedback 0.2\n"));
+	CHECK(log_has(
+		"qmgr_queue_unthrottle: queue one.example: limit 20 window 5 success "
+		"0.2 failure 0 fail_cohorts 0\n"));
+}
+
 TEST_MAIN()

@@ -140,6 +140,7 @@ flight_begin(struct destination *d, struct worker *w)
 	struct flight *f = flight_take(d, w);
 
 	d->busy++;
+	d->transport->flights++;
 	d->last = w;
 	w->busy++;
 	running.flights++;
@@ -158,7 +159,8 @@ transport_run(struct transport *t)
 
 	if (t->ready_first)
 		transport_want_worker(t);
-	while (t->ready_first && (w = worker_for(t, t->ready_first)))
+	while (t->ready_first && !transport_rests(t) &&
+		(w = worker_for(t, t->ready_first)))
 		flight_begin(t->ready_first, w);
 }
 
@@ -196,19 +198,19 @@ void
 flight_ended(struct flight *f, enum flight_end how, const struct why *why)
 {
 	struct destination *d = f->to;
-	struct window_rules *rules = &d->transport->rules;
 
 	running.flights--;
 	d->busy--;
+	d->transport->flights--;
 	f->worker->busy--;
 	worker_dismiss(f->worker);
 	mem_free(f);
-	if (how == FLIGHT_TALKED && destination_is_dead(d))
-		destination_revive(d); /* it ended late, and well */
-	else if (how == FLIGHT_TALKED)
-		window_succeeded(&d->window, rules, d->busy + 1);
-	else if (how == FLIGHT_SITE_DOWN && window_failed(&d->window, rules))
-		destination_die(d, why);
+	if (how == FLIGHT_TALKED)
+		destination_succeeded(d);
+	else if (how == FLIGHT_SITE_DOWN)
+		destination_failed(d, why);
+	if (d->transport->transport_rate_delay > 0)
+		transport_rest(d->transport);
 	if (d->transport->rate_delay > 0)
 		destination_rest(d);
 	destination_consider(d);

@@ -47,7 +47,10 @@ struct transport {
 	/* <transport>_ parameters */
 	struct window_rules rules;
 	uint32_t recipient_limit;
-	msec_t rate_delay;
+	msec_t rate_delay; /* of each destination */
+	msec_t transport_rate_delay;
+	size_t flights;
+	struct timer rest; /* set: transport_rate_delay runs */
 };
 
 struct destination {

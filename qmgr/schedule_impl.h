@@ -17,6 +17,9 @@ void schedule_soon(void);
 void transport_configure(struct transport *t);
 void transport_free(struct transport *t);
 void transport_want_worker(struct transport *t);
+/* <transport>_transport_rate_delay: one delivery at a time, and time between. */
+bool transport_rests(const struct transport *t);
+void transport_rest(struct transport *t);
 /* When it is to be called again. */
 deadline_t transport_tick(struct transport *t, deadline_t now);
 struct worker *worker_for(const struct transport *t, const struct destination *d);
@@ -28,8 +31,9 @@ void job_unlink(struct job *j);
 void ready_remove(struct destination *d);
 void destination_consider(struct destination *d);
 void destination_rest(struct destination *d);
-void destination_die(struct destination *d, const struct why *why);
-void destination_revive(struct destination *d);
+/* A conversation took place, or did not: its window moves. */
+void destination_succeeded(struct destination *d);
+void destination_failed(struct destination *d, const struct why *why);
 void first_dead_lives(void);
 void destination_defer_jobs(struct destination *d, const char *code, struct str text);
 

@@ -59,6 +59,7 @@ transport_configure(struct transport *t)
 	t->recipient_limit =
 		(uint32_t)conf_transport_int(c, t->name, "destination_recipient_limit");
 	t->rate_delay = conf_transport_time(c, t->name, "destination_rate_delay");
+	t->transport_rate_delay = conf_transport_time(c, t->name, "transport_rate_delay");
 	if (t->rate_delay > 0)
 		t->rules.limit = t->rules.initial = 1;
 	t->deferred = transport_is_deferred(t->name);
@@ -97,6 +98,7 @@ transport_free(struct transport *t)
 		timer_cancel(&((struct destination *)d)->rest);
 		mem_free(d);
 	}
+	timer_cancel(&t->rest);
 	map_free(t->destinations);
 	for (size_t i = 0; i < t->workers.n; i++)
 		mem_free(t->workers.items[i]);
@@ -104,7 +106,27 @@ transport_free(struct transport *t)
 	mem_free(t);
 }
 
-/* ---- starting and dying ---- */
+/* ---- resting, starting and dying ---- */
+
+bool
+transport_rests(const struct transport *t)
+{
+	return t->transport_rate_delay > 0 && (t->flights > 0 || t->rest.place != 0);
+}
+
+static void
+transport_rested(void *arg)
+{
+	(void)arg;
+	schedule_soon();
+}
+
+/* Counted from the end of a delivery, as a destination's. */
+void
+transport_rest(struct transport *t)
+{
+	timer_set(&t->rest, deadline_in(t->transport_rate_delay), transport_rested, t);
+}
 
 static bool
 has_workers(const struct transport *t)

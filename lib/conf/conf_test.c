@@ -443,6 +443,29 @@ TEST(times_have_units)
 	}
 }
 
+TEST(delays_have_parts_of_seconds)
+{
+	static const struct {
+		const char *text;
+		char unit;
+		long long want; /* milliseconds; -1: refused */
+	} rows[] = { { "0.25s", 's', 250 }, { "0.25", 's', 250 }, { " 1.5s ", 's', 1500 },
+		{ "2", 's', 2000 }, { "2m", 's', 120000 }, { "0.001", 's', 1 },
+		{ "0.0001", 's', -1 }, { "0.s", 's', -1 }, { ".5s", 's', -1 },
+		{ "1.5m", 's', -1 }, { "1.5", 'm', -1 }, { "5m.5s", 's', -1 },
+		{ "-0.5s", 's', -1 }, { "0.5ss", 's', -1 }, { "1.2.3", 's', -1 },
+		{ "2147483648.5", 's', -1 } };
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		msec_t got = -1;
+
+		test_row(i);
+		CHECK_INT(conf_time_fine(str_c(rows[i].text), rows[i].unit, &got),
+			rows[i].want < 0 ? -1 : 0);
+		CHECK_INT(got, rows[i].want);
+	}
+}
+
 TEST(transports_have_their_own_or_what_all_have)
 {
 	struct conf *c = load_with("default_destination_concurrency_limit = 7\n"

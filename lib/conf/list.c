@@ -100,3 +100,30 @@ conf_time(struct str text, char unit, msec_t *out)
 	*out = (msec_t)n * scale * 1000;
 	return 0;
 }
+
+/* "5ms" would be five minutes, for what follows the unit is not looked at. */
+int
+conf_time_fine(struct str text, char unit, msec_t *out)
+{
+	ssize_t dot = str_chr(text, '.');
+	msec_t parts = 0, scale = 100;
+	size_t digits = 0;
+	struct str rest;
+
+	if (dot < 0)
+		return conf_time(text, unit, out);
+	rest = str_trim(str_from(text, (size_t)dot + 1));
+	for (; digits < rest.len && ascii_is_digit(rest.data[digits]); digits++) {
+		parts += (rest.data[digits] - '0') * scale;
+		scale /= 10;
+	}
+	if (dot == 0 || !ascii_is_digit(text.data[dot - 1]) || digits == 0 || digits > 3)
+		return -1;
+	rest = str_from(rest, digits);
+	if (rest.len > 0 ? !str_is(rest, "s") : unit != 's')
+		return -1;
+	if (conf_time(str_sub(text, 0, (size_t)dot), 's', out) < 0)
+		return -1;
+	*out += parts;
+	return 0;
+}

@@ -52,9 +52,10 @@ static const char *
 read_time(const struct param_info *info, struct str name, struct str value, char unit,
 	union typed *out, struct arena *a)
 {
+	bool fine = str_ends(str_c(info->name), STR("_rate_delay"));
 	int64_t seconds;
 
-	if (conf_time(value, unit, &out->span) < 0)
+	if ((fine ? conf_time_fine : conf_time)(value, unit, &out->span) < 0)
 		return arena_printf(a,
 			"parameter " STR_FMT ": bad time value or unit: " STR_FMT,
 			STR_ARG(name), STR_ARG(value))
