@@ -40,6 +40,7 @@ directory_read(const struct conf *c)
 		const char *name, *program;
 	} built_in[] = { { "spool", "spool" }, { "dns", "dns" }, { "tlsmgr", "tlsmgr" },
 		{ "sasl", "sasl" }, { "dkimsign", "dkimsign" },
+		{ "mailauth", "mailauth" }, { "mailauth-suspect", "mailauth" },
 		{ "cleanup-suspect", "cleanup" } };
 	struct conf_issues issues;
 	struct master_conf *file;

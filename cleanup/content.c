@@ -55,11 +55,13 @@ content_add(struct message *m, struct str bytes)
 	}
 	buf_add(&m->content, bytes);
 	kept_together += bytes.len;
-	if (message_has_milters(m) || message_may_be_signed(m)) {
-		/* They may change all of it, and a signature stands in front of what it
-		 * is made over. One alone may be of any size. */
+	if (message_has_milters(m) || message_may_be_signed(m) ||
+		message_is_verified(m)) {
+		/* They may change all of it, and a signature, or what is said of one,
+		 * stands in front of what it is made over. One alone may be of any size.
+		 */
 		if (kept_together > CONTENT_KEPT_TOGETHER &&
-			kept_together > m->content.len)
+			kept_together > m->content.len + m->raw.len)
 			message_fail(m, TEMPFAIL, 451, "4.3.1",
 				"Insufficient system resources");
 		return;
@@ -81,6 +83,22 @@ content_replace(struct message *m, struct buf *fresh)
 	m->size = m->content.len;
 	if (limit > 0 && m->size > (octets_t)limit)
 		message_fail(m, PERMFAIL, 552, "5.3.4", "message file too big");
+}
+
+void
+content_free_raw(struct message *m)
+{
+	kept_together -= m->raw.len;
+	buf_free(&m->raw);
+}
+
+static void
+keep_raw(struct message *m, struct str chunk)
+{
+	if (!message_is_verified(m))
+		return;
+	buf_add(&m->raw, chunk);
+	kept_together += chunk.len;
 }
 
 void
@@ -193,8 +211,10 @@ content_read(struct message *m)
 	}
 	input_own(m, m->ask.received);
 	while ((got = ipc_request_read(m->rq, &chunk, DEADLINE_NEVER)) > 0)
-		if (m->verdict == ACCEPT)
+		if (m->verdict == ACCEPT) {
+			keep_raw(m, chunk);
 			input_add(m, chunk);
+		}
 	if (got < 0) /* nobody waits for an answer any more */
 		message_fail(m, TEMPFAIL, 451, "4.3.0", "the submitter went away");
 	else if (m->verdict == ACCEPT)

@@ -109,6 +109,7 @@ message_free(struct message *m)
 	checks_free(&m->checks);
 	input_free(m);
 	content_free(m);
+	content_free_raw(m);
 }
 
 static void
@@ -207,6 +208,7 @@ cleanup_open_tables(void)
 	input_open(c);
 	strict_open(c);
 	sign_open(c, arena);
+	verify_open(c);
 	tables.drop = conf_list(c->p.message_drop_headers, arena);
 }
 
@@ -219,7 +221,8 @@ static const struct service cleanup = {
 	.name = "cleanup",
 	.user = USER_CLEANUP,
 	.sandbox = SANDBOX_TABLES | SANDBOX_PCRE,
-	.peers = (const char *const[]){ "spool", "proxymap", "dkimsign", NULL },
+	.peers = (const char *const[]){ "spool", "proxymap", "dkimsign", "mailauth",
+		"mailauth-suspect", NULL },
 	.before_jail = cleanup_open_tables,
 	.handlers = handlers,
 	.explain = cleanup_explain,

@@ -48,6 +48,7 @@ struct message {
 	struct input input;
 	struct strict strict;
 	struct buf content;          /* finished bytes that did not leave yet */
+	struct buf raw;              /* the message as it came, to be verified */
 	octets_t size;               /* of all finished bytes */
 	bool mid_line;               /* the last of them is no line end */
 	struct ipc_stream *to_spool; /* once the content outgrew what we keep */
@@ -149,6 +150,12 @@ void message_held_by_milter(struct message *m, struct str reason);
 bool message_has_milters(const struct message *m);
 /* Goodbye, or the connections go back to smtpd. */
 SWITCHES void milters_finish(struct message *m, struct submit_reply *say);
+/* verify.c */
+void verify_open(const struct conf *c);
+/* Then the content has to stay here until the end, also as it came. */
+bool message_is_verified(const struct message *m);
+enum field_fate verify_field(struct message *m, struct field *f);
+SWITCHES void verify_message(struct message *m);
 /* sign.c */
 void sign_open(const struct conf *c, struct arena *a); /* before the jail */
 /* Then the content has to stay here until the end. */
@@ -184,6 +191,7 @@ SWITCHES void content_read(struct message *m); /* all of it, from the submitter 
 void content_add(struct message *m, struct str bytes);
 void content_replace(struct message *m, struct buf *fresh); /* takes it over */
 void content_free(struct message *m);
+void content_free_raw(struct message *m);
 /* commit.c */
 /* The envelope as it is stored, once: behind what out holds. */
 void message_envelope(struct message *m, struct buf *out);

@@ -4,6 +4,7 @@
 
 const struct step steps[] = {
 	{ .name = "rewrite", .envelope = envelope_rewrite },
+	{ .name = "verify", .field = verify_field, .end = verify_message },
 	{ .name = "milters", .envelope = milters_hear_envelope, .end = milters_inspect },
 	{ .name = "bcc", .envelope = envelope_bcc },
 	{ .name = "virtual", .envelope = envelope_virtual },

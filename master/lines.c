@@ -19,6 +19,8 @@ static const struct {
 	{ "tlsmgr", "tlsmgr" }, /* has the keys of servers, which is new */
 	{ "sasl", "sasl" },
 	{ "dkimsign", "dkimsign" },
+	{ "mailauth", "mailauth" },
+	{ "mailauth-suspect", "mailauth" },
 	/* Takes, one at a time, what was in the hands of a cleanup that crashed. */
 	{ "cleanup-suspect", "cleanup" },
 };

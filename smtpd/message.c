@@ -6,6 +6,7 @@
 #include "milters.h"
 #include "service.h"
 #include "session.h"
+#include "spf_session.h"
 
 #define CHUNK_MOST (64 * 1024) /* content gathered before it is handed on */
 
@@ -27,6 +28,18 @@ is_signed(struct session *s)
 					   : policy_client_is_signed(s);
 }
 
+/* dkim_mode: who has not logged in, and is not exempt. What a filter hands back has been
+ * looked at when it came (XFORWARD); a table that fails makes nobody trusted. */
+static bool
+is_stranger(struct session *s)
+{
+	struct why why;
+
+	return !str_case_is(s->p->dkim_mode, "off") && !s->sasl_username.data &&
+	       !s->forwarded.given && s->peer.sa.ss_family != AF_UNSPEC &&
+	       match_client(s->site->dkim_exempt, s->name, &s->peer, &why) != DICT_FOUND;
+}
+
 static uint32_t
 envelope_flags(struct session *s)
 {
@@ -37,7 +50,8 @@ envelope_flags(struct session *s)
 	       (s->actions.hold ? ENVELOPE_HOLD : 0) |
 	       (s->actions.discard ? ENVELOPE_DISCARD : 0) |
 	       (message_is_local(s) ? ENVELOPE_REWRITE : 0) |
-	       (is_signed(s) ? ENVELOPE_SIGN : 0);
+	       (is_signed(s) ? ENVELOPE_SIGN : 0) |
+	       (is_stranger(s) ? ENVELOPE_STRANGER : 0);
 }
 
 /* What access tables want done, behind what main.cf says, since the last one counts; and
@@ -140,6 +154,7 @@ message_begin(struct session *s, bool chunked)
 	message_envelope(s, &envelope);
 	ask.envelope = buf_str(&envelope);
 	ask.received = received_header(s);
+	ask.results = spf_results(s);
 	n_fds = milters_lend(s, &ask, fds);
 	s->t.submission = submission_new(&ask);
 	submission_lend(s->t.submission, fds, n_fds);

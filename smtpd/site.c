@@ -110,6 +110,8 @@ open_lists(struct site *site)
 	site->spf_mode = spf_mode_parse(p->spf_mode);
 	site->spf_exempt = match_list_open("spf_exempt_clients", p->spf_exempt_clients,
 		match_parents(c, "spf_exempt_clients"), c);
+	site->dkim_exempt = match_list_open("dkim_exempt_clients", p->dkim_exempt_clients,
+		match_parents(c, "dkim_exempt_clients"), c);
 	if (p->smtpd_log_access_permit_actions.len)
 		site->log_permits = match_list_open("smtpd_log_access_permit_actions",
 			p->smtpd_log_access_permit_actions, false, c);
@@ -250,6 +252,7 @@ site_close(struct site *site)
 	match_list_close(site->bare_newline_exclusions);
 	match_list_close(site->limit_exceptions);
 	match_list_close(site->spf_exempt);
+	match_list_close(site->dkim_exempt);
 	if (site->log_permits)
 		match_list_close(site->log_permits);
 	if (site->mx_backup_networks)

@@ -39,6 +39,7 @@ struct site {
 		*bare_newline_exclusions;
 	struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
 	struct match_list *spf_exempt;       /* spf_exempt_clients */
+	struct match_list *dkim_exempt;      /* dkim_exempt_clients */
 	enum spf_mode spf_mode;
 	struct match_list *log_permits; /* smtpd_log_access_permit_actions or NULL */
 	struct match_list *mx_backup_networks; /* permit_mx_backup_networks or NULL */

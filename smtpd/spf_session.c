@@ -4,6 +4,7 @@
 #include "hosts.h"
 #include "log.h"
 #include "mailbox.h"
+#include "results.h"
 #include "session.h"
 #include "spf.h"
 #include "spf_session.h"
@@ -280,6 +281,21 @@ spf_result_known(struct session *s)
 	const struct spf_verdict *v = wanted_verdict(s);
 
 	return v ? str_c(spf_result_name(v->result)) : STR_NONE;
+}
+
+struct strs
+spf_results(struct session *s)
+{
+	const struct spf_verdict *v =
+		s->site->spf_mode < SPF_MODE_TAG || !s->spf ? NULL : wanted_verdict(s);
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct str *item = arena_alloc(s->command, sizeof(*item));
+
+	if (!v)
+		return (struct strs){ NULL, 0 };
+	results_spf(v, &text);
+	*item = arena_str(s->command, buf_str(&text));
+	return (struct strs){ item, 1 };
 }
 
 void

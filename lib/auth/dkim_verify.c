@@ -7,22 +7,6 @@
 #define PIECE       ((size_t)16 * 1024) /* of a body, with its line ends */
 #define HEADER_MOST ((size_t)1024 * 1024)
 
-const char *
-dkim_result_name(enum dkim_result result)
-{
-	static const char *const names[] = {
-		[DKIM_NONE] = "none",
-		[DKIM_PASS] = "pass",
-		[DKIM_FAIL] = "fail",
-		[DKIM_POLICY] = "policy",
-		[DKIM_NEUTRAL] = "neutral",
-		[DKIM_TEMPERROR] = "temperror",
-		[DKIM_PERMERROR] = "permerror",
-	};
-
-	return names[result];
-}
-
 #ifdef HAVE_OPENDKIM
 #include <dkim.h>
 

@@ -18,8 +18,6 @@ enum dkim_result { /* RFC 8601 section 2.7.1 */
 	DKIM_TEMPERROR,
 	DKIM_PERMERROR,
 };
-/* "none", "pass" ... */
-const char *dkim_result_name(enum dkim_result result);
 
 struct dkim_rules {
 	unsigned signatures; /* looked at; further ones are passed over */

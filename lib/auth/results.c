@@ -5,6 +5,22 @@
 
 /* ---- writing ---- */
 
+const char *
+dkim_result_name(enum dkim_result result)
+{
+	static const char *const names[] = {
+		[DKIM_NONE] = "none",
+		[DKIM_PASS] = "pass",
+		[DKIM_FAIL] = "fail",
+		[DKIM_POLICY] = "policy",
+		[DKIM_NEUTRAL] = "neutral",
+		[DKIM_TEMPERROR] = "temperror",
+		[DKIM_PERMERROR] = "permerror",
+	};
+
+	return names[result];
+}
+
 /* token, RFC 2045 section 5.1, or an address: what needs no quotes in a pvalue. */
 static bool
 is_plain(struct str value)

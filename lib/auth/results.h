@@ -6,6 +6,8 @@
 #include "dkim_verify.h"
 #include "spf.h"
 
+/* "none", "pass" ... */
+const char *dkim_result_name(enum dkim_result result);
 /* Appends "spf=pass smtp.mailfrom=example.org". */
 void results_spf(const struct spf_verdict *v, struct buf *out);
 /* Appends "dkim=pass header.d=example.org header.s=sel header.b=abcdefgh", with a comment

@@ -38,6 +38,7 @@ enum {
 	ENVELOPE_PROBE = 8192,     /* nothing is delivered; verify hears what would be */
 	ENVELOPE_MILTERS = 16384,  /* non_smtpd_milters see it; our own notices are also
 				      looked at by header and body checks */
+	ENVELOPE_STRANGER = 65536, /* nothing that it says of itself is believed */
 	ENVELOPE_SIGN = 32768,     /* of a client whose mail dkim_sign_maps sign */
 };
 #define rcpt_FIELDS(FIELD, LIST) \
@@ -111,7 +112,8 @@ IPC_STRUCT(milter_lent)
 	FIELD(STR, full_name) /* of the sender, for a From: that is missing */ \
 	LIST(milter_lent, milters) /* descriptors of those connected: in this order */ \
 	FIELD(STRS, macro_names)   /* what macros are worth, for them */ \
-	FIELD(STRS, macro_values)
+	FIELD(STRS, macro_values) \
+	FIELD(STRS, results) /* for Authentication-Results: what smtpd knows already */
 #define submit_REPLY(FIELD, LIST) \
 	FIELD(U8, verdict) /* enum verdict; ACCEPT: it survives a power cut */ \
 	FIELD(STR, code) \

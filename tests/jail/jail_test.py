@@ -146,7 +146,8 @@ def run(situation, user, without):
         mta.smtp().close()
         mta.smtp(9, greeting="421 4.3.2 ").close()  # without an smtpd behind it
         sockets = {}
-        for name in ["broker", "spool", "dns", "sasl", "dkimsign", "postscreen", "spawn"] + names:
+        for name in ["broker", "spool", "dns", "sasl", "dkimsign", "mailauth", "postscreen",
+                     "spawn"] + names:
             service = {"smtpd": f"127.0.0.1:{mta.port()}",
                        "postscreen": f"127.0.0.1:{mta.port(9)}"}.get(name, name)
             if os.path.exists(os.path.join(mta.sbin, name)):

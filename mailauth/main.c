@@ -1,0 +1,175 @@
+/* mailauth -- verifies the signatures of strangers' mail with a library that has been
+ * broken into before: nothing can be reached from here but the DNS, a process serves a
+ * few hundred messages, and what makes it hang or crash costs that message its verdict.
+ */
+#include "dkim_verify.h"
+#include "event.h"
+#include "log.h"
+#include "service.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+	SERVES = 500,  /* messages, then a fresh process takes over */
+	BEAT = 1000,   /* ms */
+	HANGS = 10000, /* ms without a turn of the loop */
+};
+
+static struct {
+	unsigned served;
+	bool one_at_a_time; /* mailauth-suspect: what was in hand when another one died */
+	bool busy;
+	struct co_queue turn;
+} mailauth;
+
+/* ---- the watchdog: a thread sees whether the loop still turns ---- */
+
+static atomic_uint beats;
+static struct timer beat;
+
+static void
+on_beat(void *unused)
+{
+	(void)unused;
+	atomic_fetch_add(&beats, 1);
+	timer_set(&beat, deadline_in(BEAT), on_beat, NULL);
+}
+
+/* Two looks that far apart: one would take a machine that slept for a hang. */
+static void *
+watch(void *unused)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+	unsigned before = 0, still = 0;
+
+	(void)unused;
+	pthread_mutex_lock(&lock);
+	for (;;) {
+		struct timespec until;
+		unsigned now;
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += HANGS / 2000;
+		while (pthread_cond_timedwait(&never, &lock, &until) == 0)
+			;
+		now = atomic_load(&beats);
+		still = now == before ? still + 1 : 0;
+		before = now;
+		if (still == 2)
+			abort();
+	}
+	return NULL;
+}
+
+static void
+watch_start(void)
+{
+	pthread_t thread;
+
+	on_beat(NULL);
+	if (pthread_create(&thread, NULL, watch, NULL) != 0)
+		log_fatal("no thread for the watchdog");
+	pthread_detach(thread);
+}
+
+/* ---- a message ---- */
+
+static enum dns_status
+ask(void *unused, struct str name, uint16_t type, struct arena *arena, deadline_t until,
+	struct dns_reply *said)
+{
+	struct dns_request question = { .name = name, .type = type };
+
+	(void)unused;
+	if (dns_call(service_peer("dns"), &question, said, arena, until) < 0)
+		*said = (struct dns_reply){ .status = DNS_TEMPFAIL };
+	return (enum dns_status)said->status;
+}
+
+static void
+verify(struct ipc_request *rq, struct mail_auth_reply *say)
+{
+	static const struct auth_dns dns = { .ask = ask };
+	const struct params *p = &service_conf()->p;
+	const struct dkim_rules rules = { .signatures = (unsigned)p->dkim_signature_limit,
+		.key_bits = (unsigned)p->dkim_minimum_key_bits };
+	struct dkim_verifier *v;
+	struct str chunk;
+	struct why why;
+	int got;
+
+	v = dkim_verify_new(&dns, &rules, deadline_in(p->dkim_time_limit), &why);
+	while ((got = ipc_request_read(rq, &chunk, DEADLINE_NEVER)) > 0)
+		if (v)
+			dkim_verify_add(v, chunk);
+	if (v && got == 0)
+		dkim_verify_end(v, rq->arena, &say->dkim, &say->n_dkim);
+	if (!v)
+		say->error = arena_printf(rq->arena, "%s", why.text);
+	/* A verdict counts only of who has survived all of it. */
+	dkim_verify_free(v);
+}
+
+static void
+on_message(struct ipc_request *rq)
+{
+	struct mail_auth_reply say = { .error = STR_NONE };
+
+	service_busy(+1);
+	while (mailauth.one_at_a_time && mailauth.busy)
+		if (co_wait(&mailauth.turn, DEADLINE_NEVER) < 0)
+			break;
+	mailauth.busy = true;
+	verify(rq, &say);
+	mailauth.busy = false;
+	co_wake_one(&mailauth.turn);
+	mail_auth_answer(rq, &say);
+	service_busy(-1);
+	if (++mailauth.served == SERVES)
+		service_retire("it has served enough");
+}
+
+static const struct ipc_handler handlers[] = {
+	{ .type = mail_auth_TYPE, .run = on_message, .stack = CO_STACK_LARGE },
+	{ 0 },
+};
+
+/* ---- the process ---- */
+
+/* The library and OpenSSL find what they want to read at their first use. */
+static void
+before_jail(void)
+{
+	static const struct auth_dns dns = { .ask = ask };
+	const struct dkim_rules rules = { .signatures = 1 };
+	struct why why;
+	struct dkim_verifier *v = dkim_verify_new(&dns, &rules, DEADLINE_NEVER, &why);
+
+	if (!v)
+		log_fatal("%s", why.text);
+	dkim_verify_free(v);
+}
+
+static void
+start(void)
+{
+	mailauth.one_at_a_time = strcmp(service_name(), "mailauth-suspect") == 0;
+	watch_start();
+}
+
+static const struct service service = {
+	.name = "mailauth",
+	.user = USER_AUTH,
+	.peers = (const char *const[]){ "dns", NULL },
+	.before_jail = before_jail,
+	.start = start,
+	.handlers = handlers,
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&service, argc, argv);
+}

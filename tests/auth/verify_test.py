@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""dkim_mode in the running system: Authentication-Results on mail from strangers and on nobody
+else's, ours that are not ours taken off, a mailauth that crashes, hangs or is not there."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from dns_server import DnsServer
+from harness import (Instance, check, check_equal, check_match, finish, kill, mail_user, program,
+                     wait_until)
+
+US = "mx.box.example"
+TEXT = "From: Ann <ann@far.example>\nTo: u@box.example\nSubject: {}\nMessage-ID: <1@far.example>\n\nhello\n"
+
+
+def field(text):
+    """Our Authentication-Results, on one line."""
+    found = re.findall(rf"(?m)^Authentication-Results: {US};((?:.*\n[\t ])*.*)$", text)
+    check(len(found) <= 1, f"several of ours: {found}")
+    return re.sub(r"\s+", " ", found[0]).strip() if found else None
+
+
+class Site:
+    def __init__(self, mta, folder):
+        self.mta, self.folder = mta, folder
+        done = subprocess.run([program("postauth"), "keygen", "--selector", "s", "far.example"],
+                              cwd=folder, capture_output=True, text=True)
+        self.record = "".join(re.findall(r'"(.*?)"', done.stdout))
+        self.zone = {("s._domainkey.far.example", "TXT"): [self.record],
+                     ("far.example", "TXT"): ["v=spf1 ip4:192.0.2.7 -all"]}
+
+    def signed(self, text):
+        done = subprocess.run([program("postauth"), "sign", "--key",
+                               f"{self.folder}/s.far.example.pem", "--domain", "far.example",
+                               "--selector", "s"], input=text, capture_output=True, text=True)
+        check_equal(done.returncode, 0, f"sign: {done.stderr}")
+        return done.stdout
+
+    def send(self, text, client="192.0.2.7", rcpt="u@box.example"):
+        smtp = self.mta.smtp()
+        smtp.say("EHLO proxy.example", "250")
+        smtp.say(f"XCLIENT ADDR={client} NAME=far.example", "220")
+        smtp.say("EHLO far.example", "250")
+        qid = smtp.message("ann@far.example", [rcpt], text.rstrip("\n"))
+        smtp.close()
+        return qid
+
+    def arrives(self, text, client="192.0.2.7"):
+        qid = self.send(text, client)
+        self.mta.wait_for_log(rf"{qid}: to=.*status=sent")
+        for mail in self.mta.maildir("u", 1):
+            if f"id {qid}" in mail or f"\tid {qid}" in mail:
+                return mail
+        check(False, f"{qid} is not in the mailbox")
+        return ""
+
+
+def told(site):
+    text = site.signed(TEXT.format("signed"))
+    said = field(site.arrives(text))
+    check_match(r"spf=pass smtp.mailfrom=far.example; dkim=pass header.d=far.example header.s=s "
+                r"header.a=rsa-sha256 header.b=\S+$", said or "", "a stranger who signed")
+    site.mta.wait_for_log(r"authentication: spf=pass .*; dkim=pass header.d=far.example")
+    mail = site.arrives(text)
+    check(mail.index("Authentication-Results:") < mail.index("Received: "), "on top of it")
+    said = field(site.arrives(text.replace("hello", "hallo"), "192.0.2.8"))
+    check_match(r"spf=fail .*dkim=fail reason=.*header.d=far.example", said or "", "changed, and by whom")
+    check_match("dkim=none$", field(site.arrives(TEXT.format("plain"))) or "", "nobody signed")
+    large = site.signed(TEXT.format("large") + "0123456789\n" * 150000)
+    check_match("dkim=pass", field(site.arrives(large)) or "", "1.6 MB")
+
+
+def claimed(site):
+    """What says that it is ours, in whatever spelling."""
+    claims = [f"Authentication-Results: {US}; dkim=pass header.d=bank.example",
+              f"authentication-results:{US.upper()};spf=pass",
+              f'Authentication-Results: "{US}"; spf=pass',
+              f"Authentication-Results: (x)\n\t({US})\n {US} 1; spf=pass",
+              f"Authentication-Results : {US}; none"]
+    kept = "Authentication-Results: other.example; spf=pass"
+    text = "\n".join(claims + [kept]) + "\n" + TEXT.format("claims")
+    mail = site.arrives(text)
+    check("bank.example" not in mail, "the first one")
+    check_equal(len(re.findall(r"(?im)^authentication-results", mail)), 2, "ours, and another's")
+    check(kept in mail, "another's stays")
+    # From our own side it is a relay's of ours, or a filter's.
+    mail = site.arrives(text, "127.0.0.1")
+    check_equal(len(re.findall(r"(?im)^authentication-results", mail)), 6, "in mynetworks")
+    check_equal(site.mta.logged("authentication: dkim=none"), 0, "nothing is said of our own")
+
+
+def trouble(site):
+    mta, text = site.mta, site.signed(TEXT.format("trouble"))
+    mta.expect_trouble("killed by signal", "mailauth")
+    first = mta.process("mailauth")
+    os.kill(first, signal.SIGSTOP)
+    smtp = mta.smtp()
+    smtp.say("EHLO proxy.example", "250")
+    smtp.say("XCLIENT ADDR=192.0.2.7 NAME=far.example", "220")
+    smtp.say("EHLO far.example", "250")
+    smtp.say("MAIL FROM:<ann@far.example>", "250")
+    smtp.say("RCPT TO:<u@box.example>", "250")
+    smtp.say("DATA", "354")
+    smtp.send(text.replace("\n", "\r\n") + ".\r\n")
+    mta.wait_for_log("client=far.example")
+    # The one in its hands goes to another process.
+    wait_until(lambda: open(f"/proc/{first}/stat").read().split()[2] == "T", "it to stand still")
+    kill(first)
+    qid = smtp.expect("250 2.0.0 Ok: queued as ").split()[-1]
+    smtp.close()
+    mta.wait_for_log(rf"{qid}: authentication: .*dkim=pass")
+    check_match("dkim=pass", field(site.arrives(text)) or "", "the next process")
+    # None at all.
+    path = os.path.join(mta.sbin, "mailauth")
+    os.rename(path, path + ".away")
+    mta.reload()
+    wait_until(lambda: not mta.processes("mailauth"), "it to leave")
+    check_match(r"dkim=temperror reason=\"cannot be verified now\"$", field(site.arrives(text)) or "",
+                "without one")
+    os.rename(path + ".away", path)
+    mta.reload()
+    check_match("dkim=pass", field(site.arrives(text)) or "", "with one again")
+
+
+def settings(mta, site, mode="tag"):
+    return {"mydestination": "", "local_recipient_maps": "", "myhostname": US,
+            "virtual_mailbox_domains": "box.example", "virtual_mailbox_maps": "static:u/",
+            "virtual_mailbox_base": mta.mail, "virtual_minimum_uid": "1",
+            "virtual_uid_maps": f"static:{mail_user().pw_uid}",
+            "virtual_gid_maps": f"static:{mail_user().pw_gid}",
+            "smtpd_authorized_xclient_hosts": "127.0.0.1", "mynetworks": "127.0.0.0/8",
+            "smtpd_relay_restrictions": "permit_mynetworks,reject_unauth_destination",
+            "dns_servers": f"127.0.0.1:{site.dns.port}", "dkim_mode": mode, "spf_mode": mode}
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="postern-verify-") as folder, Instance() as mta:
+        site = Site(mta, folder)
+        with DnsServer(site.zone) as dns:
+            site.dns = dns
+            os.chown(mta.mail, mail_user().pw_uid, mail_user().pw_gid)
+            mta.write_configuration(**settings(mta, site))
+            mta.start()
+            told(site)
+            claimed(site)
+            trouble(site)
+            mta.write_configuration(**settings(mta, site, "log"))
+            mta.reload()
+            at = mta.log_position()
+            check_equal(field(site.arrives(site.signed(TEXT.format("log")))), None, "log only")
+            mta.wait_for_log("authentication: .*dkim=pass", since=at)
+            mta.write_configuration(**settings(mta, site, "off"))
+            mta.reload()
+            at = mta.log_position()
+            check_equal(field(site.arrives(site.signed(TEXT.format("off")))), None, "off")
+            check_equal(mta.logged("authentication:", since=at), 0, "and nothing said")
+    finish()
+
+
+main()
