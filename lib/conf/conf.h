@@ -100,7 +100,7 @@ struct strs conf_list(struct str value, struct arena *a);
 struct str conf_tcp_port(const struct conf *c, struct str service);
 /* Seconds etc.: "10s", default unit when none is given ('s', 'd' ...). -1 on junk. */
 int conf_time(struct str text, char unit, msec_t *out) MUST_CHECK;
-/* The same, and "0.25s": up to three decimals of seconds, for delays between deliveries. */
+/* The same, or seconds with up to three decimals ("0.25s"): rate delays. */
 int conf_time_fine(struct str text, char unit, msec_t *out) MUST_CHECK;
 
 /* ---- the settings as written, for postconf and checks ---- */
