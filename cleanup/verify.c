@@ -10,36 +10,59 @@
 
 #define PATIENCE ((msec_t)60000) /* behind dkim_time_limit, for the message itself */
 
-static enum { DKIM_OFF, DKIM_LOG, DKIM_TAG } mode;
+enum mode { MODE_OFF, MODE_LOG, MODE_TAG, MODE_ENFORCE };
+
+static struct {
+	enum mode dkim, dmarc;
+	bool holds;          /* dmarc_quarantine_action = hold */
+	struct str redirect; /* or redirect, to this address */
+} settings;
+
+static enum mode
+mode_of(const char *parameter, struct str value, enum mode most)
+{
+	static const char *const words[] = { "off", "log", "tag", "enforce" };
+
+	for (unsigned i = 0; i <= (unsigned)most; i++)
+		if (str_case_is(value, words[i])) {
+#ifndef HAVE_OPENDKIM
+			if (i != MODE_OFF)
+				log_warn("%s: this build has no libopendkim", parameter);
+#endif
+			return (enum mode)i;
+		}
+	log_fatal("bad parameter value: %s = " STR_FMT ": specify one of off, log, tag%s",
+		parameter, STR_ARG(value), most == MODE_ENFORCE ? ", enforce" : "");
+}
 
 void
 verify_open(const struct conf *c)
 {
-	static const char *const words[] = {
-		[DKIM_OFF] = "off",
-		[DKIM_LOG] = "log",
-		[DKIM_TAG] = "tag",
-	};
+	struct str action = c->p.dmarc_quarantine_action, word;
 
-	for (size_t i = 0; i < COUNT(words); i++)
-		if (str_case_is(c->p.dkim_mode, words[i])) {
-			mode = i;
-#ifndef HAVE_OPENDKIM
-			if (mode != DKIM_OFF)
-				log_warn("dkim_mode: this build has no libopendkim");
-#endif
-			return;
-		}
-	log_fatal("bad parameter value: dkim_mode = " STR_FMT
-		  ": specify one of off, log, tag",
-		STR_ARG(c->p.dkim_mode));
+	settings.dkim = mode_of("dkim_mode", c->p.dkim_mode, MODE_TAG);
+	settings.dmarc = mode_of("dmarc_mode", c->p.dmarc_mode, MODE_ENFORCE);
+	if (!str_token(&action, " \t", &word))
+		word = STR("");
+	settings.holds = str_case_is(word, "hold");
+	settings.redirect = str_case_is(word, "redirect") ? str_trim(action) : STR("");
+	if (!settings.holds && !settings.redirect.len && !str_case_is(word, "tag"))
+		log_fatal("bad parameter value: dmarc_quarantine_action = " STR_FMT
+			  ": specify one of hold, tag, redirect address",
+			STR_ARG(c->p.dmarc_quarantine_action));
 }
 
 bool
 message_is_verified(const struct message *m)
 {
-	return mode != DKIM_OFF && (m->envelope.flags & ENVELOPE_STRANGER) &&
-	       !m->discarded;
+	return (settings.dkim != MODE_OFF || settings.dmarc != MODE_OFF) &&
+	       (m->envelope.flags & ENVELOPE_STRANGER) && !m->discarded;
+}
+
+static bool
+tells(void)
+{
+	return settings.dkim == MODE_TAG || settings.dmarc >= MODE_TAG;
 }
 
 /* Section 5: whoever reads it would take it for ours. */
@@ -48,7 +71,7 @@ verify_field(struct message *m, struct field *f)
 {
 	struct buf who CLEANUP(buf_free) = BUF_INIT;
 
-	if (mode != DKIM_TAG || !(m->envelope.flags & ENVELOPE_STRANGER) ||
+	if (!tells() || !(m->envelope.flags & ENVELOPE_STRANGER) ||
 		!field_is(f, "Authentication-Results"))
 		return FIELD_KEEP;
 	results_who(f->body, &who);
@@ -61,7 +84,10 @@ verify_field(struct message *m, struct field *f)
 SWITCHES static int
 ask(struct message *m, const char *service, struct mail_auth_reply *said)
 {
-	struct mail_auth_request question = { .queue_id = str_c(m->queue_id) };
+	struct mail_auth_request question = { .queue_id = str_c(m->queue_id),
+		.wants_dmarc = settings.dmarc != MODE_OFF,
+		.spf_result = m->ask.spf_result,
+		.spf_domain = m->ask.spf_domain };
 	deadline_t patience = deadline_in(m->conf->p.dkim_time_limit + PATIENCE);
 	struct buf payload CLEANUP(buf_free) = BUF_INIT;
 	struct ipc_stream *stream;
@@ -85,7 +111,7 @@ static void
 give_up(struct message *m, struct mail_auth_reply *said, const char *why)
 {
 	log_warn("%s: mailauth: %s", m->queue_id, why);
-	*said = (struct mail_auth_reply){ .n_dkim = 1 };
+	*said = (struct mail_auth_reply){ .n_dkim = 1, .dmarc_result = DMARC_TEMPERROR };
 	said->dkim = arena_alloc(m->arena, sizeof(*said->dkim));
 	said->dkim[0] = (struct dkim_verdict){ .result = DKIM_TEMPERROR,
 		.problem = STR("cannot be verified now") };
@@ -106,15 +132,29 @@ verdicts_of(struct message *m, struct mail_auth_reply *said)
 	for (size_t i = 0; i < said->n_dkim; i++)
 		if (said->dkim[i].result > DKIM_PERMERROR)
 			give_up(m, said, "unknown verdict");
+	if (said->dmarc_result > DMARC_PERMERROR || said->dmarc_policy > DMARC_REJECT ||
+		said->dmarc_published > DMARC_REJECT)
+		give_up(m, said, "unknown verdict");
 }
 
 /* ---- telling ---- */
 
+static struct dmarc_verdict
+dmarc_of(const struct mail_auth_reply *said)
+{
+	return (struct dmarc_verdict){ .result = (enum dmarc_result)said->dmarc_result,
+		.policy = (enum dmarc_policy)said->dmarc_policy,
+		.published = (enum dmarc_policy)said->dmarc_published,
+		.domain = said->dmarc_domain };
+}
+
 static struct strs
 items_of(struct message *m, const struct mail_auth_reply *said)
 {
+	struct dmarc_verdict dmarc = dmarc_of(said);
+	struct buf last CLEANUP(buf_free) = BUF_INIT;
 	struct str *items = arena_alloc(
-		m->arena, (m->ask.results.n + said->n_dkim + 1) * sizeof(*items));
+		m->arena, (m->ask.results.n + said->n_dkim + 2) * sizeof(*items));
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->ask.results.n; i++)
@@ -124,6 +164,10 @@ items_of(struct message *m, const struct mail_auth_reply *said)
 
 		results_dkim(said->n_dkim ? &said->dkim[i] : NULL, &text);
 		items[n++] = arena_str(m->arena, buf_str(&text));
+	}
+	if (settings.dmarc != MODE_OFF) {
+		results_dmarc(&dmarc, &last);
+		items[n++] = arena_str(m->arena, buf_str(&last));
 	}
 	return (struct strs){ items, n };
 }
@@ -140,6 +184,29 @@ log_items(const struct message *m, struct strs items)
 	log_info("%s: authentication: " STR_FMT, m->queue_id, STR_ARG(buf_str(&text)));
 }
 
+/* What the author's domain wants done (RFC 9989 section 5.4; the code is RFC 7372's). */
+static void
+obey(struct message *m, const struct mail_auth_reply *said)
+{
+	struct dmarc_verdict v = dmarc_of(said);
+
+	if (settings.dmarc != MODE_ENFORCE || v.result != DMARC_FAIL)
+		return;
+	if (v.policy == DMARC_REJECT) {
+		message_tell(m, "reject", STR("DMARC"), v.domain);
+		m->verbatim = true;
+		message_fail(m, PERMFAIL, 550, "5.7.26",
+			"not accepted, by the DMARC policy of " STR_FMT,
+			STR_ARG(v.domain));
+	} else if (v.policy == DMARC_QUARANTINE && settings.holds) {
+		message_tell(m, "hold", STR("DMARC"), v.domain);
+		m->envelope.flags |= ENVELOPE_HOLD;
+	} else if (v.policy == DMARC_QUARANTINE && settings.redirect.len) {
+		message_tell(m, "redirect", STR("DMARC"), v.domain);
+		m->redirect = settings.redirect;
+	}
+}
+
 void
 verify_message(struct message *m)
 {
@@ -153,7 +220,8 @@ verify_message(struct message *m)
 	content_free_raw(m);
 	items = items_of(m, &said);
 	log_items(m, items);
-	if (mode != DKIM_TAG)
+	obey(m, &said);
+	if (!tells() || m->verdict != ACCEPT)
 		return;
 	results_field(m->conf->p.auth_service_id, items, &fresh);
 	buf_add(&fresh, buf_str(&m->content));

@@ -2,9 +2,10 @@
  * broken into before: nothing can be reached from here but the DNS, a process serves a
  * few hundred messages, and what makes it hang or crash costs that message its verdict.
  */
-#include "dkim_verify.h"
+#include "dkim_sign.h"
 #include "event.h"
 #include "log.h"
+#include "results.h"
 #include "service.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -88,13 +89,36 @@ ask(void *unused, struct str name, uint16_t type, struct arena *arena, deadline_
 	return (enum dns_status)said->status;
 }
 
-static void
-verify(struct ipc_request *rq, struct mail_auth_reply *say)
+static const struct auth_dns dns = { .ask = ask };
+
+SWITCHES static void
+judge_author(const struct mail_auth_request *asked, struct authors *authors,
+	struct arena *arena, struct mail_auth_reply *say)
 {
-	static const struct auth_dns dns = { .ask = ask };
+	struct dmarc_identity *ids = arena_alloc(arena, (say->n_dkim + 1) * sizeof(*ids));
+	struct dmarc_question q = { .authors = authors_end(authors, arena),
+		.identities = ids,
+		.dns = &dns,
+		.until = deadline_in(service_conf()->p.dkim_time_limit) };
+	struct dmarc_verdict v;
+
+	q.n = results_identities((enum spf_result)asked->spf_result, asked->spf_domain,
+		say->dkim, say->n_dkim, ids);
+	dmarc_check(&q, arena, &v);
+	say->dmarc_result = (uint8_t)v.result;
+	say->dmarc_policy = (uint8_t)v.policy;
+	say->dmarc_published = (uint8_t)v.published;
+	say->dmarc_domain = v.domain;
+}
+
+static void
+verify(struct ipc_request *rq, const struct mail_auth_request *asked,
+	struct mail_auth_reply *say)
+{
 	const struct params *p = &service_conf()->p;
 	const struct dkim_rules rules = { .signatures = (unsigned)p->dkim_signature_limit,
 		.key_bits = (unsigned)p->dkim_minimum_key_bits };
+	struct authors *authors = authors_new((size_t)p->header_size_limit);
 	struct dkim_verifier *v;
 	struct str chunk;
 	struct why why;
@@ -102,27 +126,36 @@ verify(struct ipc_request *rq, struct mail_auth_reply *say)
 
 	v = dkim_verify_new(&dns, &rules, deadline_in(p->dkim_time_limit), &why);
 	while ((got = ipc_request_read(rq, &chunk, DEADLINE_NEVER)) > 0)
-		if (v)
+		if (v) {
+			authors_add(authors, chunk);
 			dkim_verify_add(v, chunk);
+		}
 	if (v && got == 0)
 		dkim_verify_end(v, rq->arena, &say->dkim, &say->n_dkim);
 	if (!v)
 		say->error = arena_printf(rq->arena, "%s", why.text);
 	/* A verdict counts only of who has survived all of it. */
 	dkim_verify_free(v);
+	if (v && got == 0 && asked->wants_dmarc)
+		judge_author(asked, authors, rq->arena, say);
+	authors_free(authors);
 }
 
 static void
 on_message(struct ipc_request *rq)
 {
 	struct mail_auth_reply say = { .error = STR_NONE };
+	struct mail_auth_request asked;
 
 	service_busy(+1);
 	while (mailauth.one_at_a_time && mailauth.busy)
 		if (co_wait(&mailauth.turn, DEADLINE_NEVER) < 0)
 			break;
 	mailauth.busy = true;
-	verify(rq, &say);
+	if (mail_auth_request_get(rq->payload, &asked, rq->arena) == 0)
+		verify(rq, &asked, &say);
+	else
+		say.error = STR("malformed request");
 	mailauth.busy = false;
 	co_wake_one(&mailauth.turn);
 	mail_auth_answer(rq, &say);
@@ -142,7 +175,6 @@ static const struct ipc_handler handlers[] = {
 static void
 before_jail(void)
 {
-	static const struct auth_dns dns = { .ask = ask };
 	const struct dkim_rules rules = { .signatures = 1 };
 	struct why why;
 	struct dkim_verifier *v = dkim_verify_new(&dns, &rules, DEADLINE_NEVER, &why);
@@ -150,6 +182,7 @@ before_jail(void)
 	if (!v)
 		log_fatal("%s", why.text);
 	dkim_verify_free(v);
+	dkim_content_free(dkim_content_new(true, false)); /* OpenSSL's */
 }
 
 static void

@@ -28,15 +28,16 @@ is_signed(struct session *s)
 					   : policy_client_is_signed(s);
 }
 
-/* dkim_mode: who has not logged in, and is not exempt. What a filter hands back has been
- * looked at when it came (XFORWARD); a table that fails makes nobody trusted. */
+/* dkim_mode, dmarc_mode: who has not logged in, and is not exempt. What a filter hands
+ * back has been looked at when it came (XFORWARD); a table that fails makes nobody
+ * trusted. */
 static bool
 is_stranger(struct session *s)
 {
 	struct why why;
 
-	return !str_case_is(s->p->dkim_mode, "off") && !s->sasl_username.data &&
-	       !s->forwarded.given && s->peer.sa.ss_family != AF_UNSPEC &&
+	return s->site->verifies && !s->sasl_username.data && !s->forwarded.given &&
+	       s->peer.sa.ss_family != AF_UNSPEC &&
 	       match_client(s->site->dkim_exempt, s->name, &s->peer, &why) != DICT_FOUND;
 }
 
@@ -154,7 +155,7 @@ message_begin(struct session *s, bool chunked)
 	message_envelope(s, &envelope);
 	ask.envelope = buf_str(&envelope);
 	ask.received = received_header(s);
-	ask.results = spf_results(s);
+	spf_tell(s, &ask);
 	n_fds = milters_lend(s, &ask, fds);
 	s->t.submission = submission_new(&ask);
 	submission_lend(s->t.submission, fds, n_fds);

@@ -283,19 +283,42 @@ spf_result_known(struct session *s)
 	return v ? str_c(spf_result_name(v->result)) : STR_NONE;
 }
 
-struct strs
-spf_results(struct session *s)
+/* DMARC asks for the sender, or for HELO where there is none (RFC 9989 section 4.3), and
+ * has exemptions of its own (dkim_exempt_clients). */
+static const struct spf_verdict *
+verdict_for_dmarc(struct session *s)
 {
+	if (!s->site->wants_dmarc || s->sasl_username.data ||
+		s->peer.sa.ss_family == AF_UNSPEC || !explain_may(EXPLAIN_DNS) ||
+		!verdict_of(s))
+		return NULL;
+	if (s->asked_sender.len == 0)
+		return &s->spf->helo;
+	if (!s->spf->have_sender) {
+		judge(s, s->asked_sender, &s->spf->sender);
+		s->spf->have_sender = true;
+	}
+	return &s->spf->sender;
+}
+
+void
+spf_tell(struct session *s, struct submit_request *out)
+{
+	const struct spf_verdict *dmarc = verdict_for_dmarc(s);
 	const struct spf_verdict *v =
-		s->site->spf_mode < SPF_MODE_TAG || !s->spf ? NULL : wanted_verdict(s);
+		s->site->spf_mode >= SPF_MODE_TAG ? wanted_verdict(s) : dmarc;
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 	struct str *item = arena_alloc(s->command, sizeof(*item));
 
-	if (!v)
-		return (struct strs){ NULL, 0 };
-	results_spf(v, &text);
-	*item = arena_str(s->command, buf_str(&text));
-	return (struct strs){ item, 1 };
+	if (v) {
+		results_spf(v, &text);
+		*item = arena_str(s->command, buf_str(&text));
+		out->results = (struct strs){ item, 1 };
+	}
+	if (dmarc) {
+		out->spf_result = (uint8_t)dmarc->result;
+		out->spf_domain = dmarc->domain;
+	}
 }
 
 void

@@ -23,8 +23,9 @@ SWITCHES enum decision spf_enforce(struct session *s);
 /* For policy servers: "pass" ...; data NULL with spf_mode = off, for clients that are not
  * checked, and before there is something to check. */
 SWITCHES struct str spf_result_known(struct session *s);
-/* For Authentication-Results, in the command's arena: none unless spf_mode is tag or more. */
-struct strs spf_results(struct session *s);
+/* What cleanup tells of it, or DMARC needs: results, spf_result and spf_domain, in the
+ * command's arena. */
+SWITCHES void spf_tell(struct session *s, struct submit_request *out);
 /* The first recipient was accepted: logs the verdict, and adds the header. */
 SWITCHES void spf_record_verdict(struct session *s);
 

@@ -27,7 +27,8 @@ static const struct command_help help = {
 };
 
 #define SIGNATURES_MOST 100
-#define KEY_BITS_LEAST  1024 /* RFC 8301 section 3.2 */
+#define HEADER_MOST     (1024 * 1024) /* octets of a field */
+#define KEY_BITS_LEAST  1024          /* RFC 8301 section 3.2 */
 
 struct check {
 	struct str message;
@@ -38,11 +39,12 @@ struct check {
 	struct spf_verdict spf;
 	struct dkim_verdict *dkim;
 	size_t n_dkim;
+	struct dmarc_verdict dmarc;
 };
 
 /* Lines end in LF, in files also in CRLF. */
 static void
-show_lines(struct dkim_verifier *v, struct str rest)
+show_lines(struct dkim_verifier *v, struct authors *authors, struct str rest)
 {
 	struct str line;
 
@@ -53,7 +55,23 @@ show_lines(struct dkim_verifier *v, struct str rest)
 			line = str_sub(line, 0, line.len - 1);
 		dkim_verify_add(v, line);
 		dkim_verify_add(v, STR("\n"));
+		authors_add(authors, line);
+		authors_add(authors, STR("\n"));
 	}
+}
+
+SWITCHES static void
+check_author(struct check *c, struct authors *authors, const struct auth_dns *dns)
+{
+	struct dmarc_identity *ids =
+		arena_alloc(c->arena, (c->n_dkim + 1) * sizeof(*ids));
+	struct dmarc_question q = { .authors = authors_end(authors, c->arena),
+		.identities = ids,
+		.dns = dns,
+		.until = deadline_in(c->patience) };
+
+	q.n = results_identities(c->spf.result, c->spf.domain, c->dkim, c->n_dkim, ids);
+	dmarc_check(&q, c->arena, &c->dmarc);
 }
 
 static void
@@ -63,26 +81,29 @@ run(void *arg)
 	const struct dkim_rules rules = { .signatures = SIGNATURES_MOST,
 		.key_bits = KEY_BITS_LEAST };
 	struct check *c = arg;
+	struct authors *authors = authors_new(HEADER_MOST);
 	struct dkim_verifier *v;
 	struct why why;
 
 	v = dkim_verify_new(&dns, &rules, deadline_in(c->patience), &why);
 	if (!v)
 		log_fatal("%s", why.text);
-	show_lines(v, c->message);
+	show_lines(v, authors, c->message);
 	dkim_verify_end(v, c->arena, &c->dkim, &c->n_dkim);
 	dkim_verify_free(v);
 	c->question.dns = &dns;
 	c->question.until = deadline_in(c->patience);
 	if (c->has_client)
 		spf_check(&c->question, c->arena, &c->spf);
+	check_author(c, authors, &dns);
+	authors_free(authors);
 }
 
 static struct str
 field_of(const struct check *c, struct str service)
 {
 	struct buf text = BUF_INIT;
-	struct str *items = arena_alloc(c->arena, (c->n_dkim + 2) * sizeof(*items));
+	struct str *items = arena_alloc(c->arena, (c->n_dkim + 3) * sizeof(*items));
 	size_t n = 0;
 
 	for (size_t i = 0; i < MAX(c->n_dkim, (size_t)1); i++) {
@@ -95,6 +116,9 @@ field_of(const struct check *c, struct str service)
 		results_spf(&c->spf, &text);
 		items[n++] = arena_str(c->arena, buf_str(&text));
 	}
+	buf_clear(&text);
+	results_dmarc(&c->dmarc, &text);
+	items[n++] = arena_str(c->arena, buf_str(&text));
 	buf_clear(&text);
 	results_field(service, (struct strs){ items, n }, &text);
 	return arena_str(c->arena, buf_str(&text));
@@ -133,7 +157,15 @@ print_json(const struct check *c, struct str field)
 		printf(",\"key_bits\":%u,\"limited\":%s,\"test\":%s}", d->key_bits,
 			d->is_limited ? "true" : "false", d->is_test ? "true" : "false");
 	}
-	printf("],");
+	printf("],\"dmarc\":{");
+	print_pair("result", str_c(dmarc_result_name(c->dmarc.result)));
+	printf(",");
+	print_pair("policy", str_c(dmarc_policy_name(c->dmarc.policy)));
+	printf(",");
+	print_pair("published", str_c(dmarc_policy_name(c->dmarc.published)));
+	printf(",");
+	print_pair("domain", c->dmarc.domain);
+	printf("},");
 	print_pair("authentication_results", str_trim(field));
 	printf("}\n");
 }

@@ -3,8 +3,9 @@
 #include "dkim_verify.h"
 #include <arpa/nameser.h>
 
-#define STRING_MOST ((size_t)255) /* octets of a character-string, RFC 1035 section 3.3 \
-				   */
+#define STRING_MOST \
+	((size_t)255) /* octets of a character-string, RFC 1035 section 3.3 \
+		       */
 #define LABEL_MOST ((size_t)63)
 
 /* ---- bare RSA keys ---- */

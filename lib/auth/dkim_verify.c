@@ -11,7 +11,6 @@
 #include <dkim.h>
 
 struct dkim_verifier {
-	DKIM_LIB *lib;
 	DKIM *handle;
 	const struct auth_dns *dns;
 	struct dkim_rules rules;
@@ -27,19 +26,30 @@ struct dkim_verifier {
 
 /* ---- the DNS: asked at once, in the coroutine of the message ---- */
 
+/* One for the process: making it reads files, which a jail may be around. So the library
+ * cannot be told whose question it asks: whoever calls it says so before, and again when
+ * others may have run. */
+static DKIM_LIB *lib;
+static struct dkim_verifier *current;
+
 /* A reply that the library has no room for says nothing. */
 static int
 query_start(void *service, int type, unsigned char *name, unsigned char *answer,
 	size_t room, void **handle)
 {
-	struct dkim_verifier *v = service;
+	struct dkim_verifier *v = current;
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	struct str question = str_c((const char *)name);
 	struct dns_reply said;
 
+	enum dns_status status;
+
+	(void)service;
 	*handle = v;
-	if (v->dns->ask(v->dns->arg, question, (uint16_t)type, arena, v->until, &said) ==
-		DNS_TEMPFAIL)
+	status = v->dns->ask(
+		v->dns->arg, question, (uint16_t)type, arena, v->until, &said);
+	current = v;
+	if (status == DNS_TEMPFAIL)
 		return DKIM_DNS_ERROR;
 	v->reply = dkim_key_packet(question, &said, answer, room);
 	if (v->reply == 0) {
@@ -87,35 +97,42 @@ dns_close(void *service)
 
 /* ---- the message ---- */
 
+static bool
+library_is_there(void)
+{
+	unsigned flags = DKIM_LIBFLAGS_BADSIGHANDLES;
+
+	if (lib)
+		return true;
+	lib = dkim_init(NULL, NULL);
+	if (!lib)
+		return false;
+	dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags));
+	dkim_dns_set_init(lib, dns_init);
+	dkim_dns_set_close(lib, dns_close);
+	dkim_dns_set_query_start(lib, query_start);
+	dkim_dns_set_query_waitreply(lib, query_wait);
+	dkim_dns_set_query_cancel(lib, query_cancel);
+	return true;
+}
+
 struct dkim_verifier *
 dkim_verify_new(const struct auth_dns *dns, const struct dkim_rules *rules,
 	deadline_t until, struct why *why)
 {
 	struct dkim_verifier *v = mem_alloc(sizeof(*v));
-	unsigned flags = DKIM_LIBFLAGS_BADSIGHANDLES;
 	DKIM_STAT status = DKIM_STAT_NORESOURCE;
 
-	*v = (struct dkim_verifier){ .lib = dkim_init(NULL, NULL),
-		.dns = dns,
+	*v = (struct dkim_verifier){ .dns = dns,
 		.rules = *rules,
 		.until = until,
 		.fields = { .limit = HEADER_MOST } };
-	if (v->lib) {
-		dkim_options(
-			v->lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags));
-		dkim_dns_set_init(v->lib, dns_init);
-		dkim_dns_set_close(v->lib, dns_close);
-		dkim_dns_set_query_service(v->lib, v);
-		dkim_dns_set_query_start(v->lib, query_start);
-		dkim_dns_set_query_waitreply(v->lib, query_wait);
-		dkim_dns_set_query_cancel(v->lib, query_cancel);
-		v->handle = dkim_verify(
-			v->lib, (const unsigned char *)"message", NULL, &status);
-	}
+	if (library_is_there())
+		v->handle =
+			dkim_verify(lib, (const unsigned char *)"message", NULL, &status);
 	if (v->handle)
 		return v;
-	why_set(why, "4.3.0", "libopendkim: %s",
-		v->lib ? dkim_getresultstr(status) : "no memory");
+	why_set(why, "4.3.0", "libopendkim: %s", dkim_getresultstr(status));
 	dkim_verify_free(v);
 	return NULL;
 }
@@ -127,8 +144,6 @@ dkim_verify_free(struct dkim_verifier *v)
 		return;
 	if (v->handle)
 		dkim_free(v->handle);
-	if (v->lib)
-		dkim_close(v->lib);
 	fields_free(&v->fields);
 	buf_free(&v->piece);
 	mem_free(v);
@@ -167,6 +182,7 @@ take_field(struct dkim_verifier *v, const struct field *f)
 		text = str_sub(text, 0, text.len - 1);
 	buf_clear(&v->piece);
 	put_lines(text, &v->piece);
+	current = v;
 	status = dkim_header(v->handle, (unsigned char *)v->piece.data, v->piece.len);
 	v->broken = status != DKIM_STAT_OK && status != DKIM_STAT_SYNTAX;
 }
@@ -175,8 +191,10 @@ take_field(struct dkim_verifier *v, const struct field *f)
 static void
 header_ends(struct dkim_verifier *v)
 {
-	DKIM_STAT status = dkim_eoh(v->handle);
+	DKIM_STAT status;
 
+	current = v;
+	status = dkim_eoh(v->handle);
 	v->in_body = true;
 	v->broken = status == DKIM_STAT_NORESOURCE || status == DKIM_STAT_INTERNAL;
 }
@@ -191,6 +209,7 @@ take_body(struct dkim_verifier *v, struct str bytes)
 		bytes = str_from(bytes, part.len);
 		buf_clear(&v->piece);
 		put_lines(part, &v->piece);
+		current = v;
 		status = dkim_body(
 			v->handle, (unsigned char *)v->piece.data, v->piece.len);
 		v->broken =
@@ -351,6 +370,7 @@ dkim_verify_end(struct dkim_verifier *v, struct arena *arena, struct dkim_verdic
 	if (v->signatures == 0)
 		return;
 	if (!v->broken) {
+		current = v;
 		status = dkim_eom(v->handle, NULL);
 		(void)dkim_getsiglist(v->handle, &sigs, &found);
 	}

@@ -30,6 +30,19 @@ lib_auth_dkim_verify_fuzz_SOURCES = lib/auth/dkim_verify_fuzz.c
 lib_auth_dkim_verify_fuzz_LDADD = $(AUTH_VERIFY_LIBS)
 lib_auth_dkim_verify_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# DMARC
+lib_auth_libauth_a_SOURCES += lib/auth/dmarc.h lib/auth/dmarc.c lib/auth/dmarc_record.c \
+	lib/auth/authors.c
+check_PROGRAMS += lib/auth/dmarc_test
+TESTS += lib/auth/dmarc_test
+lib_auth_dmarc_test_SOURCES = lib/auth/dmarc_test.c
+lib_auth_dmarc_test_LDADD = $(TEST_LIBS) $(AUTH_VERIFY_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/dmarc_fuzz
+lib_auth_dmarc_fuzz_SOURCES = lib/auth/dmarc_fuzz.c
+lib_auth_dmarc_fuzz_LDADD = $(AUTH_VERIFY_LIBS)
+lib_auth_dmarc_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
 # DKIM
 lib_auth_libauth_a_SOURCES += lib/auth/dkim_canon.h lib/auth/dkim_canon.c \
 	lib/auth/dkim_sign.h lib/auth/dkim_sign.c

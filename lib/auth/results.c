@@ -88,6 +88,35 @@ results_dkim(const struct dkim_verdict *v, struct buf *out)
 }
 
 void
+results_dmarc(const struct dmarc_verdict *v, struct buf *out)
+{
+	buf_printf(out, "dmarc=%s", dmarc_result_name(v->result));
+	if (v->result == DMARC_PASS || v->result == DMARC_FAIL)
+		buf_printf(out, " (p=%s dis=%s)", dmarc_policy_name(v->published),
+			dmarc_policy_name(v->policy));
+	put_property("header.from", v->domain, out);
+}
+
+size_t
+results_identities(enum spf_result spf, struct str spf_domain,
+	const struct dkim_verdict *dkim, size_t n, struct dmarc_identity *out)
+{
+	size_t used = 0;
+
+	if (spf_domain.len > 0)
+		out[used++] = (struct dmarc_identity){ .domain = spf_domain,
+			.passes = spf == SPF_PASS,
+			.may_pass = spf == SPF_TEMPERROR };
+	for (size_t i = 0; i < n; i++)
+		if (dkim[i].result == DKIM_PASS || dkim[i].result == DKIM_TEMPERROR)
+			out[used++] = (struct dmarc_identity){ .domain = dkim[i].domain,
+				.passes = dkim[i].result == DKIM_PASS,
+				.may_pass = dkim[i].result == DKIM_TEMPERROR,
+				.is_dkim = true };
+	return used;
+}
+
+void
 results_field(struct str who, struct strs items, struct buf *out)
 {
 	buf_addz(out, "Authentication-Results: ");

@@ -4,6 +4,7 @@
 #define RESULTS_H
 
 #include "dkim_verify.h"
+#include "dmarc.h"
 #include "spf.h"
 
 /* "none", "pass" ... */
@@ -13,6 +14,13 @@ void results_spf(const struct spf_verdict *v, struct buf *out);
 /* Appends "dkim=pass header.d=example.org header.s=sel header.b=abcdefgh", with a comment
  * where l= leaves the end of the body to anybody; about none of them: "dkim=none". */
 void results_dkim(const struct dkim_verdict *v, struct buf *out);
+/* Appends "dmarc=fail (p=reject dis=quarantine) header.from=example.org": what the
+ * author's domain publishes, and what it wants done with this message. */
+void results_dmarc(const struct dmarc_verdict *v, struct buf *out);
+/* What counts for DMARC: SPF's verdict (its domain empty: there is none), and the
+ * signatures that may matter. Their number; out has room for n + 1. */
+size_t results_identities(enum spf_result spf, struct str spf_domain,
+	const struct dkim_verdict *dkim, size_t n, struct dmarc_identity *out);
 /* Appends the field, folded with LF: `who` says each of `items`. */
 void results_field(struct str who, struct strs items, struct buf *out);
 

@@ -113,7 +113,9 @@ IPC_STRUCT(milter_lent)
 	LIST(milter_lent, milters) /* descriptors of those connected: in this order */ \
 	FIELD(STRS, macro_names)   /* what macros are worth, for them */ \
 	FIELD(STRS, macro_values) \
-	FIELD(STRS, results) /* for Authentication-Results: what smtpd knows already */
+	FIELD(STRS, results)  /* for Authentication-Results: what smtpd knows already */ \
+	FIELD(U8, spf_result) /* enum spf_result; for DMARC */ \
+	FIELD(STR, spf_domain)
 #define submit_REPLY(FIELD, LIST) \
 	FIELD(U8, verdict) /* enum verdict; ACCEPT: it survives a power cut */ \
 	FIELD(STR, code) \
@@ -633,10 +635,19 @@ IPC_RPC(dkim_sign, 66)
 		is_limited)  /* l= is given: what stands behind it anybody may write */ \
 	FIELD(BOOL, is_test) /* the key says t=y */
 IPC_STRUCT(dkim_verdict)
-#define mail_auth_REQUEST(FIELD, LIST) FIELD(STR, queue_id)
+/* spf_domain: whom SPF was asked about, or none. */
+#define mail_auth_REQUEST(FIELD, LIST) \
+	FIELD(STR, queue_id) \
+	FIELD(BOOL, wants_dmarc) \
+	FIELD(U8, spf_result) /* enum spf_result */ \
+	FIELD(STR, spf_domain)
 #define mail_auth_REPLY(FIELD, LIST) \
 	LIST(dkim_verdict, dkim) /* one for each signature */ \
-	FIELD(STR, error)        /* none: that is the answer; else there is none */
+	FIELD(STR, error)        /* none: that is the answer; else there is none */ \
+	FIELD(U8, dmarc_result)  /* as struct dmarc_verdict (lib/auth/dmarc.h) */ \
+	FIELD(U8, dmarc_policy) \
+	FIELD(U8, dmarc_published) \
+	FIELD(STR, dmarc_domain)
 IPC_RPC(mail_auth, 67)
 
 /* ---- postern explain -> a program that it has started for nothing else: what would you

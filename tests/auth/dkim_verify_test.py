@@ -186,6 +186,37 @@ def spf_too():
     check(said["authentication_results"].startswith("Authentication-Results: mx.here;"), "by us")
 
 
+def dmarc_too(rsa):
+    """What the signatures and SPF are worth for the author (unit tests have the rules)."""
+    policy = {("_dmarc.box.example", "TXT"): ["v=DMARC1; p=reject; sp=quarantine"]}
+    zone = {**rsa.zone, **policy, ("far.example", "TXT"): ["v=spf1 -all"]}
+    signed = rsa.signs(MESSAGE)
+    rows = [
+        ("signed by the author's domain", signed, (), ("pass", "none", "reject")),
+        ("not signed", MESSAGE, (), ("fail", "reject", "reject")),
+        ("changed", signed.replace(b"First", b"Last"), (), ("fail", "reject", "reject")),
+        ("signed for another author", rsa.signs(MESSAGE.replace(b"ann@box", b"ann@far")), (),
+         ("none", "none", "none")),
+        ("an author below", MESSAGE.replace(b"ann@box", b"ann@sub.box"), (),
+         ("fail", "quarantine", "quarantine")),
+        ("a second author", rsa.signs(MESSAGE.replace(b"Ann <", b"eve@far.example, Ann <")), (),
+         ("fail", "reject", "reject")),
+        ("no author", MESSAGE.replace(b"From:", b"X-From:"), (), ("permerror", "none", "none")),
+        ("SPF of somebody else", MESSAGE, ("--client-address", "192.0.2.1", "--mail-from",
+                                           "x@far.example"), ("fail", "reject", "reject")),
+    ]
+    for what, message, arguments, want in rows:
+        said = verify(message, zone, *arguments)
+        check_equal(tuple(said["dmarc"][k] for k in ("result", "policy", "published")), want, what)
+    check("dmarc=fail (p=reject dis=reject) header.from=box.example" in
+          verify(MESSAGE, zone)["authentication_results"], "the field")
+    zone["box.example", "TXT"] = ["v=spf1 ip4:192.0.2.1 -all"]
+    said = verify(MESSAGE, zone, "--client-address", "192.0.2.1", "--mail-from", "x@box.example")
+    check_equal(said["dmarc"]["result"], "pass", "by SPF alone")
+    zone["_dmarc.box.example", "TXT"] = "SERVFAIL"
+    check_equal(verify(signed, zone)["dmarc"]["result"], "temperror", "a policy that may come")
+
+
 mail_dkim()
 mail_auth()
 with tempfile.TemporaryDirectory(prefix="postern-dkim-") as folder:
@@ -193,5 +224,6 @@ with tempfile.TemporaryDirectory(prefix="postern-dkim-") as folder:
     rsa, _ = round_trips(folder)
     what_is_wrong(folder, rsa)
     too_much(rsa)
+    dmarc_too(rsa)
 spf_too()
 finish()

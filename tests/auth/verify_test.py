@@ -30,7 +30,9 @@ class Site:
                               cwd=folder, capture_output=True, text=True)
         self.record = "".join(re.findall(r'"(.*?)"', done.stdout))
         self.zone = {("s._domainkey.far.example", "TXT"): [self.record],
-                     ("far.example", "TXT"): ["v=spf1 ip4:192.0.2.7 -all"]}
+                     ("far.example", "TXT"): ["v=spf1 ip4:192.0.2.7 -all"],
+                     ("_dmarc.far.example", "TXT"): ["v=DMARC1; p=reject"],
+                     ("_dmarc.q.example", "TXT"): ["v=DMARC1; p=quarantine"]}
 
     def signed(self, text):
         done = subprocess.run([program("postauth"), "sign", "--key",
@@ -95,6 +97,7 @@ def claimed(site):
 def trouble(site):
     mta, text = site.mta, site.signed(TEXT.format("trouble"))
     mta.expect_trouble("killed by signal", "mailauth")
+    site.arrives(text)
     first = mta.process("mailauth")
     os.kill(first, signal.SIGSTOP)
     smtp = mta.smtp()
@@ -125,6 +128,47 @@ def trouble(site):
     check_match("dkim=pass", field(site.arrives(text)) or "", "with one again")
 
 
+def enforced(site):
+    """What authors' domains want done, is."""
+    mta = site.mta
+    mta.write_configuration(**{**settings(mta, site), "dmarc_mode": "enforce"})
+    mta.reload()
+    signed, plain = site.signed(TEXT.format("dmarc")), TEXT.format("dmarc")
+    said = field(site.arrives(signed, "192.0.2.9"))
+    check_match(r"dmarc=pass \(p=reject dis=none\) header.from=far.example$", said or "", "signed")
+    said = field(site.arrives(plain))
+    check_match(r"dkim=none; dmarc=pass", said or "", "SPF alone")
+    smtp = mta.smtp()
+    smtp.say("EHLO proxy.example", "250")
+    smtp.say("XCLIENT ADDR=192.0.2.9 NAME=far.example", "220")
+    smtp.say("EHLO far.example", "250")
+    for _ in range(2):
+        smtp.say("MAIL FROM:<x@other.example>", "250")
+        smtp.say("RCPT TO:<u@box.example>", "250")
+        smtp.say("DATA", "354")
+        smtp.send(plain.replace("\n", "\r\n") + ".\r\n")
+        smtp.expect("550 5.7.26 not accepted, by the DMARC policy of far.example")
+    smtp.close()
+    mta.wait_for_log(r"reject: DMARC from .*: far.example$")
+    for action, log in (("hold", "hold: DMARC from .*: q.example$"), ("tag", None),
+                        ("redirect look@box.example", "redirect: DMARC from .*: q.example$")):
+        mta.write_configuration(**{**settings(mta, site), "dmarc_mode": "enforce",
+                                   "dmarc_quarantine_action": action})
+        mta.reload()
+        at = mta.log_position()
+        qid = site.send(plain.replace("ann@far.example", "ann@q.example"), "192.0.2.9")
+        if log:
+            mta.wait_for_log(rf"{qid}: {log}", since=at)
+        if action == "hold":
+            wait_until(lambda: f"{qid}!" in mta.run("postqueue", "-p").stdout, "it to be held")
+            mta.run("postsuper", "-d", qid)
+        else:
+            who = "look" if "redirect" in action else "u"
+            mta.wait_for_log(rf"{qid}: to=<{who}@box.example>.*status=sent")
+    # Our own users', and mynetworks', are not asked about.
+    site.arrives(plain.replace("ann@far.example", "ann@q.example"), "127.0.0.1")
+
+
 def settings(mta, site, mode="tag"):
     return {"mydestination": "", "local_recipient_maps": "", "myhostname": US,
             "virtual_mailbox_domains": "box.example", "virtual_mailbox_maps": "static:u/",
@@ -133,7 +177,8 @@ def settings(mta, site, mode="tag"):
             "virtual_gid_maps": f"static:{mail_user().pw_gid}",
             "smtpd_authorized_xclient_hosts": "127.0.0.1", "mynetworks": "127.0.0.0/8",
             "smtpd_relay_restrictions": "permit_mynetworks,reject_unauth_destination",
-            "dns_servers": f"127.0.0.1:{site.dns.port}", "dkim_mode": mode, "spf_mode": mode}
+            "dns_servers": f"127.0.0.1:{site.dns.port}", "dkim_mode": mode, "spf_mode": mode,
+            "dmarc_mode": "off", "dmarc_quarantine_action": "hold"}
 
 
 def main():
@@ -146,6 +191,9 @@ def main():
             mta.start()
             told(site)
             claimed(site)
+            enforced(site)
+            mta.write_configuration(**settings(mta, site))
+            mta.reload()
             trouble(site)
             mta.write_configuration(**settings(mta, site, "log"))
             mta.reload()
@@ -157,6 +205,7 @@ def main():
             at = mta.log_position()
             check_equal(field(site.arrives(site.signed(TEXT.format("off")))), None, "off")
             check_equal(mta.logged("authentication:", since=at), 0, "and nothing said")
+        check_equal(mta.logged("refused by the jail"), 0, "nothing is wanted that is not there")
     finish()
 
 
