@@ -139,6 +139,19 @@ take_attribute(struct str name, struct str value, struct arena *arena,
 	return ACCEPT;
 }
 
+/* Once in a process: a table may say it of every destination. */
+static void
+warn_of_dane(struct str level)
+{
+	static bool told;
+
+	if (told || !str_case_is(level, "dane"))
+		return;
+	told = true;
+	log_warn("smtp_tls_policy_maps: dane: this version looks up no TLSA records, and "
+		 "takes it as \"may\"");
+}
+
 enum verdict
 tls_policy_parse(
 	struct str text, struct arena *arena, struct tls_policy *out, struct why *why)
@@ -147,6 +160,7 @@ tls_policy_parse(
 
 	if (!str_token(&text, " \t\r\n,", &word) || !level_find(word, &out->level))
 		return bad(why, "invalid security level", word);
+	warn_of_dane(word);
 	if (out->level == TLS_NONE)
 		return ACCEPT; /* the rest has no meaning */
 	while (str_token(&text, " \t\r\n,", &word)) {

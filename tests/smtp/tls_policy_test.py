@@ -205,6 +205,14 @@ def main():
                                  r"\(client TLS configuration problem\)")
             check_equal((sink.connections, plain.connections), (0, 0), "nobody was even asked")
             check(mta.logged("TLS policy for"), "the log says whose policy")
+            # No TLSA records yet: which is said.
+            mta.write_configuration(
+                smtp_tls_policy_maps=f"inline:{{ {{ [localhost]:{sink.port} = dane }} }}")
+            mta.expect_trouble("dane")
+            mta.reload()
+            mta.run("postqueue", "-f")
+            mta.wait_for_log(r"smtp_tls_policy_maps: dane: this version looks up no TLSA records")
+            mta.wait_for_log(r"to=<b@x\.example>, .*status=sent")
 
 
 main()
