@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { IN_FLIGHT = 8, LIVE = 60 };
+enum { IN_FLIGHT = 8, LIVE = 60, SLACK = 1 };
 
 struct mail {
 	char id[16];
@@ -223,9 +223,9 @@ next(void)
 int
 main(int argc, char **argv)
 {
-	struct spool_options o = {
-		.segment_size = WORK_SEGMENT, .state_flush = 30, .slack = 7 * WORK_SEGMENT
-	};
+	struct spool_options o = { .segment_size = WORK_SEGMENT,
+		.state_flush = 30,
+		.slack = SLACK * WORK_SEGMENT };
 	struct why why;
 
 	if (argc < 6) {
