@@ -141,6 +141,10 @@ def deferred_queue(mta):
     at = mta.log_position()
     check_equal(mta.run("postqueue", "-f").returncode, 0, "flush")
     mta.wait_for_log(r"u1@dead.test>.*status=deferred", since=at)
+    # The requeued one is a message of its own by then.
+    mta.wait_for_log(rf"pickup\[\d+\]: \w+: uid=\d+ .*orig_id={ids[2]}$")
+    again = re.search(rf"pickup\[\d+\]: (\w+): uid=\d+ .*orig_id={ids[2]}\n", mta.log_text())[1]
+    mta.wait_for_log(rf"{again}: to=<u2@dead.test>, .*status=deferred")
     check_match(r"Deleted: 1 message", mta.run("postsuper", "-d", ids[1]).stderr, "delete")
     check_match(r"Deleted: 2 messages", mta.run("postsuper", "-d", "ALL").stderr, "delete all")
     check_equal(mta.run("mailq").stdout, "Mail queue is empty\n", "mailq at the end")
