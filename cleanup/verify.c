@@ -218,6 +218,9 @@ verify_message(struct message *m)
 		return;
 	verdicts_of(m, &said);
 	content_free_raw(m);
+	/* Once: who goes through here again (postsuper -r) has been told of, and SPF
+	 * would not be asked. */
+	m->envelope.flags &= ~(uint32_t)ENVELOPE_STRANGER;
 	items = items_of(m, &said);
 	log_items(m, items);
 	obey(m, &said);

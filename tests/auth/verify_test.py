@@ -75,6 +75,24 @@ def told(site):
     check_match("dkim=pass", field(site.arrives(large)) or "", "1.6 MB")
 
 
+def requeued(site):
+    """What was judged when it came is not judged again, with less to go by."""
+    mta = site.mta
+    mta.write_configuration(**{**settings(mta, site), "dmarc_mode": "enforce",
+                               "defer_transports": "virtual"})
+    mta.reload()
+    qid = site.send(TEXT.format("again"))
+    mta.wait_for_log(rf"{qid}: to=.*status=deferred")
+    mta.write_configuration(defer_transports="")
+    mta.reload()
+    mta.run("postsuper", "-r", qid)
+    mta.wait_for_log(rf"orig_id={qid}$")
+    again = re.search(rf"(\w+): uid=\d+ .*orig_id={qid}\n", mta.log_text())[1]
+    mta.wait_for_log(rf"{again}: to=.*status=sent")
+    mail = next(m for m in mta.maildir("u", 1) if again in m)
+    check_match("spf=pass .*dkim=none; dmarc=pass", field(mail) or "", "still told")
+
+
 def claimed(site):
     """What says that it is ours, in whatever spelling."""
     claims = [f"Authentication-Results: {US}; dkim=pass header.d=bank.example",
@@ -191,6 +209,7 @@ def main():
             mta.start()
             told(site)
             claimed(site)
+            requeued(site)
             enforced(site)
             mta.write_configuration(**settings(mta, site))
             mta.reload()
