@@ -42,15 +42,21 @@ outlive_command(void)
 static int
 run(const struct conf *c, char **command, struct mailbox_lock *lock)
 {
+	sigset_t all, before;
 	int status;
 
+	/* The command may run, and somebody end us, before we have come that far. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	child = command_fork(c);
 	if (child == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		execvp(command[0], command);
 		log_fatal_exit = 1;
 		log_fatal("execvp %s: %m", command[0]);
 	}
 	outlive_command();
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (child < 0 || waitpid(child, &status, 0) < 0)
 		status = EX_TEMPFAIL << 8;
 	mailbox_unlock(lock);
