@@ -8,7 +8,7 @@
 #define HEADER_MOST ((size_t)1024 * 1024)
 
 #ifdef HAVE_OPENDKIM
-#include <dkim.h>
+#include <opendkim/dkim.h>
 
 struct dkim_verifier {
 	DKIM *handle;
