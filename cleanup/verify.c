@@ -190,9 +190,14 @@ obey(struct message *m, const struct mail_auth_reply *said)
 {
 	struct dmarc_verdict v = dmarc_of(said);
 
-	if (settings.dmarc != MODE_ENFORCE || v.result != DMARC_FAIL)
+	if (settings.dmarc != MODE_ENFORCE)
 		return;
-	if (v.policy == DMARC_REJECT) {
+	if (v.policy == DMARC_REJECT && v.domain.len == 0) {
+		message_tell(m, "reject", STR("DMARC"), STR("too many authors"));
+		m->verbatim = true;
+		message_fail(m, PERMFAIL, 550, "5.7.26",
+			"not accepted: From has more authors than can be checked");
+	} else if (v.policy == DMARC_REJECT) {
 		message_tell(m, "reject", STR("DMARC"), v.domain);
 		m->verbatim = true;
 		message_fail(m, PERMFAIL, 550, "5.7.26",

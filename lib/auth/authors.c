@@ -5,15 +5,17 @@
 #include "fields.h"
 #include "idna.h"
 
-#define AUTHORS_MOST 16 /* more of them are not told apart any more */
+#define AUTHORS_MOST 16 /* domains; nobody writes in the name of so many */
 
 struct authors {
 	struct fields fields;
 	struct arena *arena;
 	struct str domains[AUTHORS_MOST];
 	size_t n;
+	size_t fields_of_authors;
 	bool ended;
-	bool strange; /* an author without a domain that can be made out */
+	bool strange;  /* an author without a domain that can be made out */
+	bool has_more; /* than `domains` has room for, or than were read */
 };
 
 struct authors *
@@ -56,6 +58,8 @@ take_domain(struct authors *a, struct str address)
 			return;
 	if (a->n < AUTHORS_MOST)
 		a->domains[a->n++] = domain;
+	else
+		a->has_more = true;
 }
 
 static void
@@ -65,6 +69,9 @@ take_field(struct authors *a, const struct field *f)
 
 	if (!field_is(f, "From"))
 		return;
+	a->fields_of_authors++;
+	/* Of this length it may have been cut. */
+	a->has_more |= f->text.len >= a->fields.limit;
 	addr_list_parse(f->body, a->arena, &list);
 	if (list.list.n == 0)
 		a->strange = true;
@@ -92,19 +99,18 @@ authors_add(struct authors *a, struct str bytes)
 	}
 }
 
-struct strs
+struct author_domains
 authors_end(struct authors *a, struct arena *arena)
 {
-	struct str *out = arena_alloc(arena, AUTHORS_MOST * sizeof(*out));
+	struct str *all = arena_alloc(arena, AUTHORS_MOST * sizeof(*all));
 	struct field f;
 
 	if (!a->ended && fields_finish(&a->fields, &f) == FIELDS_FIELD)
 		take_field(a, &f);
 	a->ended = true;
-	/* One that nobody can make out is somebody whom nothing vouches for. */
-	if (a->strange)
-		return (struct strs){ NULL, 0 };
 	for (size_t i = 0; i < a->n; i++)
-		out[i] = arena_str(arena, a->domains[i]);
-	return (struct strs){ out, a->n };
+		all[i] = arena_str(arena, a->domains[i]);
+	return (struct author_domains){ .all = { all, a->n },
+		.is_plain = a->fields_of_authors == 1 && !a->strange,
+		.has_more = a->has_more };
 }

@@ -212,11 +212,16 @@ void
 dmarc_check(
 	const struct dmarc_question *q, struct arena *arena, struct dmarc_verdict *out)
 {
+	const struct strs all = q->authors.all;
+	bool may_pass = all.n == 1 && q->authors.is_plain;
+
 	*out = (struct dmarc_verdict){ .result = DMARC_PERMERROR };
-	for (size_t i = 0; i < q->authors.n; i++) {
+	if (q->authors.has_more)
+		out->policy = out->published = DMARC_REJECT;
+	for (size_t i = 0; i < all.n && !q->authors.has_more; i++) {
 		struct dmarc_verdict one;
 
-		check_author(q, q->authors.items[i], q->authors.n == 1, arena, &one);
+		check_author(q, all.items[i], may_pass, arena, &one);
 		if (i == 0 || one.policy > out->policy)
 			*out = one;
 	}

@@ -37,9 +37,15 @@ struct authors *authors_new(size_t limit) MUST_CHECK;
 /* The message from its first byte on, lines ending in LF; all behind the header is passed
  * over. */
 void authors_add(struct authors *a, struct str bytes);
-/* The domains, in ASCII and lower case, each once; none when no author can be made out of
- * it. In arena. */
-struct strs authors_end(struct authors *a, struct arena *arena);
+struct author_domains {
+	struct strs all; /* in ASCII and lower case, each once */
+	/* There is one From field, and every author in it has a domain that can be made
+	 * out: whoever else is named there, people may take for the author. */
+	bool is_plain;
+	bool has_more; /* than are told apart here, or than fit into the field's limit */
+};
+/* In arena. */
+struct author_domains authors_end(struct authors *a, struct arena *arena);
 void authors_free(struct authors *a); /* NULL: nothing */
 
 /* ---- dmarc.c ---- */
@@ -50,7 +56,7 @@ struct dmarc_identity {
 	bool is_dkim;
 };
 struct dmarc_question {
-	struct strs authors; /* as authors_end() gives them */
+	struct author_domains authors;
 	const struct dmarc_identity *identities;
 	size_t n;
 	const struct auth_dns *dns;
@@ -63,7 +69,9 @@ struct dmarc_verdict {
 		published; /* and what it would, were it not for t=y or a pass */
 	struct str domain; /* the author's; of several the one with that policy */
 };
-/* Several authors never pass, and the strongest of their policies counts. */
+/* What is not one plain author never passes; the strongest of the policies that are there
+ * counts. With more authors than can be looked at it is PERMERROR and reject, of no
+ * domain: somebody's policy would be hidden behind the others. */
 SWITCHES void dmarc_check(
 	const struct dmarc_question *q, struct arena *arena, struct dmarc_verdict *out);
 

@@ -41,7 +41,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ensure(asked <= 16 * 17);
 	asked = 0;
 	ensure(v.policy <= v.published);
-	ensure(v.result == DMARC_FAIL || v.policy == DMARC_POLICY_NONE);
+	ensure(v.result == DMARC_FAIL || q.authors.has_more ||
+		v.policy == DMARC_POLICY_NONE);
+	ensure(v.result != DMARC_PASS || q.authors.is_plain);
 	authors_free(a);
 	return 0;
 }

@@ -68,7 +68,8 @@ check_row(struct str line)
 	struct str column[7], authors[8], part;
 	struct dmarc_identity ids[8];
 	struct auth_dns dns = { .ask = ask, .arg = &column[0] };
-	struct dmarc_question q = { .authors = { authors, 0 },
+	struct dmarc_question q = { .authors = { .all = { authors, 0 },
+					    .is_plain = true },
 		.identities = ids,
 		.dns = &dns,
 		.until = DEADLINE_NEVER };
@@ -79,8 +80,14 @@ check_row(struct str line)
 		column[i] = STR("");
 		(void)str_split(&line, '\t', &column[i]);
 	}
+	/* "?": one that nobody can make out; "+": more than there is room for. */
 	while (str_split(&column[1], ',', &part))
-		authors[q.authors.n++] = arena_lower(arena, part);
+		if (str_is(part, "?"))
+			q.authors.is_plain = false;
+		else if (str_is(part, "+"))
+			q.authors.has_more = true;
+		else
+			authors[q.authors.all.n++] = arena_lower(arena, part);
 	ids[q.n++] = identity(column[2], false, arena);
 	while (str_split(&column[3], ';', &part) && q.n < COUNT(ids))
 		if (!str_is(part, "-"))
@@ -152,6 +159,15 @@ TEST(policies_apply)
 		"_dmarc.a.test=" R
 		"\tb.test,a.test\tpass:a.test\tpass:b.test\tfail\treject\tturned",
 		"_dmarc.a.test=" R "\t\tpass:a.test\t-\tpermerror\tnone\tno author",
+		/* A real one beside one that is strange: no pass, and no way around it.
+		 */
+		"_dmarc.a.test=" R
+		"\ta.test,?\tpass:a.test\tpass:a.test\tfail\treject\tstrange",
+		"_dmarc.a.test=" R "\t?\tpass:a.test\t-\tpermerror\tnone\tonly strange",
+		"\ta.test,?\tpass:a.test\t-\tnone\tnone\tstrange, without a policy",
+		"_dmarc.a.test=" R
+		"\ta.test,+\tpass:a.test\t-\tpermerror\treject\ttoo many",
+		"\tb.test,+\tpass:b.test\t-\tpermerror\treject\ttoo many, no policy seen",
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -216,24 +232,29 @@ TEST(authors_are_found)
 {
 	static const struct {
 		const char *message, *domains;
+		bool is_plain;
 	} rows[] = {
-		{ "From: a@One.test\n\nFrom: b@two.test\n", "one.test" },
-		{ "Subject: x\nfrom: A <a@one.test>\nTo: c@two.test\n\n", "one.test" },
-		{ "From: a@one.test, b@ONE.test\n\n", "one.test" },
-		{ "From: a@one.test, b@two.test\n\n", "one.test two.test" },
-		{ "From: a@one.test\nFrom: b@two.test\n\n", "one.test two.test" },
-		{ "From: a@one.test\nFrom:\n\n", "" },
+		{ "From: a@One.test\n\nFrom: b@two.test\n", "one.test", true },
+		{ "Subject: x\nfrom: A <a@one.test>\nTo: c@two.test\n\n", "one.test",
+			true },
+		{ "From: a@one.test, b@ONE.test\n\n", "one.test", true },
+		{ "From: a@one.test, b@two.test\n\n", "one.test two.test", true },
+		{ "From: a@one.test\nFrom: b@two.test\n\n", "one.test two.test", false },
+		{ "From: a@one.test\nFrom: b@one.test\n\n", "one.test", false },
+		{ "From: a@one.test\nFrom:\n\n", "one.test", false },
+		{ "From: ceo@one.test, x\n\n", "one.test", false },
+		{ "From: x, ceo@one.test\n\n", "one.test", false },
 		{ "From: a@b\xC3\xBC"
 		  "cher.test\n\n",
-			"xn--bcher-kva.test" },
-		{ "From: \"b@two.test\" <a@one.test>\n\n", "one.test" },
-		{ "From: a@one.test.\n\n", "one.test" },
-		{ "From: undisclosed:;\n\n", "" },
-		{ "From: local\n\n", "" },
-		{ "From: <>\n\n", "" },
-		{ "From: a@one.test", "one.test" },
-		{ "Subject: none\n\n", "" },
-		{ "", "" },
+			"xn--bcher-kva.test", true },
+		{ "From: \"b@two.test\" <a@one.test>\n\n", "one.test", true },
+		{ "From: a@one.test.\n\n", "one.test", true },
+		{ "From: undisclosed:;\n\n", "", false },
+		{ "From: local\n\n", "", false },
+		{ "From: <>\n\n", "", false },
+		{ "From: a@one.test", "one.test", true },
+		{ "Subject: none\n\n", "", false },
+		{ "", "", false },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -241,18 +262,52 @@ TEST(authors_are_found)
 		struct authors *a = authors_new(10000);
 		struct str text = str_c(rows[i].message);
 		struct buf got CLEANUP(buf_free) = BUF_INIT;
-		struct strs domains;
+		struct author_domains domains;
 
 		authors_add(a, str_sub(text, 0, text.len / 2));
 		authors_add(a, str_from(text, text.len / 2));
 		domains = authors_end(a, arena);
-		for (size_t j = 0; j < domains.n; j++) {
+		for (size_t j = 0; j < domains.all.n; j++) {
 			buf_addz(&got, j ? " " : "");
-			buf_add(&got, domains.items[j]);
+			buf_add(&got, domains.all.items[j]);
 		}
 		CHECK_STR(buf_str(&got), rows[i].domains);
+		CHECK_INT(domains.is_plain, rows[i].is_plain);
+		CHECK(!domains.has_more);
 		authors_free(a);
 	}
+}
+
+/* n throwaway domains, and one that somebody would hide behind them. */
+static struct author_domains
+crowd(unsigned n, size_t limit, struct arena *arena)
+{
+	struct authors *a = authors_new(limit);
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct author_domains found;
+
+	buf_addz(&text, "From: ");
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(&text, "a@x%u.test,\n ", i);
+	buf_addz(&text, "ceo@bank.test\n\n");
+	authors_add(a, buf_str(&text));
+	found = authors_end(a, arena);
+	authors_free(a);
+	return found;
+}
+
+TEST(no_author_hides_behind_others)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct author_domains found = crowd(15, 10000, arena);
+
+	CHECK_INT(found.all.n, 16);
+	CHECK(!found.has_more);
+	CHECK_STR(found.all.items[15], "bank.test");
+	CHECK(crowd(16, 10000, arena).has_more);
+	CHECK(crowd(1000, 100000, arena).has_more);
+	/* The field ends before the last one. */
+	CHECK(crowd(5, 60, arena).has_more);
 }
 
 TEST_MAIN()

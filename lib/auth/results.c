@@ -107,8 +107,11 @@ results_identities(enum spf_result spf, struct str spf_domain,
 		out[used++] = (struct dmarc_identity){ .domain = spf_domain,
 			.passes = spf == SPF_PASS,
 			.may_pass = spf == SPF_TEMPERROR };
+	/* What stands behind l= anybody may have written (RFC 6376 section 8.2): such a
+	 * signature speaks for nobody. */
 	for (size_t i = 0; i < n; i++)
-		if (dkim[i].result == DKIM_PASS || dkim[i].result == DKIM_TEMPERROR)
+		if (!dkim[i].is_limited &&
+			(dkim[i].result == DKIM_PASS || dkim[i].result == DKIM_TEMPERROR))
 			out[used++] = (struct dmarc_identity){ .domain = dkim[i].domain,
 				.passes = dkim[i].result == DKIM_PASS,
 				.may_pass = dkim[i].result == DKIM_TEMPERROR,

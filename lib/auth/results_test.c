@@ -73,4 +73,25 @@ TEST(what_is_said)
 	CHECK_STR(buf_str(&out), "Authentication-Results: mx.example; none\n");
 }
 
+TEST(what_counts_for_the_author)
+{
+	struct dkim_verdict dkim[] = {
+		{ .result = DKIM_PASS, .domain = STR("a.test") },
+		{ .result = DKIM_PASS, .domain = STR("b.test"), .is_limited = true },
+		{ .result = DKIM_FAIL, .domain = STR("c.test") },
+		{ .result = DKIM_POLICY, .domain = STR("d.test") },
+		{ .result = DKIM_TEMPERROR, .domain = STR("e.test") },
+	};
+	struct dmarc_identity ids[COUNT(dkim) + 1];
+
+	CHECK_INT(results_identities(SPF_PASS, STR("s.test"), dkim, COUNT(dkim), ids), 3);
+	CHECK_STR(ids[0].domain, "s.test");
+	CHECK(ids[0].passes && !ids[0].is_dkim);
+	CHECK_STR(ids[1].domain, "a.test");
+	CHECK(ids[1].passes && ids[1].is_dkim);
+	CHECK_STR(ids[2].domain, "e.test");
+	CHECK(!ids[2].passes && ids[2].may_pass);
+	CHECK_INT(results_identities(SPF_NONE, STR_NONE, NULL, 0, ids), 0);
+}
+
 TEST_MAIN()

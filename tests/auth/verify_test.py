@@ -166,6 +166,15 @@ def enforced(site):
         smtp.say("DATA", "354")
         smtp.send(plain.replace("\n", "\r\n") + ".\r\n")
         smtp.expect("550 5.7.26 not accepted, by the DMARC policy of far.example")
+    strange = plain.replace("far.example>", "far.example>, x")
+    crowd = plain.replace("Ann <", "".join(f"a@x{i}.example, " for i in range(16)) + "Ann <")
+    for text, want in ((strange, "by the DMARC policy of far.example"),
+                       (crowd, "From has more authors than can be checked")):
+        smtp.say("MAIL FROM:<x@other.example>", "250")
+        smtp.say("RCPT TO:<u@box.example>", "250")
+        smtp.say("DATA", "354")
+        smtp.send(text.replace("\n", "\r\n") + ".\r\n")
+        check(want in smtp.expect("550 5.7.26 not accepted"), f"refused: {want}")
     smtp.close()
     mta.wait_for_log(r"reject: DMARC from .*: far.example$")
     for action, log in (("hold", "hold: DMARC from .*: q.example$"), ("tag", None),
