@@ -5,7 +5,7 @@ lib_net_libnet_a_SOURCES = lib/net/net.h lib/net/net_impl.h lib/net/tls_impl.h l
 	lib/net/dnslist.h lib/net/haproxy.h lib/net/haproxy.c \
 	lib/net/addr.c lib/net/conn.c lib/net/dnslist.c lib/net/listen.c lib/net/tls.c \
 	lib/net/tls_certificates.c lib/net/tls_chain.c lib/net/tls_config.c \
-	lib/net/tls_context.c lib/net/tls_digest.c lib/net/tls_elsewhere.c lib/net/tls_expiry.c lib/net/tls_info.c \
+	lib/net/tls_context.c lib/net/tls_dane.c lib/net/tls_digest.c lib/net/tls_elsewhere.c lib/net/tls_expiry.c lib/net/tls_info.c \
 	lib/net/tls_keys.c lib/net/tls_options.c lib/net/tls_server.c lib/net/tls_sessions.c \
 	lib/net/tls_sign.h lib/net/tls_sign.c \
 	lib/net/tls_tickets.c
@@ -16,7 +16,7 @@ TESTS += lib/net/net_test lib/net/tls_test
 lib_net_net_test_SOURCES = lib/net/net_test.c lib/net/addr_test.c lib/net/dnslist_test.c \
 	lib/net/haproxy_test.c
 lib_net_net_test_LDADD = $(NET_TEST_LIBS)
-lib_net_tls_test_SOURCES = lib/net/tls_test.c lib/net/tls_keys_test.c lib/net/tls_sign_test.c
+lib_net_tls_test_SOURCES = lib/net/tls_test.c lib/net/tls_dane_test.c lib/net/tls_keys_test.c lib/net/tls_sign_test.c
 lib_net_tls_test_LDADD = $(NET_TEST_LIBS)
 if FUZZ
 EXTRA_PROGRAMS += lib/net/net_fuzz lib/net/dnslist_fuzz lib/net/haproxy_fuzz

@@ -131,6 +131,17 @@ struct tls_info {
 	struct str server_name;
 	struct str distrust; /* why the peer's certificate is not trusted */
 };
+/* DANE: what the DNS says of a server's certificate (RFC 6698 section 2.1). */
+struct tls_tlsa {
+	uint8_t usage, selector, matching;
+	struct str data;
+};
+struct tls_dane {
+	struct str base;   /* where the records were found; goes into the SNI */
+	struct strs names; /* others that an authority's certificate (usage 2) may have */
+	const struct tls_tlsa *records; /* usable ones */
+	size_t n;
+};
 /* files: key and certificate chain files as smtpd_tls_chain_files takes them, or separate
  * certificate and key. Loaded now, while we may read them. NULL and *why. */
 struct tls_config {
@@ -167,6 +178,9 @@ struct tls_config {
 	/* Only where that is the same, and what is asked of certificates. */
 	struct str session_scope;
 	bool keep_sessions; /* clients: for conn_tls_session() */
+	/* Clients: DANE with these, as tls_dane_digests has them; none: without. */
+	struct str dane_digests;
+	const struct tls_dane *dane; /* of terms: it alone says who is trusted */
 };
 struct tls_context *tls_server_context(const struct tls_config *conf, struct why *why);
 struct tls_context *tls_client_context(const struct tls_config *conf, struct why *why);
@@ -188,11 +202,16 @@ SWITCHES enum conn_result conn_accept_tls(
  * conn_tls_session(), or none. */
 SWITCHES enum conn_result conn_connect_tls(struct conn *c, struct tls_context *ctx,
 	struct str server_name, struct str session, deadline_t patience);
-/* The same, with the protocols and ciphers of terms instead of the context's; they were
- * checked by tls_terms_check(). */
+/* The same, with the protocols and ciphers of terms instead of the context's, which were
+ * checked by tls_terms_check(), and with DANE if terms have it. */
 SWITCHES enum conn_result conn_connect_tls_by(struct conn *c, struct tls_context *ctx,
 	const struct tls_config *terms, struct str server_name, struct str session,
 	deadline_t patience);
+/* False: there are no dane_digests, or a mistake in them, which is logged. */
+bool tls_context_has_dane(const struct tls_context *ctx);
+/* How many of the records can be used with SMTP (RFC 7672 section 3.1): those of the
+ * usages 2 and 3 that are in order. They are the first then. */
+size_t tls_dane_usable(struct tls_context *ctx, struct tls_tlsa *records, size_t n);
 int tls_terms_check(const struct tls_config *terms, struct why *why) MUST_CHECK;
 /* Is the server's certificate for this name, or for one below ".domain" (RFC 6125)? Says
  * nothing about who issued it. A * in the certificate is one label, as with Postfix 3.7

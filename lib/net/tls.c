@@ -290,7 +290,8 @@ conn_connect_tls_by(struct conn *c, struct tls_context *ctx,
 		result = tls_start(c, ctx);
 	if (result != CONN_OK)
 		return result;
-	if (terms && tls_terms_use(c->tls->ssl, terms) < 0) {
+	if (terms && (tls_terms_use(c->tls->ssl, terms) < 0 ||
+			     (terms->dane && tls_dane_start(c->tls, terms->dane) < 0))) {
 		keep_error(c, EINVAL);
 		return conn_failed(c, EINVAL);
 	}

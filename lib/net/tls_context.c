@@ -158,12 +158,16 @@ struct tls_context *
 tls_client_context(const struct tls_config *conf, struct why *why)
 {
 	struct tls_context *ctx = tls_context_new(false, conf, why);
+	struct why trouble;
 
 	if (!ctx)
 		return NULL;
 	SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_NONE, NULL);
 	if (conf->keep_sessions)
 		tls_sessions_use(ctx);
+	if (conf->dane_digests.len > 0 &&
+		tls_dane_use(ctx, conf->dane_digests, &trouble) < 0)
+		log_warn("tls_dane_digests: %s: DANE is off", trouble.text);
 	return ctx;
 }
 

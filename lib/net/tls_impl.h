@@ -9,8 +9,9 @@
 
 struct tls_context {
 	SSL_CTX *ssl;
-	const EVP_MD *digest;        /* of fingerprints */
-	bool has_authorities;        /* without any, nobody is trusted */
+	const EVP_MD *digest; /* of fingerprints */
+	bool has_authorities; /* without any, nobody is trusted */
+	bool has_dane;
 	struct tls_tickets *tickets; /* NULL: none */
 	size_t shared;               /* by whom else: connections */
 	/* Servers: */
@@ -24,7 +25,8 @@ struct tls {
 	SSL *ssl;
 	struct tls_context *ctx; /* shared */
 	bool established;
-	bool broken; /* a fatal error: no goodbye */
+	bool broken;   /* a fatal error: no goodbye */
+	bool has_dane; /* TLSA records decide whom we trust */
 	struct tls_info info;
 	struct arena *arena; /* its texts */
 	char error[256];
@@ -73,6 +75,12 @@ uint64_t tls_workarounds_parse(struct str text); /* tls_disable_workarounds */
 /* The private key that belongs to a public one, for TLS contexts: what it is used for is
  * asked of tls_key_ask. The caller's; NULL: not of a type for TLS. */
 EVP_PKEY *tls_key_elsewhere(EVP_PKEY *public);
+
+/* ---- tls_dane.c ---- */
+/* Clients: turns DANE on. -1: digests name none. */
+int tls_dane_use(struct tls_context *ctx, struct str digests, struct why *why) MUST_CHECK;
+/* Before the handshake. -1: it must not be. */
+int tls_dane_start(struct tls *tls, const struct tls_dane *dane) MUST_CHECK;
 
 /* ---- tls_tickets.c ---- */
 /* Turns tickets on as configured, or off. */

@@ -181,6 +181,20 @@ conn_tls_named(const struct conn *c, struct str name)
 	return named;
 }
 
+/* What an administrator may have said is told with OpenSSL's number for it, as Postfix
+ * does. */
+static struct str
+distrust_text(struct tls *tls, long result)
+{
+	const char *text = X509_verify_cert_error_string(result);
+
+	if (result == X509_V_OK)
+		return STR("no trusted certificates are known");
+	if (result == X509_V_ERR_DANE_NO_MATCH || result == X509_V_ERR_HOSTNAME_MISMATCH)
+		return arena_printf(tls->arena, "num=%ld:%s", result, text);
+	return keep(tls, text);
+}
+
 static void
 fill_peer(struct tls *tls)
 {
@@ -194,12 +208,10 @@ fill_peer(struct tls *tls)
 		return;
 	info->peer_certificate = true;
 	result = SSL_get_verify_result(tls->ssl);
-	info->trusted = tls->ctx->has_authorities && result == X509_V_OK;
+	info->trusted =
+		(tls->has_dane || tls->ctx->has_authorities) && result == X509_V_OK;
 	if (!info->trusted)
-		info->distrust =
-			result == X509_V_OK
-				? STR("no trusted certificates are known")
-				: keep(tls, X509_verify_cert_error_string(result));
+		info->distrust = distrust_text(tls, result);
 	info->peer_cn = common_name(tls, X509_get_subject_name(x));
 	info->issuer_cn = common_name(tls, X509_get_issuer_name(x));
 	info->fingerprint = tls_fingerprint(tls, x);
