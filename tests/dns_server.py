@@ -8,13 +8,15 @@ a free loopback port, every question remembered.
 A name that the zone does not have is NXDOMAIN, one with other types NODATA. The value "SERVFAIL"
 answers that, "DROP" never answers; answers that are too long for UDP set TC. The value of a TXT
 record is a text or bytes, or the list of the strings that it shall consist of. Bytes that are no
-UTF-8 stand in names as surrogates (PEP 383)."""
+UTF-8 stand in names as surrogates (PEP 383). Of types that are not known here the values are the
+bytes of the record."""
 import ipaddress
 import socket
 import struct
 import threading
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28,
+         "RRSIG": 46, "NSEC": 47, "DNSKEY": 48, "TLSA": 52}
 
 
 def encode_name(name):
@@ -44,6 +46,8 @@ def encode_data(kind, value):
         return struct.pack(">H", value[0]) + encode_name(value[1])
     if kind == "TXT":
         return encode_text(value)
+    if isinstance(value, bytes):
+        return value
     return encode_name(value)
 
 
