@@ -12,7 +12,6 @@
 #include "log.h"
 #include "service.h"
 
-#define SIGNATURES_MOST 8 /* of one message */
 #define PATIENCE        ((msec_t)30000)
 #define LARGE           ((size_t)64 * 1024) /* more is hashed in a helper thread */
 #define FOLD_LEAST      ((size_t)12)        /* as smtp */
@@ -78,10 +77,6 @@ fail(struct message *m, const char *what)
 
 /* ---- who signs ---- */
 
-struct signer {
-	struct str domain, selector, key;
-};
-
 struct author {
 	struct str address;
 	size_t fields; /* From fields that there are */
@@ -119,35 +114,9 @@ author_of(struct message *m)
 	return author.fields == 1 ? author.address : STR_NONE;
 }
 
-/* "selector:key", several of them, and "domain=name" for all. False: it is something
- * else. */
-static bool
-read_signers(struct str value, struct str domain, struct signer *out, size_t *n)
-{
-	struct str rest = value, word, selector;
-	const struct str prefix = STR_INIT("domain=");
-
-	*n = 0;
-	while (str_token(&rest, " \t,", &word)) {
-		if (str_starts(word, prefix)) {
-			domain = str_from(word, prefix.len);
-			continue;
-		}
-		if (*n == SIGNATURES_MOST || str_chr(word, ':') < 0)
-			return false;
-		(void)str_split(&word, ':', &selector);
-		if (!dkim_name_is_domain(selector) || word.len == 0)
-			return false;
-		out[(*n)++] = (struct signer){ .selector = selector, .key = word };
-	}
-	for (size_t i = 0; i < *n; i++)
-		out[i].domain = domain;
-	return *n > 0 && dkim_name_is_domain(domain);
-}
-
 /* How many there are; when the table fails, so does the message. */
 SWITCHES static size_t
-find_signers(struct message *m, struct signer *out)
+find_signers(struct message *m, struct dkim_signer *out)
 {
 	struct buf domain CLEANUP(buf_free) = BUF_INIT;
 	struct str author = author_of(m), value, extension;
@@ -166,7 +135,7 @@ find_signers(struct message *m, struct signer *out)
 		fail(m, why.text);
 		break;
 	case DICT_FOUND:
-		if (read_signers(value, arena_str(m->arena, buf_str(&domain)), out, &n))
+		if (dkim_signers_read(value, arena_str(m->arena, buf_str(&domain)), out, &n))
 			break;
 		fail(m, arena_printf(m->arena,
 				"dkim_sign_maps: \"" STR_FMT
@@ -281,7 +250,7 @@ prepare_and_hash(void *arg)
 /* Appends one field. The key says which algorithm it is for, so there are two beginnings
  * and two hashes. */
 SWITCHES static int
-add_signature(struct message *m, const struct signer *signer,
+add_signature(struct message *m, const struct dkim_signer *signer,
 	const struct dkim_content *content, struct buf *out, struct why *why)
 {
 	unsigned char hashes[DKIM_ED25519_SHA256 + 1][DKIM_HASH];
@@ -328,7 +297,7 @@ add_signature(struct message *m, const struct signer *signer,
 
 /* All of them, and the message behind them. */
 SWITCHES static void
-add_signatures(struct message *m, const struct signer *signers, size_t n,
+add_signatures(struct message *m, const struct dkim_signer *signers, size_t n,
 	const struct dkim_content *content, struct str text)
 {
 	struct buf fresh = BUF_INIT;
@@ -344,7 +313,7 @@ add_signatures(struct message *m, const struct signer *signers, size_t n,
 void
 sign_message(struct message *m)
 {
-	struct signer signers[SIGNATURES_MOST];
+	struct dkim_signer signers[DKIM_SIGNERS_MOST];
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 	struct reading reading = { .m = m, .text = &text };
 	size_t n;

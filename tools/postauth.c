@@ -19,6 +19,8 @@ static const struct subcommand subcommands[] = {
 	{ "verify", postauth_verify,
 		"who has signed a message, and may its client send it?" },
 	{ "keygen", postauth_keygen, "a key for DKIM, and the record to publish" },
+	{ "dns", postauth_dns, "the records to publish for a domain" },
+	{ "check", postauth_check, "what a domain publishes, and what is wrong with it" },
 	{ "sign", postauth_sign, "a message, signed with DKIM" },
 	{ 0 },
 };

@@ -1,8 +1,12 @@
-/* postauth.h -- the subcommands of postauth(1), and what they share: the DNS. */
+/* postauth.h -- the subcommands of postauth(1), and what they share: the DNS, and what
+ * main.cf says of a domain. */
 #ifndef POSTAUTH_H
 #define POSTAUTH_H
 
+#include "conf.h"
+#include "dkim_sign.h"
 #include "messages.h"
+#include "tls_sign.h"
 
 /* Each is given its name as argv[0], with its own options behind it, has a --help of its
  * own, and gives the exit status. None of them needs a mail system that runs, or rights
@@ -11,11 +15,43 @@ int postauth_spf(int argc, char **argv);
 int postauth_verify(int argc, char **argv);
 int postauth_keygen(int argc, char **argv);
 int postauth_sign(int argc, char **argv);
+int postauth_dns(int argc, char **argv);
+int postauth_check(int argc, char **argv);
 
 /* All of standard input; fatal when it cannot be read. */
 void postauth_read_message(struct buf *message);
 /* "<user@example>", or without the brackets. */
 struct str postauth_sender(const char *text);
+
+/* ---- postauth_records.c ---- */
+/* A record of a zone, its text split into strings. */
+void postauth_print_txt(struct str name, struct str text);
+
+/* ---- postauth_site.c: what the configuration says of a domain ---- */
+struct site_key {
+	struct dkim_signer signer;
+	struct str record;  /* to be published; empty: */
+	struct str problem; /* why it is not known */
+};
+struct site {
+	struct arena *arena; /* owns all strings */
+	const struct conf *conf;
+	struct str domain, host; /* host: myhostname */
+	struct site_key keys[DKIM_SIGNERS_MOST];
+	size_t n_keys;
+	struct buf tls_keys; /* as tls_certificate_keys() tells them */
+};
+/* A domain in its ASCII form; fatal when it is none. */
+struct str postauth_domain(const char *text, struct arena *arena);
+/* Reads main.cf, tables and files; fatal when that cannot be done, but for single keys
+ * and certificates. */
+void postauth_site_read(struct site *s, const char *directory, struct str domain);
+/* Is there a main.cf to be read? An ordinary user may have none. */
+bool postauth_site_exists(const char *directory);
+/* NULL and why->text. */
+struct sign_key *postauth_read_key(const char *path, struct why *why);
+/* Appends what is published of a key. */
+void postauth_key_record(const struct sign_key *key, struct buf *out);
 
 /* ---- postauth_dns.c ---- */
 /* To be called once: begins the loop. server: "HOST:PORT", or NULL for dns_servers in the

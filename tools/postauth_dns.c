@@ -5,7 +5,6 @@
 #include "net.h"
 #include "resolver.h"
 #include <netdb.h>
-#include <unistd.h>
 
 static struct resolver *resolver;
 
@@ -39,11 +38,9 @@ server_of(const char *text, struct arena *arena)
 static struct strs
 servers_of_main_cf(const char *directory)
 {
-	struct buf path CLEANUP(buf_free) = BUF_INIT;
 	const struct conf *c;
 
-	buf_printf(&path, "%s/main.cf", conf_directory(directory));
-	if (!directory && access(buf_cstr(&path), R_OK) < 0)
+	if (!postauth_site_exists(directory))
 		return (struct strs){ 0 };
 	c = command_conf(directory);
 	return conf_list(c->p.dns_servers, c->arena);

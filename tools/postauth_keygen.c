@@ -10,8 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BITS        2048 /* RFC 8301 section 3.2 */
-#define STRING_MOST 255  /* octets of a string in a TXT record, RFC 1035 section 3.3 */
+#define BITS 2048 /* RFC 8301 section 3.2 */
 
 static const struct command_help help = {
 	"postauth keygen [--ed25519] [--bits number] [--selector name] [--key file] "
@@ -49,24 +48,16 @@ write_key(const char *path, const struct sign_key *key)
 	log_fatal("the key was not written");
 }
 
-/* As a zone has it: RFC 6376 section 3.6.1. */
 static void
 print_record(const struct keygen *g, const struct sign_key *key)
 {
-	struct buf public CLEANUP(buf_free) = BUF_INIT;
+	struct buf name CLEANUP(buf_free) = BUF_INIT;
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
-	struct str rest;
 
-	if (sign_key_public(key, &public) < 0)
-		log_fatal("OpenSSL does not tell the public key");
-	buf_printf(&text, "v=DKIM1; k=%s; p=", g->kind == SIGN_RSA ? "rsa" : "ed25519");
-	base64_encode(buf_str(&public), &text);
-	printf(STR_FMT "._domainkey." STR_FMT ". IN TXT (", STR_ARG(g->selector),
+	buf_printf(&name, STR_FMT "._domainkey." STR_FMT, STR_ARG(g->selector),
 		STR_ARG(g->domain));
-	for (rest = buf_str(&text); rest.len > 0;
-		rest = str_from(rest, MIN(rest.len, STRING_MOST)))
-		printf("\n\t\"" STR_FMT "\"", STR_ARG(str_sub(rest, 0, STRING_MOST)));
-	printf(" )\n");
+	postauth_key_record(key, &text);
+	postauth_print_txt(buf_str(&name), buf_str(&text));
 }
 
 /* Another day, another selector: so that a new key can be published beside the one in

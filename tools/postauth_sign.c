@@ -7,8 +7,6 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#define KEY_MOST (64 * 1024) /* octets of its file */
-
 static const struct command_help help = {
 	"postauth sign --key file --domain name --selector name "
 	"[--canonicalization form/form] [--fields names] [--oversign names] "
@@ -22,21 +20,6 @@ static const struct command_help help = {
 	"  --oversign           and which of them nobody may add\n"
 	"  --expires            how long the signature is good; for ever\n",
 };
-
-static struct sign_key *
-read_key(const char *path)
-{
-	struct buf text CLEANUP(buf_wipe) = BUF_INIT;
-	struct why why;
-	struct sign_key *key;
-
-	if (read_file(path, KEY_MOST, &text) < 0)
-		log_fatal("%s: %m", path);
-	key = sign_key_read(buf_str(&text), &why);
-	if (!key)
-		log_fatal("%s: %s", path, why.text);
-	return key;
-}
 
 static void
 make_field(struct dkim_plan *plan, const struct sign_key *key, struct str message,
@@ -144,13 +127,16 @@ postauth_sign(int argc, char **argv)
 	struct buf message CLEANUP(buf_free) = BUF_INIT,
 			   field CLEANUP(buf_free) = BUF_INIT;
 	struct sign_key *key;
+	struct why why;
 
 	command_help(argc, argv, &help);
 	read_options(argc, argv, &o);
 	o.plan.fields = conf_list(str_c(o.fields), arena);
 	o.plan.oversigned = conf_list(str_c(o.oversigned), arena);
 	o.plan.valid_for = o.expires / 1000;
-	key = read_key(o.key);
+	key = postauth_read_key(o.key, &why);
+	if (!key)
+		log_fatal("%s", why.text);
 	postauth_read_message(&message);
 	make_field(&o.plan, key, buf_str(&message), &field);
 	sign_key_free(key);

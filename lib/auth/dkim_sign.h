@@ -51,4 +51,15 @@ int dkim_sign_begin(const struct dkim_plan *plan, const struct dkim_content *c,
 /* Appends the signature and the last LF. */
 void dkim_sign_end(struct str signature, struct buf *field);
 
+/* ---- dkim_signers.c: who signs, as a value of dkim_sign_maps says it ---- */
+#define DKIM_SIGNERS_MOST 8 /* signatures of one message */
+struct dkim_signer {
+	struct str domain, selector;
+	struct str key; /* a file's name in dkim_sign_key_directory */
+};
+/* "selector:key", several of them, and "domain=name" for all; otherwise they sign for
+ * `domain`. Views of both texts. False: it is something else. */
+bool dkim_signers_read(struct str value, struct str domain,
+	struct dkim_signer out[DKIM_SIGNERS_MOST], size_t *n) MUST_CHECK;
+
 #endif

@@ -178,4 +178,41 @@ TEST(lines_are_short)
 	CHECK(str_eq(buf_str(&back), buf_str(&signature)));
 }
 
+TEST(a_table_says_who_signs)
+{
+	static const struct {
+		const char *value;
+		int n; /* -1: it is no such value */
+		const char *domain, *selector, *key; /* of the last one */
+	} rows[] = {
+		{ "a:b", 1, "d.test", "a", "b" },
+		{ "a:b, c:d.pem domain=e.test", 2, "e.test", "c", "d.pem" },
+		{ "domain=e.test a:b:c", 1, "e.test", "a", "b:c" },
+		{ "", -1, "", "", "" },
+		{ "a", -1, "", "", "" },
+		{ "a:", -1, "", "", "" },
+		{ ":b", -1, "", "", "" },
+		{ "a;:b", -1, "", "", "" },
+		{ "domain=e.test", -1, "", "", "" },
+		{ "a:b domain=", -1, "", "", "" },
+		{ "a:1 a:2 a:3 a:4 a:5 a:6 a:7 a:8", 8, "d.test", "a", "8" },
+		{ "a:1 a:2 a:3 a:4 a:5 a:6 a:7 a:8 a:9", -1, "", "", "" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct dkim_signer out[DKIM_SIGNERS_MOST];
+		size_t n;
+		bool good = dkim_signers_read(
+			str_c(rows[i].value), STR("d.test"), out, &n);
+
+		test_row(i);
+		CHECK_INT(good ? (int)n : -1, rows[i].n);
+		if (!good || (int)n != rows[i].n)
+			continue;
+		CHECK_STR(out[n - 1].domain, rows[i].domain);
+		CHECK_STR(out[n - 1].selector, rows[i].selector);
+		CHECK_STR(out[n - 1].key, rows[i].key);
+	}
+}
+
 TEST_MAIN()

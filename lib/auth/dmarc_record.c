@@ -1,5 +1,6 @@
 /* dmarc_record.c -- a policy record (RFC 9989 section 4.7). See dmarc.h. */
 #include "dmarc.h"
+#include "tags.h"
 
 static bool
 get_policy(struct str value, enum dmarc_policy *out)
@@ -10,23 +11,6 @@ get_policy(struct str value, enum dmarc_policy *out)
 			return true;
 		}
 	return false;
-}
-
-/* "name = value" off the front of the list. False at its end; a piece that is no tag
- * comes without a name. */
-static bool
-next_tag(struct str *rest, struct str *name, struct str *value)
-{
-	struct str tag;
-	ssize_t equals;
-
-	if (rest->len == 0)
-		return false;
-	(void)str_split(rest, ';', &tag);
-	equals = str_chr(tag, '=');
-	*name = equals < 0 ? STR_NONE : str_trim(str_sub(tag, 0, (size_t)equals));
-	*value = equals < 0 ? STR_NONE : str_trim(str_from(tag, (size_t)equals + 1));
-	return true;
 }
 
 struct given {
@@ -63,10 +47,10 @@ dmarc_record_get(struct str text, struct dmarc_record *out)
 	struct str name, value;
 
 	*out = (struct dmarc_record){ .p = DMARC_POLICY_NONE };
-	if (!next_tag(&text, &name, &value) || !str_case_is(name, "v") ||
+	if (!tag_next(&text, &name, &value) || !str_case_is(name, "v") ||
 		!str_is(value, "DMARC1"))
 		return -1;
-	while (next_tag(&text, &name, &value))
+	while (tag_next(&text, &name, &value))
 		take_tag(out, &given, name, value);
 	if (!given.p && !given.rua)
 		return -1;

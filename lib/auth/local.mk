@@ -1,6 +1,6 @@
 # lib/auth
 noinst_LIBRARIES += lib/auth/libauth.a
-lib_auth_libauth_a_SOURCES = lib/auth/auth_dns.h
+lib_auth_libauth_a_SOURCES = lib/auth/auth_dns.h lib/auth/tags.h lib/auth/tags.c
 # SPF
 lib_auth_libauth_a_SOURCES += lib/auth/spf.h lib/auth/spf_impl.h lib/auth/spf_record.h \
 	lib/auth/spf.c lib/auth/spf_macro.c lib/auth/spf_ptr.c lib/auth/spf_record.c
@@ -43,9 +43,22 @@ lib_auth_dmarc_fuzz_SOURCES = lib/auth/dmarc_fuzz.c
 lib_auth_dmarc_fuzz_LDADD = $(AUTH_VERIFY_LIBS)
 lib_auth_dmarc_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# What a domain publishes
+lib_auth_libauth_a_SOURCES += lib/auth/published.h lib/auth/published_impl.h \
+	lib/auth/published.c lib/auth/published_keys.c lib/auth/published_policies.c
+check_PROGRAMS += lib/auth/published_test
+TESTS += lib/auth/published_test
+lib_auth_published_test_SOURCES = lib/auth/published_test.c
+lib_auth_published_test_LDADD = lib/auth/libauth.a $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/published_fuzz
+lib_auth_published_fuzz_SOURCES = lib/auth/published_fuzz.c
+lib_auth_published_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+lib_auth_published_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
 # DKIM
 lib_auth_libauth_a_SOURCES += lib/auth/dkim_canon.h lib/auth/dkim_canon.c \
-	lib/auth/dkim_sign.h lib/auth/dkim_sign.c
+	lib/auth/dkim_sign.h lib/auth/dkim_sign.c lib/auth/dkim_signers.c
 check_PROGRAMS += lib/auth/dkim_test
 TESTS += lib/auth/dkim_test
 lib_auth_dkim_test_SOURCES = lib/auth/dkim_canon_test.c lib/auth/dkim_sign_test.c

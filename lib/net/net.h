@@ -234,6 +234,9 @@ void conn_tls_chain(const struct conn *c, struct buf *out);
 /* When the first certificate of a PEM file, or another one that is no authority's,
  * expires, in seconds since 1970. -1 and *why when there is none. BLOCKS */
 int tls_certificate_ends(const char *path, int64_t *ends, struct why *why) MUST_CHECK;
+/* Appends for each of the same certificates 32 bytes, SHA-256 of its public key: what a
+ * TLSA record 3 1 1 has (RFC 6698). -1 and *why as above. BLOCKS */
+int tls_certificate_keys(const char *path, struct buf *out, struct why *why) MUST_CHECK;
 /* The library: "OpenSSL 3.0.11 19 Sep 2023", as of the headers and as it runs; the kinds
  * of keys it knows, in the words of postconf -T. */
 const char *tls_version_compiled(void);

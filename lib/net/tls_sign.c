@@ -167,6 +167,27 @@ sign_key_public(const struct sign_key *key, struct buf *out)
 	return result(n > 0);
 }
 
+unsigned
+sign_public_bits(enum sign_kind kind, struct str bytes)
+{
+	const unsigned char *at = (const unsigned char *)bytes.data;
+	unsigned bits = 0;
+	EVP_PKEY *key;
+
+	if (kind == SIGN_ED25519)
+		return bytes.len == ED25519_SIZE ? 256 : 0;
+	key = d2i_PUBKEY(NULL, &at, (long)bytes.len);
+	if (!key) {
+		at = (const unsigned char *)bytes.data;
+		key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)bytes.len);
+	}
+	if (key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+		bits = (unsigned)EVP_PKEY_get_bits(key);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return bits;
+}
+
 /* For a SHA-256 hash; NULL: OpenSSL does not do that. */
 static EVP_PKEY_CTX *
 rsa_context(const struct sign_key *key, int (*init)(EVP_PKEY_CTX *ctx))

@@ -26,6 +26,9 @@ int sign_key_write(const struct sign_key *key, struct buf *out) MUST_CHECK;
 /* Appends what the record of a DKIM key has in p=, before base64: SubjectPublicKeyInfo of
  * RSA, the 32 bytes of Ed25519 (RFC 8463 section 4). */
 int sign_key_public(const struct sign_key *key, struct buf *out) MUST_CHECK;
+/* How many bits a public key has that is published in that way, an RSA key also as bare
+ * RSAPublicKey (RFC 6376 section 3.6.1); 0: it is none. */
+unsigned sign_public_bits(enum sign_kind kind, struct str bytes);
 /* Signs a SHA-256 hash: RSASSA-PKCS1-v1_5 (RFC 6376 section 3.3.1), or PureEdDSA with the
  * hash as its message (RFC 8463 section 3). Appends to *out. */
 int sign_key_use(const struct sign_key *key, struct str hash, struct buf *out) MUST_CHECK;

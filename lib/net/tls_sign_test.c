@@ -26,6 +26,8 @@ check_kind(enum sign_kind kind, unsigned bits, size_t public_size)
 	CHECK_INT(sign_key_public(copy, &same), 0);
 	CHECK(str_eq(buf_str(&public), buf_str(&same)));
 	CHECK_INT(public.len, public_size);
+	CHECK_INT(sign_public_bits(kind, buf_str(&public)), sign_key_bits(key));
+	CHECK_INT(sign_public_bits(kind, str_sub(buf_str(&public), 0, 20)), 0);
 	CHECK_INT(sign_key_use(key, HASH, &signature), 0);
 	CHECK(sign_key_verify(copy, HASH, buf_str(&signature)));
 	signature.data[0] ^= 1;
