@@ -13,9 +13,10 @@ static const struct command_help help = {
 	"postauth verify [--client-address address] [--helo name] [--mail-from sender] "
 	"[--service name] [--dns host:port] [--json] [--time-limit seconds] "
 	"[-c config_dir] < message",
-	"tells who has signed a message (DKIM, RFC 6376), and whether its client may "
-	"send\n"
-	"for its sender (SPF, RFC 7208), as an Authentication-Results field (RFC 8601)\n"
+	"tells who has signed a message (DKIM, RFC 6376), whether its client may send\n"
+	"for its sender (SPF, RFC 7208), and whether the chain of those who handed it "
+	"on\n"
+	"is unbroken (ARC, RFC 8617), as an Authentication-Results field (RFC 8601)\n"
 	"  --client-address   whom the message came from; without one SPF is not asked\n"
 	"  --helo             the name that it gave for itself\n"
 	"  --mail-from        the sender of the envelope\n"
@@ -40,11 +41,13 @@ struct check {
 	struct dkim_verdict *dkim;
 	size_t n_dkim;
 	struct dmarc_verdict dmarc;
+	struct arc_verdict arc;
 };
 
 /* Lines end in LF, in files also in CRLF. */
 static void
-show_lines(struct dkim_verifier *v, struct authors *authors, struct str rest)
+show_lines(struct dkim_verifier *v, struct authors *authors, struct arc *arc,
+	struct str rest)
 {
 	struct str line;
 
@@ -57,15 +60,17 @@ show_lines(struct dkim_verifier *v, struct authors *authors, struct str rest)
 		dkim_verify_add(v, STR("\n"));
 		authors_add(authors, line);
 		authors_add(authors, STR("\n"));
+		arc_add(arc, line);
+		arc_add(arc, STR("\n"));
 	}
 }
 
 SWITCHES static void
-check_author(struct check *c, struct authors *authors, const struct auth_dns *dns)
+check_author(struct check *c, struct author_domains authors, const struct auth_dns *dns)
 {
 	struct dmarc_identity *ids =
 		arena_alloc(c->arena, (c->n_dkim + 1) * sizeof(*ids));
-	struct dmarc_question q = { .authors = authors_end(authors, c->arena),
+	struct dmarc_question q = { .authors = authors,
 		.identities = ids,
 		.dns = dns,
 		.until = deadline_in(c->patience) };
@@ -82,20 +87,25 @@ run(void *arg)
 		.key_bits = KEY_BITS_LEAST };
 	struct check *c = arg;
 	struct authors *authors = authors_new(HEADER_MOST);
+	struct arc *arc = arc_new(&dns, rules.key_bits, deadline_in(c->patience));
+	struct author_domains domains;
 	struct dkim_verifier *v;
 	struct why why;
 
 	v = dkim_verify_new(&dns, &rules, deadline_in(c->patience), &why);
 	if (!v)
 		log_fatal("%s", why.text);
-	show_lines(v, authors, c->message);
+	show_lines(v, authors, arc, c->message);
 	dkim_verify_end(v, c->arena, &c->dkim, &c->n_dkim);
 	dkim_verify_free(v);
 	c->question.dns = &dns;
 	c->question.until = deadline_in(c->patience);
 	if (c->has_client)
 		spf_check(&c->question, c->arena, &c->spf);
-	check_author(c, authors, &dns);
+	domains = authors_end(authors, c->arena);
+	check_author(c, domains, &dns);
+	arc_end(arc, authors_only(&domains), c->arena, &c->arc);
+	arc_free(arc);
 	authors_free(authors);
 }
 
@@ -103,7 +113,7 @@ static struct str
 field_of(const struct check *c, struct str service)
 {
 	struct buf text = BUF_INIT;
-	struct str *items = arena_alloc(c->arena, (c->n_dkim + 3) * sizeof(*items));
+	struct str *items = arena_alloc(c->arena, (c->n_dkim + 4) * sizeof(*items));
 	size_t n = 0;
 
 	for (size_t i = 0; i < MAX(c->n_dkim, (size_t)1); i++) {
@@ -120,6 +130,9 @@ field_of(const struct check *c, struct str service)
 	results_dmarc(&c->dmarc, &text);
 	items[n++] = arena_str(c->arena, buf_str(&text));
 	buf_clear(&text);
+	results_arc(&c->arc, &text);
+	items[n++] = arena_str(c->arena, buf_str(&text));
+	buf_clear(&text);
 	results_field(service, (struct strs){ items, n }, &text);
 	return arena_str(c->arena, buf_str(&text));
 }
@@ -132,6 +145,52 @@ print_pair(const char *name, struct str value)
 }
 
 static void
+print_dkim(const struct dkim_verdict *d)
+{
+	printf("{");
+	print_pair("domain", d->domain);
+	printf(",");
+	print_pair("selector", d->selector);
+	printf(",");
+	print_pair("result", str_c(dkim_result_name((enum dkim_result)d->result)));
+	printf(",");
+	print_pair("algorithm", d->algorithm);
+	printf(",");
+	print_pair("problem", d->problem);
+	printf(",\"key_bits\":%u,\"limited\":%s,\"test\":%s}", d->key_bits,
+		d->is_limited ? "true" : "false", d->is_test ? "true" : "false");
+}
+
+static void
+print_dmarc(const struct dmarc_verdict *v)
+{
+	printf("{");
+	print_pair("result", str_c(dmarc_result_name(v->result)));
+	printf(",");
+	print_pair("policy", str_c(dmarc_policy_name(v->policy)));
+	printf(",");
+	print_pair("published", str_c(dmarc_policy_name(v->published)));
+	printf(",");
+	print_pair("domain", v->domain);
+	printf("}");
+}
+
+static void
+print_arc(const struct arc_verdict *v)
+{
+	print_pair("arc", str_c(arc_result_name(v->result)));
+	printf(",");
+	print_pair("arc_problem", v->problem);
+	printf(",\"arc_seals\":[");
+	for (size_t i = 0; i < v->n; i++) {
+		printf("%s{", i ? "," : "");
+		print_pair("domain", v->seals[i].domain);
+		printf(",\"vouches\":%s}", v->seals[i].vouches ? "true" : "false");
+	}
+	printf("]");
+}
+
+static void
 print_json(const struct check *c, struct str field)
 {
 	printf("{\"spf\":");
@@ -141,31 +200,14 @@ print_json(const struct check *c, struct str field)
 		printf("null");
 	printf(",\"dkim\":[");
 	for (size_t i = 0; i < c->n_dkim; i++) {
-		const struct dkim_verdict *d = &c->dkim[i];
-
-		printf("%s{", i ? "," : "");
-		print_pair("domain", d->domain);
-		printf(",");
-		print_pair("selector", d->selector);
-		printf(",");
-		print_pair(
-			"result", str_c(dkim_result_name((enum dkim_result)d->result)));
-		printf(",");
-		print_pair("algorithm", d->algorithm);
-		printf(",");
-		print_pair("problem", d->problem);
-		printf(",\"key_bits\":%u,\"limited\":%s,\"test\":%s}", d->key_bits,
-			d->is_limited ? "true" : "false", d->is_test ? "true" : "false");
+		printf("%s", i ? "," : "");
+		print_dkim(&c->dkim[i]);
 	}
-	printf("],\"dmarc\":{");
-	print_pair("result", str_c(dmarc_result_name(c->dmarc.result)));
+	printf("],\"dmarc\":");
+	print_dmarc(&c->dmarc);
 	printf(",");
-	print_pair("policy", str_c(dmarc_policy_name(c->dmarc.policy)));
+	print_arc(&c->arc);
 	printf(",");
-	print_pair("published", str_c(dmarc_policy_name(c->dmarc.published)));
-	printf(",");
-	print_pair("domain", c->dmarc.domain);
-	printf("},");
 	print_pair("authentication_results", str_trim(field));
 	printf("}\n");
 }

@@ -213,7 +213,7 @@ dmarc_check(
 	const struct dmarc_question *q, struct arena *arena, struct dmarc_verdict *out)
 {
 	const struct strs all = q->authors.all;
-	bool may_pass = all.n == 1 && q->authors.is_plain;
+	bool may_pass = authors_only(&q->authors).len > 0;
 
 	*out = (struct dmarc_verdict){ .result = DMARC_PERMERROR };
 	if (q->authors.has_more)

@@ -46,6 +46,8 @@ struct author_domains {
 };
 /* In arena. */
 struct author_domains authors_end(struct authors *a, struct arena *arena);
+/* The only one, of a message that has no other; or none. */
+struct str authors_only(const struct author_domains *d);
 void authors_free(struct authors *a); /* NULL: nothing */
 
 /* ---- dmarc.c ---- */

@@ -30,6 +30,19 @@ lib_auth_dkim_verify_fuzz_SOURCES = lib/auth/dkim_verify_fuzz.c
 lib_auth_dkim_verify_fuzz_LDADD = $(AUTH_VERIFY_LIBS)
 lib_auth_dkim_verify_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# ARC
+lib_auth_libauth_a_SOURCES += lib/auth/arc.h lib/auth/arc.c lib/auth/arc_field.c \
+	lib/auth/arc_key.c
+check_PROGRAMS += lib/auth/arc_test
+TESTS += lib/auth/arc_test
+lib_auth_arc_test_SOURCES = lib/auth/arc_test.c
+lib_auth_arc_test_LDADD = $(TEST_LIBS) $(AUTH_VERIFY_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/arc_fuzz
+lib_auth_arc_fuzz_SOURCES = lib/auth/arc_fuzz.c
+lib_auth_arc_fuzz_LDADD = $(AUTH_VERIFY_LIBS)
+lib_auth_arc_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
 # DMARC
 lib_auth_libauth_a_SOURCES += lib/auth/dmarc.h lib/auth/dmarc.c lib/auth/dmarc_record.c \
 	lib/auth/authors.c

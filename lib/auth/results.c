@@ -97,6 +97,19 @@ results_dmarc(const struct dmarc_verdict *v, struct buf *out)
 	put_property("header.from", v->domain, out);
 }
 
+void
+results_arc(const struct arc_verdict *v, struct buf *out)
+{
+	buf_printf(out, "arc=%s", arc_result_name(v->result));
+	if (v->n > 0)
+		buf_printf(out, " (i=%zu d=" STR_FMT ")", v->n,
+			STR_ARG(v->seals[v->n - 1].domain));
+	if (v->problem.len) {
+		buf_addz(out, " reason=");
+		put_value(v->problem, out);
+	}
+}
+
 size_t
 results_identities(enum spf_result spf, struct str spf_domain,
 	const struct dkim_verdict *dkim, size_t n, struct dmarc_identity *out)
@@ -176,4 +189,66 @@ results_who(struct str body, struct buf *out)
 			break;
 		buf_addc(out, c);
 	}
+}
+
+/* Appends what is within quotes, in a form that is nothing else: what separates words
+ * becomes a question mark. What is behind it. */
+static struct str
+take_quoted(struct str s, struct buf *out)
+{
+	for (s = str_from(s, 1); s.len > 0 && s.data[0] != '"'; s = str_from(s, 1)) {
+		if (s.data[0] == '\\' && s.len > 1)
+			s = str_from(s, 1);
+		buf_addc(out,
+			ascii_is_space(s.data[0]) || s.data[0] == '=' ? '?' : s.data[0]);
+	}
+	return str_from(s, 1);
+}
+
+/* One result, up to the next semicolon: comments and blanks are one blank each, and none
+ * beside the equals sign. */
+static void
+take_result(struct str *rest, struct buf *out)
+{
+	while (rest->len > 0 && rest->data[0] != ';') {
+		char c = rest->data[0];
+
+		if (ascii_is_space(c) || c == '(') {
+			*rest = behind_comments(*rest);
+			if (out->len > 0 && out->data[out->len - 1] != '=' &&
+				!str_starts(*rest, STR("=")))
+				buf_addc(out, ' ');
+		} else if (c == '"') {
+			*rest = take_quoted(*rest, out);
+		} else {
+			buf_addc(out, c);
+			*rest = str_from(*rest, 1);
+		}
+	}
+	*rest = str_from(*rest, 1);
+}
+
+bool
+results_pass_dmarc(struct str body, struct str author)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	const struct str method = STR_INIT("dmarc="), from = STR_INIT("header.from=");
+
+	while (body.len > 0) {
+		struct str rest, word;
+
+		buf_clear(&text);
+		take_result(&body, &text);
+		rest = buf_str(&text);
+		if (!str_token(&rest, " ", &word) || !str_case_starts(word, method))
+			continue;
+		if (!str_case_is(str_from(word, method.len), "pass"))
+			return false;
+		while (str_token(&rest, " ", &word))
+			if (str_case_starts(word, from) &&
+				!str_case_eq(str_from(word, from.len), author))
+				return false;
+		return true;
+	}
+	return false;
 }

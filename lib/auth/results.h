@@ -3,6 +3,7 @@
 #ifndef RESULTS_H
 #define RESULTS_H
 
+#include "arc.h"
 #include "dkim_verify.h"
 #include "dmarc.h"
 #include "spf.h"
@@ -17,6 +18,9 @@ void results_dkim(const struct dkim_verdict *v, struct buf *out);
 /* Appends "dmarc=fail (p=reject dis=quarantine) header.from=example.org": what the
  * author's domain publishes, and what it wants done with this message. */
 void results_dmarc(const struct dmarc_verdict *v, struct buf *out);
+/* Appends "arc=pass (i=2 d=lists.example.org)": how long the chain is, and whose seal is
+ * the last. */
+void results_arc(const struct arc_verdict *v, struct buf *out);
 /* What counts for DMARC: SPF's verdict (its domain empty: there is none), and the
  * signatures that may matter. Their number; out has room for n + 1. */
 size_t results_identities(enum spf_result spf, struct str spf_domain,
@@ -28,5 +32,8 @@ void results_field(struct str who, struct strs items, struct buf *out);
  * taken off, so that it is found in whatever spelling. Appended; nothing when there is
  * none. */
 void results_who(struct str body, struct buf *out);
+/* Does the body say that DMARC passed, and, where it names an author (header.from), is it
+ * that one? Of several results of DMARC the first one counts. */
+bool results_pass_dmarc(struct str body, struct str author);
 
 #endif

@@ -635,19 +635,28 @@ IPC_RPC(dkim_sign, 66)
 		is_limited)  /* l= is given: what stands behind it anybody may write */ \
 	FIELD(BOOL, is_test) /* the key says t=y */
 IPC_STRUCT(dkim_verdict)
+/* One seal of a chain (lib/auth/arc.h). */
+#define arc_seal_FIELDS(FIELD, LIST) \
+	FIELD(STR, domain)   /* in lower case */ \
+	FIELD(BOOL, vouches) /* its set says that DMARC passed, for this author */
+IPC_STRUCT(arc_seal)
 /* spf_domain: whom SPF was asked about, or none. */
 #define mail_auth_REQUEST(FIELD, LIST) \
 	FIELD(STR, queue_id) \
 	FIELD(BOOL, wants_dmarc) \
 	FIELD(U8, spf_result) /* enum spf_result */ \
-	FIELD(STR, spf_domain)
+	FIELD(STR, spf_domain) \
+	FIELD(BOOL, wants_arc)
 #define mail_auth_REPLY(FIELD, LIST) \
 	LIST(dkim_verdict, dkim) /* one for each signature */ \
 	FIELD(STR, error)        /* none: that is the answer; else there is none */ \
 	FIELD(U8, dmarc_result)  /* as struct dmarc_verdict (lib/auth/dmarc.h) */ \
 	FIELD(U8, dmarc_policy) \
 	FIELD(U8, dmarc_published) \
-	FIELD(STR, dmarc_domain)
+	FIELD(STR, dmarc_domain) \
+	FIELD(U8, arc_result) /* as struct arc_verdict (lib/auth/arc.h) */ \
+	FIELD(STR, arc_problem) \
+	LIST(arc_seal, seals)
 IPC_RPC(mail_auth, 67)
 
 /* ---- postern explain -> a program that it has started for nothing else: what would you

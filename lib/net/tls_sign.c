@@ -111,6 +111,38 @@ sign_key_make(enum sign_kind kind, unsigned bits, struct why *why)
 	return wrap(key, why);
 }
 
+static EVP_PKEY *
+read_public_rsa(struct str bytes)
+{
+	const unsigned char *at = (const unsigned char *)bytes.data;
+	EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)bytes.len);
+
+	at = (const unsigned char *)bytes.data;
+	return key ? key : d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)bytes.len);
+}
+
+struct sign_key *
+sign_key_read_public(enum sign_kind kind, struct str bytes, struct why *why)
+{
+	EVP_PKEY *key = NULL;
+	struct sign_key *made;
+
+	if (bytes.len > INT32_MAX)
+		return refuse(why, "there is no public key of that length");
+	if (kind == SIGN_RSA)
+		key = read_public_rsa(bytes);
+	else
+		key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
+			(const unsigned char *)bytes.data, bytes.len);
+	if (!key)
+		return refuse(why, "the public key cannot be read");
+	made = wrap(key, why);
+	if (!made || made->kind == kind)
+		return made;
+	sign_key_free(made);
+	return refuse(why, "the public key is of another kind");
+}
+
 void
 sign_key_free(struct sign_key *key)
 {
@@ -170,17 +202,12 @@ sign_key_public(const struct sign_key *key, struct buf *out)
 unsigned
 sign_public_bits(enum sign_kind kind, struct str bytes)
 {
-	const unsigned char *at = (const unsigned char *)bytes.data;
 	unsigned bits = 0;
 	EVP_PKEY *key;
 
 	if (kind == SIGN_ED25519)
 		return bytes.len == ED25519_SIZE ? 256 : 0;
-	key = d2i_PUBKEY(NULL, &at, (long)bytes.len);
-	if (!key) {
-		at = (const unsigned char *)bytes.data;
-		key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)bytes.len);
-	}
+	key = read_public_rsa(bytes);
 	if (key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
 		bits = (unsigned)EVP_PKEY_get_bits(key);
 	EVP_PKEY_free(key);

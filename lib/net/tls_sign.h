@@ -17,6 +17,11 @@ struct sign_key *sign_key_read(struct str text, struct why *why) MUST_CHECK;
 /* A fresh one; bits for RSA only. NULL as above. */
 struct sign_key *sign_key_make(enum sign_kind kind, unsigned bits, struct why *why)
 	MUST_CHECK;
+/* What a record has in p=, before base64: SubjectPublicKeyInfo or RSAPublicKey of RSA
+ * (RFC 6376 section 3.6.1 and verifiers differ), the 32 bytes of Ed25519 (RFC 8463
+ * section 4). It verifies, and does not sign. NULL as above. */
+struct sign_key *sign_key_read_public(
+	enum sign_kind kind, struct str bytes, struct why *why) MUST_CHECK;
 void sign_key_free(struct sign_key *key); /* NULL: nothing */
 
 enum sign_kind sign_key_kind(const struct sign_key *key);

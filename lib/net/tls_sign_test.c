@@ -13,7 +13,7 @@ check_kind(enum sign_kind kind, unsigned bits, size_t public_size)
 	struct buf public CLEANUP(buf_free) = BUF_INIT, same CLEANUP(buf_free) = BUF_INIT;
 	struct buf signature CLEANUP(buf_free) = BUF_INIT;
 	struct why why = { "", "" };
-	struct sign_key *key = sign_key_make(kind, bits, &why), *copy;
+	struct sign_key *key = sign_key_make(kind, bits, &why), *copy, *other;
 
 	CHECK(key != NULL);
 	CHECK_INT(sign_key_write(key, &pem), 0);
@@ -30,8 +30,15 @@ check_kind(enum sign_kind kind, unsigned bits, size_t public_size)
 	CHECK_INT(sign_public_bits(kind, str_sub(buf_str(&public), 0, 20)), 0);
 	CHECK_INT(sign_key_use(key, HASH, &signature), 0);
 	CHECK(sign_key_verify(copy, HASH, buf_str(&signature)));
+	other = sign_key_read_public(kind, buf_str(&public), &why);
+	CHECK(other != NULL);
+	CHECK(sign_key_verify(other, HASH, buf_str(&signature)));
 	signature.data[0] ^= 1;
 	CHECK(!sign_key_verify(copy, HASH, buf_str(&signature)));
+	CHECK(!sign_key_verify(other, HASH, buf_str(&signature)));
+	CHECK(sign_key_read_public(kind == SIGN_RSA ? SIGN_ED25519 : SIGN_RSA,
+		      buf_str(&public), &why) == NULL);
+	sign_key_free(other);
 	CHECK_INT(sign_key_use(key, STR("no hash"), &signature), -1);
 	sign_key_free(key);
 	sign_key_free(copy);

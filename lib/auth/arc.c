@@ -1,0 +1,351 @@
+/* arc.c -- the chain: its sets, the newest message signature, and all seals (RFC 8617
+ * section 5.2). See arc.h.
+ *
+ * The header is read as cleanup and DMARC read it (fields.h), so that nobody can show
+ * them one From and us another. */
+#include "arc.h"
+#include "fields.h"
+#include "results.h"
+#include "tags.h"
+
+#define HEADER_MOST ((size_t)1024 * 1024) /* octets: of a field, and of all of them */
+#define FIELDS_MOST ((size_t)10000)
+#define NAMES_MOST  1000 /* in h= */
+
+struct arc_field {
+	struct str text, name;
+	bool used; /* h= has named it */
+};
+struct arc_set {
+	struct str fields[ARC_KINDS]; /* data is NULL: not seen */
+	struct arc_signature seal;
+};
+
+struct arc {
+	const struct auth_dns *dns;
+	unsigned key_bits;
+	deadline_t until;
+	struct fields reader;
+	struct arena *arena;
+	size_t header; /* octets */
+	VEC(struct arc_field) fields;
+	struct arc_set sets[ARC_SETS_MOST + 1]; /* from 1 on */
+	unsigned n;
+	bool in_body;
+	const char *problem; /* known before any key: it fails */
+	struct arc_signature newest;
+	struct dkim_body body;
+	struct digest_run *run; /* NULL: nobody asks for the body's hash */
+};
+
+const char *
+arc_result_name(enum arc_result result)
+{
+	static const char *const names[] = {
+		[ARC_NONE] = "none",
+		[ARC_PASS] = "pass",
+		[ARC_FAIL] = "fail",
+		[ARC_TEMPERROR] = "fail",
+	};
+
+	return names[result];
+}
+
+struct arc *
+arc_new(const struct auth_dns *dns, unsigned key_bits, deadline_t until)
+{
+	struct arc *a = mem_alloc(sizeof(*a));
+
+	a->dns = dns;
+	a->key_bits = key_bits;
+	a->until = until;
+	a->reader.limit = HEADER_MOST;
+	a->arena = arena_new();
+	return a;
+}
+
+void
+arc_free(struct arc *a)
+{
+	if (!a)
+		return;
+	if (a->run)
+		(void)digest_end(a->run, NULL);
+	fields_free(&a->reader);
+	vec_free(&a->fields);
+	arena_free(a->arena);
+	mem_free(a);
+}
+
+/* ---- the header ---- */
+
+static void
+take_set_field(struct arc *a, enum arc_kind kind, struct str text)
+{
+	unsigned i = arc_instance(kind, text);
+
+	a->n = MAX(a->n, MAX(i, 1U));
+	if (i == 0)
+		a->problem = "a field of the chain has no proper i=";
+	else if (a->sets[i].fields[kind].data)
+		a->problem = "a field of the chain is there twice";
+	else
+		a->sets[i].fields[kind] = text;
+}
+
+static void
+take_field(struct arc *a, const struct field *f)
+{
+	struct arc_field *kept;
+	enum arc_kind kind = arc_kind_of(f->name);
+
+	a->header += f->text.len;
+	if (a->header > HEADER_MOST || a->fields.n == FIELDS_MOST) {
+		a->problem = "the header is too long";
+		a->n += kind != ARC_KINDS && a->n == 0;
+		return;
+	}
+	kept = vec_push(&a->fields);
+	kept->text = arena_str(a->arena, f->text);
+	kept->name = str_sub(kept->text, 0, f->name.len);
+	if (kind != ARC_KINDS)
+		take_set_field(a, kind, kept->text);
+}
+
+/* Section 5.2, 2 and 3: all three fields of each set, and what each sealer says of those
+ * before. */
+static const char *
+check_sets(struct arc *a)
+{
+	for (unsigned i = 1; i <= a->n; i++) {
+		struct arc_set *set = &a->sets[i];
+		const char *problem;
+
+		for (unsigned kind = 0; kind < ARC_KINDS; kind++)
+			if (!set->fields[kind].data)
+				return "a set of the chain is not whole";
+		problem = arc_signature_read(
+			ARC_SEAL, set->fields[ARC_SEAL], 0, &set->seal);
+		if (problem)
+			return problem;
+		if (set->seal.cv == ARC_FAIL)
+			return "a sealer found the chain broken";
+		if (set->seal.cv != (i == 1 ? ARC_NONE : ARC_PASS))
+			return "cv= is not what it has to be in its place";
+	}
+	return NULL;
+}
+
+static void
+hash_add(void *arg, struct str bytes)
+{
+	digest_add(arg, bytes);
+}
+
+/* From here on it is known whether the body counts, and in which form. */
+static void
+header_ends(struct arc *a)
+{
+	a->in_body = true;
+	if (a->n == 0 || a->problem)
+		return;
+	a->problem = check_sets(a);
+	if (!a->problem)
+		a->problem = arc_signature_read(ARC_SIGNATURE,
+			a->sets[a->n].fields[ARC_SIGNATURE], time_wall_us() / 1000000,
+			&a->newest);
+	if (a->problem)
+		return;
+	a->run = digest_begin(DIGEST_SHA256);
+	if (a->run)
+		dkim_body_begin(&a->body, a->newest.body, hash_add, a->run);
+}
+
+static void
+take_body(struct arc *a, struct str bytes)
+{
+	if (a->run)
+		dkim_body_add(&a->body, bytes);
+}
+
+void
+arc_add(struct arc *a, struct str bytes)
+{
+	enum fields_event event = FIELDS_FIELD;
+	struct field f;
+
+	while (!a->in_body && event != FIELDS_MORE) {
+		event = fields_next(&a->reader, &bytes, &f);
+		if (event == FIELDS_FIELD)
+			take_field(a, &f);
+		else if (event == FIELDS_END)
+			header_ends(a);
+		/* A line that is no field, and came in pieces, is the body's. */
+		if (event == FIELDS_END && a->reader.unterminated)
+			take_body(a, buf_str(&a->reader.line));
+	}
+	if (a->in_body)
+		take_body(a, bytes);
+}
+
+/* ---- the newest message signature (section 5.2, 4) ---- */
+
+/* All of h=: of fields of one name the last one first, itself never (RFC 6376 section
+ * 5.4.2). */
+static const char *
+add_signed_fields(struct arc *a, struct buf *out)
+{
+	struct str rest = a->newest.fields, name;
+	unsigned n = 0;
+
+	while (str_split(&rest, ':', &name)) {
+		if (++n > NAMES_MOST)
+			return "h= has too many names";
+		name = str_trim(name);
+		for (size_t i = a->fields.n; i > 0; i--) {
+			struct arc_field *f = &a->fields.items[i - 1];
+
+			if (f->used || !str_case_eq(f->name, name) ||
+				f->text.data == a->newest.text.data)
+				continue;
+			f->used = true;
+			dkim_canon_field(a->newest.header, f->text, out);
+			break;
+		}
+	}
+	return NULL;
+}
+
+static bool
+body_is_as_signed(struct arc *a)
+{
+	struct buf said CLEANUP(buf_free) = BUF_INIT;
+	unsigned char hash[DKIM_HASH];
+	struct digest_run *run = a->run;
+
+	if (!run)
+		return false;
+	dkim_body_end(&a->body);
+	a->run = NULL;
+	return digest_end(run, hash) == 0 && tags_base64(a->newest.hash, &said) == 0 &&
+	       str_eq(buf_str(&said), str_of(hash, DKIM_HASH));
+}
+
+SWITCHES static enum arc_check
+check_newest(struct arc *a, struct why *why)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	unsigned char hash[DKIM_HASH];
+	const char *problem = "the body has been changed";
+
+	if (body_is_as_signed(a)) {
+		problem = add_signed_fields(a, &text);
+		arc_signature_canon(&a->newest, a->newest.header, &text);
+	}
+	if (!problem && digest_of(DIGEST_SHA256, buf_str(&text), hash) < 0)
+		problem = "OpenSSL has no SHA-256";
+	if (!problem)
+		return arc_check(&a->newest, hash, a->key_bits, a->dns, a->until, why);
+	why_set(why, "5.7.0", "%s", problem);
+	return ARC_BAD;
+}
+
+/* ---- the seals (section 5.1.1; 5.2, 6) ---- */
+
+/* Of all sets in their order; where each one's seal begins, which in its own signature
+ * stands last and without its b=. */
+static void
+canon_sets(const struct arc *a, struct buf *out, size_t *seal_at)
+{
+	for (unsigned i = 1; i <= a->n; i++)
+		for (unsigned kind = 0; kind < ARC_KINDS; kind++) {
+			if (kind == ARC_SEAL)
+				seal_at[i] = out->len;
+			dkim_canon_field(DKIM_RELAXED, a->sets[i].fields[kind], out);
+		}
+}
+
+SWITCHES static enum arc_check
+check_seal(struct arc *a, unsigned i, struct str before, struct why *why)
+{
+	struct buf last CLEANUP(buf_free) = BUF_INIT;
+	struct digest_run *run = digest_begin(DIGEST_SHA256);
+	unsigned char hash[DKIM_HASH];
+
+	arc_signature_canon(&a->sets[i].seal, DKIM_RELAXED, &last);
+	if (run) {
+		digest_add(run, before);
+		digest_add(run, buf_str(&last));
+	}
+	if (run && digest_end(run, hash) == 0)
+		return arc_check(
+			&a->sets[i].seal, hash, a->key_bits, a->dns, a->until, why);
+	why_set(why, "5.7.0", "OpenSSL has no SHA-256");
+	return ARC_BAD;
+}
+
+SWITCHES static enum arc_check
+check_seals(struct arc *a, struct why *why, unsigned *at)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	size_t seal_at[ARC_SETS_MOST + 1];
+	enum arc_check got = ARC_GOOD;
+
+	canon_sets(a, &text, seal_at);
+	for (*at = a->n; *at > 0; --*at) {
+		got = check_seal(a, *at, str_sub(buf_str(&text), 0, seal_at[*at]), why);
+		if (got != ARC_GOOD)
+			break;
+	}
+	return got;
+}
+
+/* ---- what came of it ---- */
+
+static void
+describe(struct arc *a, struct str author, struct arena *arena, struct arc_verdict *out)
+{
+	out->seals = arena_alloc(arena, a->n * sizeof(*out->seals));
+	out->n = a->n;
+	for (unsigned i = 1; i <= a->n; i++)
+		out->seals[i - 1] = (struct arc_seal){
+			.domain = arena_lower(arena, a->sets[i].seal.domain),
+			.vouches = author.len > 0 &&
+				   results_pass_dmarc(
+					   a->sets[i].fields[ARC_RESULTS], author),
+		};
+}
+
+void
+arc_end(struct arc *a, struct str author, struct arena *arena, struct arc_verdict *out)
+{
+	struct field f;
+	struct why why;
+	enum arc_check got;
+	unsigned at = 0;
+
+	*out = (struct arc_verdict){ .result = ARC_NONE };
+	if (!a->in_body) {
+		if (fields_finish(&a->reader, &f) == FIELDS_FIELD)
+			take_field(a, &f);
+		header_ends(a);
+	}
+	if (a->n == 0)
+		return;
+	out->result = ARC_FAIL;
+	if (a->problem) {
+		out->problem = str_c(a->problem);
+		return;
+	}
+	describe(a, author, arena, out);
+	got = check_newest(a, &why);
+	if (got == ARC_GOOD)
+		got = check_seals(a, &why, &at);
+	out->result = got == ARC_GOOD  ? ARC_PASS
+		      : got == ARC_BAD ? ARC_FAIL
+				       : ARC_TEMPERROR;
+	if (got != ARC_GOOD)
+		out->problem = at ? arena_printf(arena, "seal %u: %s", at, why.text)
+				  : arena_printf(arena, "message signature %u: %s", a->n,
+					    why.text);
+}
