@@ -1,6 +1,6 @@
-/* verify.c -- who has signed a stranger's message (RFC 6376), asked of mailauth and told
- * in an Authentication-Results field (RFC 8601). Those that came with it and pretend to
- * be ours are removed. */
+/* verify.c -- who has signed and sealed a stranger's message (RFC 6376, RFC 8617), asked
+ * of mailauth and told in an Authentication-Results field (RFC 8601). Those that came
+ * with it and pretend to be ours are removed. */
 #include "config.h"
 #include "message.h"
 #include "log.h"
@@ -13,9 +13,10 @@
 enum mode { MODE_OFF, MODE_LOG, MODE_TAG, MODE_ENFORCE };
 
 static struct {
-	enum mode dkim, dmarc;
-	bool holds;          /* dmarc_quarantine_action = hold */
-	struct str redirect; /* or redirect, to this address */
+	enum mode dkim, dmarc, arc;
+	struct maps *sealers; /* arc_trusted_sealers */
+	bool holds;           /* dmarc_quarantine_action = hold */
+	struct str redirect;  /* or redirect, to this address */
 } settings;
 
 static enum mode
@@ -42,6 +43,9 @@ verify_open(const struct conf *c)
 
 	settings.dkim = mode_of("dkim_mode", c->p.dkim_mode, MODE_TAG);
 	settings.dmarc = mode_of("dmarc_mode", c->p.dmarc_mode, MODE_ENFORCE);
+	settings.arc = mode_of("arc_mode", c->p.arc_mode, MODE_TAG);
+	settings.sealers =
+		maps_open("arc_trusted_sealers", c->p.arc_trusted_sealers, DICT_FOLD, c);
 	if (!str_token(&action, " \t", &word))
 		word = STR("");
 	settings.holds = str_case_is(word, "hold");
@@ -55,14 +59,16 @@ verify_open(const struct conf *c)
 bool
 message_is_verified(const struct message *m)
 {
-	return (settings.dkim != MODE_OFF || settings.dmarc != MODE_OFF) &&
+	return (settings.dkim != MODE_OFF || settings.dmarc != MODE_OFF ||
+		       settings.arc != MODE_OFF) &&
 	       (m->envelope.flags & ENVELOPE_STRANGER) && !m->discarded;
 }
 
 static bool
 tells(void)
 {
-	return settings.dkim == MODE_TAG || settings.dmarc >= MODE_TAG;
+	return settings.dkim == MODE_TAG || settings.dmarc >= MODE_TAG ||
+	       settings.arc == MODE_TAG;
 }
 
 /* Section 5: whoever reads it would take it for ours. */
@@ -86,6 +92,7 @@ ask(struct message *m, const char *service, struct mail_auth_reply *said)
 {
 	struct mail_auth_request question = { .queue_id = str_c(m->queue_id),
 		.wants_dmarc = settings.dmarc != MODE_OFF,
+		.wants_arc = settings.arc != MODE_OFF,
 		.spf_result = m->ask.spf_result,
 		.spf_domain = m->ask.spf_domain };
 	deadline_t patience = deadline_in(m->conf->p.dkim_time_limit + PATIENCE);
@@ -111,10 +118,27 @@ static void
 give_up(struct message *m, struct mail_auth_reply *said, const char *why)
 {
 	log_warn("%s: mailauth: %s", m->queue_id, why);
-	*said = (struct mail_auth_reply){ .n_dkim = 1, .dmarc_result = DMARC_TEMPERROR };
+	*said = (struct mail_auth_reply){ .n_dkim = 1,
+		.dmarc_result = DMARC_TEMPERROR,
+		.arc_result = ARC_TEMPERROR,
+		.arc_problem = STR("cannot be verified now") };
 	said->dkim = arena_alloc(m->arena, sizeof(*said->dkim));
 	said->dkim[0] = (struct dkim_verdict){ .result = DKIM_TEMPERROR,
 		.problem = STR("cannot be verified now") };
+}
+
+static bool
+is_known(const struct mail_auth_reply *said)
+{
+	for (size_t i = 0; i < said->n_dkim; i++)
+		if (said->dkim[i].result > DKIM_PERMERROR)
+			return false;
+	for (size_t i = 0; i < said->n_seals; i++)
+		if (!dkim_name_is_domain(said->seals[i].domain))
+			return false;
+	return said->dmarc_result <= DMARC_PERMERROR &&
+	       said->dmarc_policy <= DMARC_REJECT &&
+	       said->dmarc_published <= DMARC_REJECT && said->arc_result <= ARC_TEMPERROR;
 }
 
 /* A process that died may have done so of another message: once more, alone. */
@@ -129,11 +153,7 @@ verdicts_of(struct message *m, struct mail_auth_reply *said)
 		give_up(m, said, strerror(errno));
 	else if (said->error.len)
 		give_up(m, said, arena_cstr(m->arena, said->error));
-	for (size_t i = 0; i < said->n_dkim; i++)
-		if (said->dkim[i].result > DKIM_PERMERROR)
-			give_up(m, said, "unknown verdict");
-	if (said->dmarc_result > DMARC_PERMERROR || said->dmarc_policy > DMARC_REJECT ||
-		said->dmarc_published > DMARC_REJECT)
+	if (!is_known(said))
 		give_up(m, said, "unknown verdict");
 }
 
@@ -148,13 +168,23 @@ dmarc_of(const struct mail_auth_reply *said)
 		.domain = said->dmarc_domain };
 }
 
+static struct arc_verdict
+arc_of(const struct mail_auth_reply *said)
+{
+	return (struct arc_verdict){ .result = (enum arc_result)said->arc_result,
+		.problem = said->arc_problem,
+		.seals = said->seals,
+		.n = said->n_seals };
+}
+
 static struct strs
 items_of(struct message *m, const struct mail_auth_reply *said)
 {
 	struct dmarc_verdict dmarc = dmarc_of(said);
+	struct arc_verdict arc = arc_of(said);
 	struct buf last CLEANUP(buf_free) = BUF_INIT;
 	struct str *items = arena_alloc(
-		m->arena, (m->ask.results.n + said->n_dkim + 2) * sizeof(*items));
+		m->arena, (m->ask.results.n + said->n_dkim + 3) * sizeof(*items));
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->ask.results.n; i++)
@@ -167,6 +197,11 @@ items_of(struct message *m, const struct mail_auth_reply *said)
 	}
 	if (settings.dmarc != MODE_OFF) {
 		results_dmarc(&dmarc, &last);
+		items[n++] = arena_str(m->arena, buf_str(&last));
+	}
+	if (settings.arc != MODE_OFF) {
+		buf_clear(&last);
+		results_arc(&arc, &last);
 		items[n++] = arena_str(m->arena, buf_str(&last));
 	}
 	return (struct strs){ items, n };
@@ -182,6 +217,63 @@ log_items(const struct message *m, struct strs items)
 		buf_add(&text, items.items[i]);
 	}
 	log_info("%s: authentication: " STR_FMT, m->queue_id, STR_ARG(buf_str(&text)));
+}
+
+/* ---- what is trusted (RFC 8617 section 7.2.1) ---- */
+
+/* What is left of a policy where this sealer vouches. False: he is not trusted, or nobody
+ * knows (then the message waits). */
+SWITCHES static bool
+is_trusted(struct message *m, struct str domain, enum dmarc_policy *left)
+{
+	struct str value;
+	struct why why;
+
+	switch (maps_find(settings.sealers, domain, m->arena, &value, &why)) {
+	case DICT_NOTFOUND:
+		return false;
+	case DICT_ERROR:
+		log_warn("%s: %s", m->queue_id, why.text);
+		message_fail(m, TEMPFAIL, 451, "4.3.0", "temporary lookup failure");
+		return false;
+	case DICT_FOUND:
+		break;
+	}
+	*left = str_case_is(value, "quarantine") ? DMARC_QUARANTINE : DMARC_POLICY_NONE;
+	if (*left == DMARC_QUARANTINE || str_case_is(value, "none"))
+		return true;
+	log_warn("arc_trusted_sealers: " STR_FMT ": \"" STR_FMT
+		 "\": wanted is none or quarantine",
+		STR_ARG(domain), STR_ARG(value));
+	return false;
+}
+
+/* Forwarders break what DMARC goes by. The newest one is heard, and those before him as
+ * long as everybody behind them is trusted: an untrusted one could have put an old chain
+ * on a message of his own. */
+SWITCHES static void
+hear_sealers(struct message *m, struct mail_auth_reply *said)
+{
+	enum dmarc_policy most = DMARC_POLICY_NONE, left;
+
+	if (said->dmarc_result != DMARC_FAIL || said->dmarc_policy == DMARC_POLICY_NONE ||
+		said->arc_result == ARC_NONE || said->arc_result == ARC_FAIL)
+		return;
+	for (size_t i = said->n_seals; i > 0; i--) {
+		const struct arc_seal *seal = &said->seals[i - 1];
+
+		if (!is_trusted(m, seal->domain, &left))
+			return;
+		most = MAX(most, left);
+		if (!seal->vouches)
+			continue;
+		if (said->arc_result == ARC_PASS)
+			said->dmarc_policy = MIN(said->dmarc_policy, (uint8_t)most);
+		else if (settings.dmarc == MODE_ENFORCE)
+			message_fail(m, TEMPFAIL, 451, "4.7.0",
+				"the key of a sealer cannot be looked up now");
+		return;
+	}
 }
 
 /* What the author's domain wants done (RFC 9989 section 5.4; the code is RFC 7372's). */
@@ -226,9 +318,11 @@ verify_message(struct message *m)
 	/* Once: who goes through here again (postsuper -r) has been told of, and SPF
 	 * would not be asked. */
 	m->envelope.flags &= ~(uint32_t)ENVELOPE_STRANGER;
+	hear_sealers(m, &said);
 	items = items_of(m, &said);
 	log_items(m, items);
-	obey(m, &said);
+	if (m->verdict == ACCEPT)
+		obey(m, &said);
 	if (!tells() || m->verdict != ACCEPT)
 		return;
 	results_field(m->conf->p.auth_service_id, items, &fresh);

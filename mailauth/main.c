@@ -92,11 +92,11 @@ ask(void *unused, struct str name, uint16_t type, struct arena *arena, deadline_
 static const struct auth_dns dns = { .ask = ask };
 
 SWITCHES static void
-judge_author(const struct mail_auth_request *asked, struct authors *authors,
+judge_author(const struct mail_auth_request *asked, struct author_domains authors,
 	struct arena *arena, struct mail_auth_reply *say)
 {
 	struct dmarc_identity *ids = arena_alloc(arena, (say->n_dkim + 1) * sizeof(*ids));
-	struct dmarc_question q = { .authors = authors_end(authors, arena),
+	struct dmarc_question q = { .authors = authors,
 		.identities = ids,
 		.dns = &dns,
 		.until = deadline_in(service_conf()->p.dkim_time_limit) };
@@ -111,6 +111,44 @@ judge_author(const struct mail_auth_request *asked, struct authors *authors,
 	say->dmarc_domain = v.domain;
 }
 
+SWITCHES static void
+judge_chain(struct arc *arc, struct author_domains authors, struct arena *arena,
+	struct mail_auth_reply *say)
+{
+	struct arc_verdict v;
+
+	arc_end(arc, authors_only(&authors), arena, &v);
+	say->arc_result = (uint8_t)v.result;
+	say->arc_problem = v.problem;
+	say->seals = v.seals;
+	say->n_seals = v.n;
+}
+
+/* A message as it is read: by us, and by the library. */
+struct reading {
+	struct dkim_verifier *dkim; /* NULL: say->error */
+	struct authors *authors;
+	struct arc *arc; /* NULL: nobody asks for it */
+};
+
+/* 0: to its end. */
+SWITCHES static int
+read_message(struct ipc_request *rq, const struct reading *r)
+{
+	struct str chunk;
+	int got;
+
+	while ((got = ipc_request_read(rq, &chunk, DEADLINE_NEVER)) > 0) {
+		if (!r->dkim)
+			continue;
+		authors_add(r->authors, chunk);
+		dkim_verify_add(r->dkim, chunk);
+		if (r->arc)
+			arc_add(r->arc, chunk);
+	}
+	return got;
+}
+
 static void
 verify(struct ipc_request *rq, const struct mail_auth_request *asked,
 	struct mail_auth_reply *say)
@@ -118,27 +156,29 @@ verify(struct ipc_request *rq, const struct mail_auth_request *asked,
 	const struct params *p = &service_conf()->p;
 	const struct dkim_rules rules = { .signatures = (unsigned)p->dkim_signature_limit,
 		.key_bits = (unsigned)p->dkim_minimum_key_bits };
-	struct authors *authors = authors_new((size_t)p->header_size_limit);
-	struct dkim_verifier *v;
-	struct str chunk;
+	deadline_t until = deadline_in(p->dkim_time_limit);
+	struct reading r = { .authors = authors_new((size_t)p->header_size_limit) };
+	struct author_domains authors;
 	struct why why;
-	int got;
+	bool is_whole;
 
-	v = dkim_verify_new(&dns, &rules, deadline_in(p->dkim_time_limit), &why);
-	while ((got = ipc_request_read(rq, &chunk, DEADLINE_NEVER)) > 0)
-		if (v) {
-			authors_add(authors, chunk);
-			dkim_verify_add(v, chunk);
-		}
-	if (v && got == 0)
-		dkim_verify_end(v, rq->arena, &say->dkim, &say->n_dkim);
-	if (!v)
+	r.dkim = dkim_verify_new(&dns, &rules, until, &why);
+	if (!r.dkim)
 		say->error = arena_printf(rq->arena, "%s", why.text);
+	if (asked->wants_arc)
+		r.arc = arc_new(&dns, rules.key_bits, until);
+	is_whole = read_message(rq, &r) == 0 && r.dkim;
+	if (is_whole)
+		dkim_verify_end(r.dkim, rq->arena, &say->dkim, &say->n_dkim);
 	/* A verdict counts only of who has survived all of it. */
-	dkim_verify_free(v);
-	if (v && got == 0 && asked->wants_dmarc)
+	dkim_verify_free(r.dkim);
+	authors = authors_end(r.authors, rq->arena);
+	if (is_whole && asked->wants_dmarc)
 		judge_author(asked, authors, rq->arena, say);
-	authors_free(authors);
+	if (is_whole && r.arc)
+		judge_chain(r.arc, authors, rq->arena, say);
+	arc_free(r.arc);
+	authors_free(r.authors);
 }
 
 static void

@@ -28,9 +28,9 @@ is_signed(struct session *s)
 					   : policy_client_is_signed(s);
 }
 
-/* dkim_mode, dmarc_mode: who has not logged in, and is not exempt. What a filter hands
- * back has been looked at when it came (XFORWARD); a table that fails makes nobody
- * trusted. */
+/* dkim_mode, dmarc_mode, arc_mode: who has not logged in, and is not exempt. What a
+ * filter hands back has been looked at when it came (XFORWARD); a table that fails makes
+ * nobody trusted. */
 static bool
 is_stranger(struct session *s)
 {

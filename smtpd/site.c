@@ -111,7 +111,8 @@ open_lists(struct site *site)
 	site->spf_exempt = match_list_open("spf_exempt_clients", p->spf_exempt_clients,
 		match_parents(c, "spf_exempt_clients"), c);
 	site->wants_dmarc = !str_case_is(p->dmarc_mode, "off");
-	site->verifies = site->wants_dmarc || !str_case_is(p->dkim_mode, "off");
+	site->verifies = site->wants_dmarc || !str_case_is(p->dkim_mode, "off") ||
+			 !str_case_is(p->arc_mode, "off");
 	site->dkim_exempt = match_list_open("dkim_exempt_clients", p->dkim_exempt_clients,
 		match_parents(c, "dkim_exempt_clients"), c);
 	if (p->smtpd_log_access_permit_actions.len)

@@ -40,7 +40,7 @@ struct site {
 	struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
 	struct match_list *spf_exempt;       /* spf_exempt_clients */
 	struct match_list *dkim_exempt;      /* dkim_exempt_clients */
-	bool verifies, wants_dmarc;          /* dkim_mode or dmarc_mode; that one */
+	bool verifies, wants_dmarc;          /* any mode; dmarc_mode */
 	enum spf_mode spf_mode;
 	struct match_list *log_permits; /* smtpd_log_access_permit_actions or NULL */
 	struct match_list *mx_backup_networks; /* permit_mx_backup_networks or NULL */
