@@ -114,9 +114,3 @@ authors_end(struct authors *a, struct arena *arena)
 		.is_plain = a->fields_of_authors == 1 && !a->strange,
 		.has_more = a->has_more };
 }
-
-struct str
-authors_only(const struct author_domains *d)
-{
-	return d->is_plain && !d->has_more && d->all.n == 1 ? d->all.items[0] : STR_NONE;
-}

@@ -47,7 +47,11 @@ struct author_domains {
 /* In arena. */
 struct author_domains authors_end(struct authors *a, struct arena *arena);
 /* The only one, of a message that has no other; or none. */
-struct str authors_only(const struct author_domains *d);
+static inline struct str
+authors_only(const struct author_domains *d)
+{
+	return d->is_plain && !d->has_more && d->all.n == 1 ? d->all.items[0] : STR_NONE;
+}
 void authors_free(struct authors *a); /* NULL: nothing */
 
 /* ---- dmarc.c ---- */
