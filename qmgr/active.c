@@ -247,9 +247,12 @@ route_all(void *arg)
 {
 	struct active *a = arg;
 
+	a->unrouted = a->undecided;
 	for (uint32_t i = 0; i < a->envelope.n_rcpts && !a->cancelled; i++)
-		if (a->now[i].state == RCPT_TODO)
+		if (a->now[i].state == RCPT_TODO) {
+			a->unrouted--;
 			route_one(a, i);
+		}
 	a->resolving = false;
 	if (a->cancelled || a->undecided == 0)
 		attempt_ended(a);
@@ -285,9 +288,11 @@ void
 active_start(struct message *m, struct arena *arena, struct str envelope,
 	const struct spool_state *states, size_t n_states)
 {
+	static uint64_t number;
 	struct active *a = arena_alloc(arena, sizeof(*a));
 
 	a->message = m;
+	a->number = ++number;
 	a->arena = arena;
 	a->content_fd = -1;
 	if (envelope_get(envelope, &a->envelope, arena) < 0 || a->envelope.n_rcpts == 0 ||

@@ -27,6 +27,7 @@ struct rcpt_now {
 
 struct active {
 	struct message *message;
+	uint64_t number; /* in the order in which messages were taken up */
 	struct arena *arena;
 	struct envelope envelope;
 	struct str filter;    /* transport:nexthop for all of them, or none */
@@ -34,6 +35,7 @@ struct active {
 	uint32_t *chain;      /* links of jobs: next recipient */
 	struct job *jobs;
 	size_t undecided; /* recipients in RCPT_TODO */
+	size_t unrouted;  /* of these, those that have no destination yet */
 	size_t flights;
 	size_t n_expanded; /* entries of envelope.rcpts that stand for an alias */
 	int64_t taken_us;

@@ -6,39 +6,7 @@
 #include "schedule_impl.h"
 #include "ticker.h"
 
-/* ---- lists ---- */
-
-static void
-ready_add(struct destination *d)
-{
-	struct transport *t = d->transport;
-
-	d->listed = true;
-	d->next = NULL;
-	d->prev = t->ready_last;
-	if (t->ready_last)
-		t->ready_last->next = d;
-	else
-		t->ready_first = d;
-	t->ready_last = d;
-}
-
-void
-ready_remove(struct destination *d)
-{
-	struct transport *t = d->transport;
-
-	d->listed = false;
-	if (d->prev)
-		d->prev->next = d->next;
-	else
-		t->ready_first = d->next;
-	if (d->next)
-		d->next->prev = d->prev;
-	else
-		t->ready_last = d->prev;
-	d->prev = d->next = NULL;
-}
+/* ---- the dead ---- */
 
 static void
 dead_add(struct destination *d)
@@ -66,37 +34,6 @@ dead_remove(struct destination *d)
 			schedule.dead = d->next;
 	}
 	d->prev = d->next = NULL;
-}
-
-void
-job_link(struct job *j)
-{
-	struct destination *d = j->to;
-
-	if (!d->jobs) {
-		d->jobs = j->prev = j->next = j;
-		return;
-	}
-	j->next = d->jobs;
-	j->prev = d->jobs->prev;
-	j->prev->next = d->jobs->prev = j;
-}
-
-void
-job_unlink(struct job *j)
-{
-	struct destination *d = j->to;
-
-	ensure(j->next && j->prev);
-	if (j->next == j) {
-		d->jobs = NULL;
-	} else {
-		j->prev->next = j->next;
-		j->next->prev = j->prev;
-		if (d->jobs == j)
-			d->jobs = j->next;
-	}
-	j->prev = j->next = NULL;
 }
 
 /* ---- destinations ---- */
@@ -139,19 +76,25 @@ destination_is_dead(const struct destination *d)
 	return d->window.size == 0;
 }
 
+bool
+destination_has_room(const struct destination *d)
+{
+	return d->busy < d->window.size && d->rest.place == 0;
+}
+
 /* Puts d where it belongs: among the ready, nowhere, or away. */
 void
 destination_consider(struct destination *d)
 {
-	bool may = d->jobs && d->busy < d->window.size && d->rest.place == 0;
+	bool may = d->shares && destination_has_room(d);
 
 	if (destination_is_dead(d))
 		return;
-	if (may && !d->listed)
+	if (may && !d->place)
 		ready_add(d);
-	else if (!may && d->listed)
+	else if (!may && d->place)
 		ready_remove(d);
-	if (!d->jobs && d->busy == 0 && d->rest.place == 0) {
+	if (!d->shares && d->busy == 0 && d->rest.place == 0) {
 		map_set(d->transport->destinations, d->key, NULL);
 		mem_free(d);
 	}
@@ -175,15 +118,12 @@ destination_rest(struct destination *d)
 void
 destination_defer_jobs(struct destination *d, const char *code, struct str text)
 {
-	while (d->jobs) {
-		struct job *j = d->jobs;
-		struct active *a = j->message;
-		uint32_t n = j->n, at = j->first;
+	while (d->shares) {
+		struct share *s = d->shares;
+		struct active *a = s->job->message;
+		uint32_t n = s->n, at = s->first;
 
-		job_unlink(j);
-		d->waiting -= n;
-		d->transport->waiting -= n;
-		j->n = 0;
+		share_drop(s);
 		while (n-- > 0) {
 			uint32_t after = a->chain[at];
 
@@ -201,7 +141,7 @@ destination_die(struct destination *d, const struct why *why)
 
 	d->why = *why;
 	d->dead_until = event_now() + outside.conf->p.minimal_backoff_time;
-	if (d->listed)
+	if (d->place)
 		ready_remove(d);
 	dead_add(d);
 	ticker_touch();

@@ -35,8 +35,10 @@ schedule_reload(void)
 	struct str name;
 	void *t;
 
-	while (map_next(schedule.transports, &at, &name, &t))
+	while (map_next(schedule.transports, &at, &name, &t)) {
 		transport_configure(t);
+		jobs_count_again(t);
+	}
 	schedule_soon();
 }
 
@@ -55,39 +57,10 @@ schedule_free(void)
 
 /* ---- jobs ---- */
 
-static struct job *
-job_for(struct active *a, struct destination *d)
-{
-	struct job *j;
-
-	/* The message's recipients are added in one go: its job is at the end of the
-	 * ring. */
-	if (d->jobs && d->jobs->prev->message == a)
-		return d->jobs->prev;
-	for (j = a->jobs; j; j = j->sibling)
-		if (j->to == d && j->n > 0)
-			return j;
-	j = arena_alloc(a->arena, sizeof(*j));
-	j->message = a;
-	j->to = d;
-	j->sibling = a->jobs;
-	a->jobs = j;
-	job_link(j);
-	return j;
-}
-
 void
 schedule_add(struct active *a, struct destination *d, uint32_t n)
 {
-	struct job *j = job_for(a, d);
-
-	if (j->n++ == 0)
-		j->first = n;
-	else
-		a->chain[j->last] = n;
-	j->last = n;
-	d->waiting++;
-	d->transport->waiting++;
+	share_add(share_get(a, d), n);
 	destination_consider(d);
 	schedule_soon();
 }
@@ -95,15 +68,12 @@ schedule_add(struct active *a, struct destination *d, uint32_t n)
 void
 schedule_cancel(struct active *a)
 {
-	for (struct job *j = a->jobs; j; j = j->sibling) {
-		if (!j->n)
-			continue;
-		job_unlink(j);
-		j->to->waiting -= j->n;
-		j->to->transport->waiting -= j->n;
-		j->n = 0;
-		destination_consider(j->to);
-	}
+	for (struct job *j = a->jobs; j; j = j->sibling)
+		for (struct share *s = j->shares; s; s = s->more)
+			if (s->n > 0) {
+				share_drop(s);
+				destination_consider(s->to);
+			}
 	a->jobs = NULL;
 }
 
@@ -112,25 +82,15 @@ schedule_cancel(struct active *a)
 static struct flight *
 flight_take(struct destination *d, struct worker *w)
 {
-	struct job *j = d->jobs;
-	uint32_t limit = d->transport->recipient_limit;
-	uint32_t n = j->message->verp.len ? 1 : limit ? MIN(j->n, limit) : j->n;
+	struct share *s = d->shares;
+	uint32_t n = share_batch(s);
 	struct flight *f = mem_alloc(sizeof(*f) + n * sizeof(f->rcpts[0]));
 
-	f->message = j->message;
+	f->message = s->job->message;
 	f->to = d;
 	f->worker = w;
-	for (; f->n < n; f->n++) {
-		f->rcpts[f->n] = j->first;
-		j->first = j->message->chain[j->first];
-	}
-	j->n -= n;
-	d->waiting -= n;
-	d->transport->waiting -= n;
-	if (j->n == 0)
-		job_unlink(j);
-	else
-		d->jobs = j->next; /* the next message's turn */
+	f->n = n;
+	share_take(s, n, f->rcpts);
 	return f;
 }
 
@@ -145,9 +105,6 @@ flight_begin(struct destination *d, struct worker *w)
 	w->busy++;
 	running.flights++;
 	f->message->flights++;
-	/* To the end of the line. */
-	if (d->listed)
-		ready_remove(d);
 	destination_consider(d);
 	delivery_begin(f);
 }
@@ -155,13 +112,16 @@ flight_begin(struct destination *d, struct worker *w)
 static void
 transport_run(struct transport *t)
 {
-	struct worker *w;
+	struct destination *d;
 
-	if (t->ready_first)
+	if (ready_first(t))
 		transport_want_worker(t);
-	while (t->ready_first && !transport_rests(t) &&
-		(w = worker_for(t, t->ready_first)))
-		flight_begin(t->ready_first, w);
+	while (ready_first(t) && !transport_rests(t) && transport_has_room(t)) {
+		/* What goes before it has a destination that is ready, too. */
+		preempt(ready_first(t)->shares->job);
+		d = ready_first(t);
+		flight_begin(d, worker_for(t, d));
+	}
 }
 
 static void

@@ -1,9 +1,11 @@
 /* schedule.h -- which delivery is next: transports, their workers, destinations and jobs.
  *
- * A job is one message's recipients at one destination. Jobs of a destination take turns,
- * so that a message to thousands does not keep a single letter waiting; destinations of a
- * transport take turns as well, each within its window of concurrency; transports do not
- * compete, for each has workers of its own. A dead destination costs the others nothing.
+ * A job is what one message has for one transport, a share of it what it has for one
+ * destination. The jobs of a transport stand in the order in which their messages were
+ * taken up, but that a small one goes before a large one that has earned it (preempt.c);
+ * the first whose destinations have room in their windows of concurrency is next, and its
+ * destinations take turns. Transports do not compete, for each has workers of its own. A
+ * dead destination costs the others nothing.
  */
 #ifndef SCHEDULE_H
 #define SCHEDULE_H
@@ -15,12 +17,28 @@
 
 struct active;
 struct destination;
+/* Recipients of a message at a destination. */
+struct share {
+	struct job *job;
+	struct destination *to;
+	struct share *more;        /* of the job */
+	struct share *prev, *next; /* ring of the destination; NULL: not in it */
+	uint32_t first, last, n;   /* recipients, chained through message->chain */
+	uint64_t turn;             /* of the job's shares the lowest is next */
+};
 struct job {
 	struct active *message;
-	struct destination *to;
-	struct job *sibling;     /* the message's next job */
-	struct job *prev, *next; /* ring of the destination; NULL: not in it */
-	uint32_t first, last, n; /* recipients, chained through message->chain */
+	struct transport *transport;
+	struct job *sibling; /* the message's next job */
+	struct share *shares;
+	struct job *prev, *next; /* in the transport's order; */
+	uint64_t rank;           /* it grows along it; 0: not in it */
+	/* Deliveries that it still takes, and those that it took. */
+	uint32_t left, taken;
+	/* One for each delivery; others pay with them for going before it. */
+	int64_t slots;
+	struct job *parent; /* that it went before */
+	uint32_t children;  /* that went before it */
 };
 
 struct worker {
@@ -35,18 +53,29 @@ enum transport_state {
 	TRANSPORT_STARTING, /* a worker was asked for */
 	TRANSPORT_DEAD,     /* until dead_until */
 };
+/* transport_delivery_slot_cost and so on. */
+struct slot_rules {
+	int64_t cost, loan, discount, minimum;
+};
+/* The job that may go before `of`, as looked up in that second. */
+struct preemption {
+	struct job *of, *candidate;
+	int64_t second;
+};
 struct transport {
 	struct str name;
 	enum transport_state state;
 	deadline_t dead_until, start_until;
 	bool deferred; /* defer_transports */
 	VEC(struct worker *) workers;
-	struct map *destinations;                     /* by key */
-	struct destination *ready_first, *ready_last; /* may deliver now */
-	size_t waiting;                               /* recipients in jobs */
+	struct map *destinations; /* by key */
+	struct job *first_job, *last_job;
+	VEC(struct destination *) ready; /* may deliver now: a heap by job and turn */
+	struct preemption preemption;
 	/* <transport>_ parameters */
 	struct window_rules rules;
 	uint32_t recipient_limit;
+	struct slot_rules slot_rules;
 	msec_t rate_delay; /* of each destination */
 	msec_t transport_rate_delay;
 	size_t flights;
@@ -58,10 +87,9 @@ struct destination {
 	struct str key, nexthop; /* behind the struct */
 	struct window window;
 	int busy;
-	struct job *jobs;                /* ring: whose turn is next */
-	size_t waiting;                  /* recipients in them */
-	bool listed;                     /* among transport->ready */
-	struct destination *prev, *next; /* of ready, or of the dead */
+	struct share *shares;            /* ring by the rank of their jobs: the first */
+	size_t place;                    /* in transport->ready, from 1; 0: not there */
+	struct destination *prev, *next; /* of the dead */
 	deadline_t dead_until;           /* window.size 0 */
 	struct why why;                  /* dead because of that */
 	struct timer rest;   /* set: <transport>_destination_rate_delay runs */

@@ -58,6 +58,12 @@ transport_configure(struct transport *t)
 	t->rules.initial = MAX(t->rules.initial, 1);
 	t->recipient_limit =
 		(uint32_t)conf_transport_int(c, t->name, "destination_recipient_limit");
+	t->slot_rules = (struct slot_rules){
+		.cost = conf_transport_int(c, t->name, "delivery_slot_cost"),
+		.loan = conf_transport_int(c, t->name, "delivery_slot_loan"),
+		.discount = conf_transport_int(c, t->name, "delivery_slot_discount"),
+		.minimum = conf_transport_int(c, t->name, "minimum_delivery_slots"),
+	};
 	t->rate_delay = conf_transport_time(c, t->name, "destination_rate_delay");
 	t->transport_rate_delay = conf_transport_time(c, t->name, "transport_rate_delay");
 	if (t->rate_delay > 0)
@@ -103,6 +109,7 @@ transport_free(struct transport *t)
 	for (size_t i = 0; i < t->workers.n; i++)
 		mem_free(t->workers.items[i]);
 	vec_free(&t->workers);
+	vec_free(&t->ready);
 	mem_free(t);
 }
 
@@ -205,6 +212,15 @@ worker_for(const struct transport *t, const struct destination *d)
 			best = w;
 	}
 	return best;
+}
+
+bool
+transport_has_room(const struct transport *t)
+{
+	for (size_t i = 0; i < t->workers.n; i++)
+		if (t->workers.items[i]->busy < t->workers.items[i]->slots)
+			return true;
+	return false;
 }
 
 /* One that takes no more, and has answered all it took, may end. */
