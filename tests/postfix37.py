@@ -12,6 +12,7 @@ import os
 import pwd
 import grp
 import signal
+import socket
 import subprocess
 
 import harness
@@ -53,10 +54,26 @@ def is_there():
     return os.access(os.path.join(LIBRARIES, "sbin/master"), os.X_OK)
 
 
+def free_nameserver():
+    """A loopback address whose port 53 is nobody's."""
+    for number in range(1, 255):
+        host = f"127.77.{os.getpid() % 250 + 1}.{number}"
+        try:
+            with socket.socket() as s, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+                s.bind((host, 53))
+                u.bind((host, 53))
+                return host
+        except OSError:
+            continue
+    return None
+
+
 class Postfix37(Instance):
-    def __init__(self, settings=None, extra_services=()):
+    """nameserver: the address in a resolv.conf of its own."""
+
+    def __init__(self, settings=None, extra_services=(), nameserver=None):
         self.daemon = None
-        self.wrapper = []  # a command that starts it
+        self.nameserver = nameserver
         super().__init__(settings, services=[], extra_services=LINES + list(extra_services))
         self._make_queue()
 
@@ -99,9 +116,18 @@ class Postfix37(Instance):
     def _environment(self):
         return {**super()._environment(), "LD_LIBRARY_PATH": LIBRARIES}
 
+    def _wrapper(self):
+        """A command that starts it."""
+        if not self.nameserver:
+            return []
+        resolv = self.write("resolv.conf", f"nameserver {self.nameserver}\noptions timeout:2\n")
+        os.chmod(resolv, 0o644)
+        return ["unshare", "-m", "sh", "-c",
+                'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv]
+
     def start(self):
         self.daemon = subprocess.Popen(
-            [*self.wrapper, os.path.join(LIBRARIES, "sbin/master"), "-c", self.etc, "-d"],
+            [*self._wrapper(), os.path.join(LIBRARIES, "sbin/master"), "-c", self.etc, "-d"],
             env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
         self.wait_for_log(r"master\[\d+\]: daemon started")

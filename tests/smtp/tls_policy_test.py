@@ -6,64 +6,15 @@ be told."""
 import os
 import re
 import ssl
-import subprocess
 import sys
 import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from certificates import Certificates
 from harness import Instance, check, check_equal, finish, is_root
 from postfix37 import Postfix37, is_there
 from sink import Sink
 
 LEVELS = ("smtp_tls_security_level", "encrypt")
-
-
-class Certificates:
-    """An authority of ours, and servers' contexts by name."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.ca = self.path("ca.pem")
-        os.chmod(folder, 0o755)
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                     "-nodes", "-days", "2", "-subj", "/CN=Authority", "-keyout",
-                     self.path("ca.key"), "-out", self.ca)
-        os.chmod(self.ca, 0o644)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def openssl(self, *arguments):
-        return subprocess.run(["openssl", *arguments], check=True, capture_output=True,
-                              text=True).stdout
-
-    def make(self, name, alternatives=None, signed=True):
-        key, request, cert, ext = (self.path(f"{name}.{end}") for end in
-                                   ("key", "csr", "pem", "ext"))
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                     "-subj", f"/CN={name}", "-keyout", key, "-out", request)
-        with open(ext, "w") as file:
-            file.write(f"subjectAltName={alternatives}\n" if alternatives else
-                       "basicConstraints=CA:FALSE\n")
-        by = ["-CA", self.ca, "-CAkey", self.path("ca.key"), "-CAcreateserial"] if signed else \
-            ["-signkey", key]
-        self.openssl("x509", "-req", "-in", request, "-days", "2", "-extfile", ext, "-out", cert,
-                     *by)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        return context
-
-    def fingerprint(self, name, digest="sha256"):
-        text = self.openssl("x509", "-in", self.path(f"{name}.pem"), "-noout", "-fingerprint",
-                            f"-{digest}")
-        return text.strip().split("=")[1]
-
-    def key_fingerprint(self, name):
-        key = self.openssl("x509", "-in", self.path(f"{name}.pem"), "-noout", "-pubkey")
-        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key.encode(),
-                             check=True, capture_output=True).stdout
-        digest = subprocess.run(["openssl", "dgst", "-sha256"], input=der, check=True,
-                                capture_output=True, text=False).stdout.decode().split()[-1]
-        return ":".join(re.findall("..", digest.upper()))
 
 
 def cases(c):
@@ -205,14 +156,6 @@ def main():
                                  r"\(client TLS configuration problem\)")
             check_equal((sink.connections, plain.connections), (0, 0), "nobody was even asked")
             check(mta.logged("TLS policy for"), "the log says whose policy")
-            # No TLSA records yet: which is said.
-            mta.write_configuration(
-                smtp_tls_policy_maps=f"inline:{{ {{ [localhost]:{sink.port} = dane }} }}")
-            mta.expect_trouble("dane")
-            mta.reload()
-            mta.run("postqueue", "-f")
-            mta.wait_for_log(r"smtp_tls_policy_maps: dane: this version looks up no TLSA records")
-            mta.wait_for_log(r"to=<b@x\.example>, .*status=sent")
 
 
 main()

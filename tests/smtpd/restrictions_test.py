@@ -6,12 +6,11 @@ server. Replies and what is logged about decisions have to be the same, but for 
 restrictions_test.py FIRST COUNT [SEED] looks at these configurations only, and prints all that differs."""
 import os
 import re
-import socket
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from dns_server import DnsServer
 from harness import Instance, Smtp, check, check_equal, finish, is_root, skip
-from postfix37 import Postfix37, is_there
+from postfix37 import Postfix37, free_nameserver, is_there
 from restriction_cases import BASE, ZONE, cases
 
 TOGETHER = 12    # configurations in one instance
@@ -22,31 +21,6 @@ LOGGED = re.compile(r"smtpd\[\d+\]: \w+: ((?:reject|reject_warning|hold|discard|
                     r"warn|info|permit): .*)")
 # (pattern of Postfix 3.7's reply or line, pattern of ours, why)
 DIFFERENCES = []
-
-
-class Rooted(Postfix37):
-    """With a resolv.conf of its own."""
-
-    def start(self):
-        resolv = self.write("resolv.conf", f"nameserver {self.nameserver}\noptions timeout:2\n")
-        os.chmod(resolv, 0o644)
-        self.wrapper = ["unshare", "-m", "sh", "-c",
-                        'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv]
-        super().start()
-
-
-def free_nameserver():
-    """A loopback address whose port 53 is nobody's."""
-    for number in range(1, 255):
-        host = f"127.77.{os.getpid() % 250 + 1}.{number}"
-        try:
-            with socket.socket() as s, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
-                s.bind((host, 53))
-                u.bind((host, 53))
-                return host
-        except OSError:
-            continue
-    return None
 
 
 def lines(configurations):
@@ -98,8 +72,7 @@ def compare(number, settings, dialogue, theirs, ours):
 
 def run(first, group, nameserver):
     configurations = [settings for settings, _ in group]
-    theirs = Rooted(BASE, extra_services=list(lines(configurations)))
-    theirs.nameserver = nameserver
+    theirs = Postfix37(BASE, extra_services=list(lines(configurations)), nameserver=nameserver)
     ours = Instance({**BASE, "dns_servers": nameserver}, extra_services=list(lines(configurations)))
     with theirs, ours:
         theirs.start()
