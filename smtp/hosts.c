@@ -49,17 +49,25 @@ dns_disabled(const struct conf *c)
 	       (level.len == 0 && c->p.disable_dns_lookups);
 }
 
-static uint32_t
-search_flags(const struct conf *c)
+bool
+hosts_by_dns(const struct conf *c)
 {
-	struct str options = c->p.smtp_dns_resolver_options;
-
-	return (has_word(options, "res_defnames") ? DNS_DEFNAMES : 0u) |
-	       (has_word(options, "res_dnsrch") ? DNS_SEARCH : 0u);
+	return !dns_disabled(c) && has_word(c->p.smtp_host_lookup, "dns");
 }
 
-static void
-ask_with(struct str name, uint16_t type, uint32_t flags, struct arena *arena,
+static uint32_t
+question_flags(const struct conf *c)
+{
+	struct str options = c->p.smtp_dns_resolver_options;
+	bool dnssec = str_case_is(c->p.smtp_dns_support_level, "dnssec");
+
+	return (has_word(options, "res_defnames") ? DNS_DEFNAMES : 0u) |
+	       (has_word(options, "res_dnsrch") ? DNS_SEARCH : 0u) |
+	       (dnssec ? DNS_VALIDATE : 0u);
+}
+
+void
+hosts_ask(struct str name, uint16_t type, uint32_t flags, struct arena *arena,
 	struct dns_reply *said)
 {
 	struct dns_request question = { .name = name, .type = type, .flags = flags };
@@ -81,10 +89,10 @@ ask_address(struct str name, uint16_t type, const struct conf *c, struct arena *
 	bool native = dns_disabled(c) || has_word(c->p.smtp_host_lookup, "native");
 
 	*said = (struct dns_reply){ .status = DNS_NXDOMAIN };
-	if (!dns_disabled(c) && has_word(c->p.smtp_host_lookup, "dns"))
-		ask_with(name, type, search_flags(c), arena, said);
+	if (hosts_by_dns(c))
+		hosts_ask(name, type, question_flags(c), arena, said);
 	if (native && (said->status == DNS_NXDOMAIN || said->status == DNS_NODATA))
-		ask_with(name, type, DNS_HOSTS | DNS_DEFNAMES | DNS_SEARCH, arena, said);
+		hosts_ask(name, type, DNS_HOSTS | DNS_DEFNAMES | DNS_SEARCH, arena, said);
 }
 
 /* ---- addresses ---- */
@@ -99,7 +107,7 @@ chance(void)
 	return (uint32_t)str_hash(str_of(&count, sizeof(count)));
 }
 
-static void
+static struct host *
 host_add(struct hosts *h, struct str name, const struct net_addr *addr,
 	uint16_t preference, unsigned port, const struct conf *c)
 {
@@ -110,6 +118,10 @@ host_add(struct hosts *h, struct str name, const struct net_addr *addr,
 	host->preference = preference;
 	host->port = port;
 	host->order = c->p.smtp_randomize_addresses ? chance() : (uint32_t)h->list.n;
+	host->expanded = name;
+	host->secure = false;
+	host->by = NULL;
+	return host;
 }
 
 static bool
@@ -119,8 +131,10 @@ wants(const struct conf *c, const char *protocol)
 	       has_word(c->p.inet_protocols, protocol);
 }
 
-/* What a look-up of addresses came to, when there are none. */
+/* Where names of hosts are from, and what a look-up of addresses came to, when there are
+ * none. */
 struct lookup {
+	const struct host_source *by;
 	struct dns_reply last;
 	struct str name;
 	const char *type;
@@ -150,12 +164,30 @@ addresses_add(struct hosts *h, struct str name, uint16_t preference, unsigned po
 		l->later |= said.status == DNS_TEMPFAIL;
 		for (size_t i = 0; said.status == DNS_OK && i < said.n_records; i++) {
 			struct net_addr addr;
+			struct host *host;
 
-			if (said.records[i].type == kinds[k].type &&
-				net_addr_parse(said.records[i].data, port, &addr) == 0)
-				host_add(h, name, &addr, preference, port, c);
+			if (said.records[i].type != kinds[k].type ||
+				net_addr_parse(said.records[i].data, port, &addr) < 0)
+				continue;
+			host = host_add(h, name, &addr, preference, port, c);
+			host->by = l->by;
+			host->secure = said.secure;
+			if (said.name.len > 0)
+				host->expanded = said.name;
 		}
 	}
+}
+
+/* An answer that names hosts of this domain. */
+static const struct host_source *
+source_of(struct str domain, const struct dns_reply *said, struct arena *arena)
+{
+	struct host_source *by = arena_alloc(arena, sizeof(*by));
+
+	by->domain = domain;
+	by->expanded = said->name.len > 0 ? said->name : domain;
+	by->secure = said->secure;
+	return by;
 }
 
 static enum verdict
@@ -260,10 +292,12 @@ mx_compare(const void *a, const void *b)
 }
 
 static enum verdict
-hosts_of_mx(const struct nexthop *n, const struct dns_reply *mx, const struct conf *c,
-	struct arena *arena, struct hosts *out, struct why *why)
+hosts_of_mx(const struct nexthop *n, struct str name, const struct dns_reply *mx,
+	const struct conf *c, struct arena *arena, struct hosts *out, struct why *why)
 {
-	struct lookup l = { .name = n->host, .type = "MX" };
+	struct lookup l = {
+		.name = n->host, .type = "MX", .by = source_of(name, mx, arena)
+	};
 	size_t count = 0, named = 0;
 
 	if (mx->n_records > 1)
@@ -313,9 +347,9 @@ hosts_of_domain(const struct nexthop *n, struct str name, const struct conf *c,
 	struct dns_reply mx;
 	enum verdict verdict;
 
-	ask_with(name, ns_t_mx, search_flags(c), arena, &mx);
+	hosts_ask(name, ns_t_mx, question_flags(c), arena, &mx);
 	if (mx.status == DNS_OK)
-		verdict = hosts_of_mx(n, &mx, c, arena, out, why);
+		verdict = hosts_of_mx(n, name, &mx, c, arena, out, why);
 	else if (mx.status == DNS_NODATA ||
 		 (mx.status == DNS_TEMPFAIL && c->p.ignore_mx_lookup_error))
 		verdict = hosts_of_name(n, name, c, arena, out, why);
@@ -364,7 +398,9 @@ static enum verdict
 hosts_of_srv(const struct nexthop *n, struct dns_reply *srv, struct str name,
 	const struct conf *c, struct arena *arena, struct hosts *out, struct why *why)
 {
-	struct lookup l = { .name = name, .type = "SRV" };
+	struct lookup l = {
+		.name = name, .type = "SRV", .by = source_of(n->host, srv, arena)
+	};
 	struct dns_rr *list = srv->records;
 	size_t count = 0;
 
@@ -407,7 +443,7 @@ hosts_by_srv(const struct nexthop *n, struct str domain, const struct conf *c,
 		return DICT_NOTFOUND;
 	name = arena_printf(
 		arena, "_%.*s._tcp.%.*s", STR_ARG(n->service), STR_ARG(domain));
-	ask_with(name, ns_t_srv, search_flags(c), arena, &srv);
+	hosts_ask(name, ns_t_srv, question_flags(c), arena, &srv);
 	if (srv.status == DNS_OK) {
 		*verdict = hosts_of_srv(n, &srv, name, c, arena, out, why);
 		return DICT_FOUND;

@@ -94,6 +94,26 @@ service_connect(const char *endpoint, deadline_t patience)
 
 static struct ipc_link *dns_link;
 
+enum { TLSA = 52 };
+
+static struct str
+data_of(const struct zone_row *row, struct arena *room)
+{
+	size_t len = strlen(row->data) / 2;
+	char *bytes;
+
+	if (row->type != TLSA)
+		return str_c(row->data);
+	bytes = arena_alloc(room, len);
+	for (size_t i = 0; i < len; i++) {
+		unsigned byte;
+
+		ensure(sscanf(row->data + 2 * i, "%2x", &byte) == 1);
+		bytes[i] = (char)byte;
+	}
+	return str_of(bytes, len);
+}
+
 static void
 answer_question(struct ipc_request *rq)
 {
@@ -101,6 +121,7 @@ answer_question(struct ipc_request *rq)
 	struct dns_reply say = { .status = DNS_NXDOMAIN,
 		.reason = STR("Host not found") };
 	struct dns_rr records[100];
+	struct str name;
 
 	ensure(dns_request_get(rq->payload, &ask, rq->arena) == 0);
 	if (play_dns_dies) {
@@ -109,12 +130,20 @@ answer_question(struct ipc_request *rq)
 		return;
 	}
 	say.records = records;
+	name = ask.name;
+	say.secure = (ask.flags & DNS_VALIDATE) != 0;
 	for (size_t i = 0; i < zone_n; i++) {
 		const struct zone_row *row = &zone[i];
 
-		if (!str_case_is(ask.name, row->name) || ask.type != row->type ||
+		if (!str_case_is(name, row->name) ||
+			(ask.type != row->type && row->type != ns_t_cname) ||
 			(ask.flags & row->flags) != row->flags)
 			continue;
+		say.secure &= (row->flags & DNS_VALIDATE) != 0;
+		if (ask.type != row->type) {
+			name = str_c(row->data);
+			continue;
+		}
 		say.status = (uint8_t)row->status;
 		say.reason = row->status == DNS_TEMPFAIL
 				     ? STR("Host not found, try again")
@@ -122,8 +151,9 @@ answer_question(struct ipc_request *rq)
 		if (row->status == DNS_OK)
 			records[say.n_records++] = (struct dns_rr){ .type = row->type,
 				.preference = row->preference,
-				.data = str_c(row->data) };
+				.data = data_of(row, rq->arena) };
 	}
+	say.name = name;
 	dns_answer(rq, &say);
 }
 

@@ -329,13 +329,14 @@ connect_failed(struct session *s, const struct attempt *a, struct refusal *r)
 }
 
 static struct session *
-session_try(const struct host *host, const struct attempt *a, bool use_tls,
-	bool *tls_failed, struct refusal *r)
+session_try(const struct host *host, const struct attempt *a,
+	const struct tls_policy *policy, bool use_tls, bool *tls_failed,
+	struct refusal *r)
 {
 	struct session *s = session_new(host, &a->nexthop);
 	struct why why;
 
-	s->policy = &a->tls;
+	s->policy = policy;
 	*tls_failed = false;
 	starttls_note(s, a->conf, use_tls ? TLS_UNDECIDED : TLS_IN_CLEAR);
 	if ((a->nexthop.path.len > 0 ? connect_path(s, a->conf)
@@ -362,26 +363,44 @@ session_try(const struct host *host, const struct attempt *a, bool use_tls,
 /* A server that offers TLS and cannot do it gets the mail in clear (RFC 7435 section 3):
  * not at once, since it may be back tomorrow, but once mail has waited (as Postfix). */
 static bool
-may_go_clear(const struct attempt *a)
+may_go_clear(const struct attempt *a, const struct tls_policy *policy)
 {
 	uint64_t active = a->d->ask.active_us, arrival = a->d->envelope.arrival_us;
 
-	return a->tls.level == TLS_MAY && !a->conf->p.smtp_tls_wrappermode &&
+	return policy->level == TLS_MAY && !a->conf->p.smtp_tls_wrappermode &&
 	       active > arrival &&
 	       (msec_t)((active - arrival) / 1000) >= a->conf->p.minimal_backoff_time;
+}
+
+static void
+policy_failed(const struct host *host, const struct attempt *a, const struct why *why,
+	struct refusal *r)
+{
+	*r = (struct refusal){ .relay = STR("none"), .logged = true };
+	snprintf(r->code, sizeof(r->code), "%s", why->code);
+	r->text = arena_str(a->d->arena, str_c(why->text));
+	log_warn("TLS policy lookup for " STR_FMT "/" STR_FMT ": %s",
+		STR_ARG(a->destination), STR_ARG(host->name), why->text);
 }
 
 struct session *
 session_open(const struct host *host, const struct attempt *a, struct refusal *r)
 {
-	/* What does not leave the machine needs no TLS. */
-	bool use_tls = a->tls.level != TLS_NONE && a->nexthop.path.len == 0;
-	bool tls_failed;
-	struct session *s = session_try(host, a, use_tls, &tls_failed, r);
+	bool local = a->nexthop.path.len > 0, tls_failed;
+	struct tls_policy policy;
+	struct session *s;
+	struct why why;
 
-	if (!s && tls_failed && may_go_clear(a)) {
+	if (dane_policy(&a->tls, host, a->conf, a->d->arena, &policy, &why) != ACCEPT) {
+		policy_failed(host, a, &why, r);
+		return NULL;
+	}
+	/* What does not leave the machine needs no TLS. */
+	s = session_try(
+		host, a, &policy, policy.level != TLS_NONE && !local, &tls_failed, r);
+	if (!s && tls_failed && may_go_clear(a, &policy)) {
 		log_line(SMTP_HOST, a->d->envelope.queue_id, r->text);
-		s = session_try(host, a, false, &tls_failed, r);
+		s = session_try(host, a, &policy, false, &tls_failed, r);
 	}
 	return s;
 }

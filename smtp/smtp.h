@@ -29,12 +29,20 @@ enum verdict nexthop_parse(const struct conf *c, struct str text, unsigned port,
 unsigned nexthop_port(const struct conf *c, struct str text);
 
 /* ---- hosts.c: the addresses to try, best first ---- */
+/* The answer, of MX or SRV records, that names a host. */
+struct host_source {
+	struct str domain, expanded; /* the domain asked for, and after CNAMEs */
+	bool secure;
+};
 struct host {
-	struct str name;
-	struct net_addr addr; /* len 0: the socket nexthop.path */
+	struct str name, expanded; /* likewise */
+	struct net_addr addr;      /* len 0: the socket nexthop.path */
 	uint16_t preference;
 	uint32_t order; /* among those of the same preference */
 	unsigned port;
+	/* By DNSSEC, where smtp_dns_support_level asks for it. */
+	bool secure;                  /* the address, and each CNAME on the way there */
+	const struct host_source *by; /* NULL: the host is the next hop itself */
 };
 struct hosts {
 	VEC(struct host) list;
@@ -45,6 +53,10 @@ void hosts_free(struct hosts *h);
  * MX (RFC 7505) and loops to ourselves are seen here. Strings are in arena. */
 SWITCHES enum verdict hosts_find(const struct nexthop *n, const struct conf *c,
 	struct arena *arena, struct hosts *out, struct why *why);
+/* One question, of DNS_ flags; no answer is DNS_TEMPFAIL. */
+SWITCHES void hosts_ask(struct str name, uint16_t type, uint32_t flags,
+	struct arena *arena, struct dns_reply *said);
+bool hosts_by_dns(const struct conf *c); /* smtp_host_lookup, smtp_dns_support_level */
 /* Ourselves, for loops; found before the jail. */
 extern const struct own_addresses *smtp_own;
 /* smtp_tcp_port, looked up before the jail. */
@@ -55,16 +67,19 @@ enum tls_level {
 	TLS_NONE,
 	TLS_MAY,
 	TLS_ENCRYPT,
+	TLS_DANE,
+	TLS_HALF_DANE, /* of a host only: that it is one of the domain's is not proven */
+	TLS_DANE_ONLY, /* of a destination only: a host's is TLS_DANE */
 	TLS_FINGERPRINT,
 	TLS_VERIFY,
 	TLS_SECURE,
-	TLS_UNAVAILABLE, /* dane-only: more than we can promise */
+	TLS_INVALID, /* no such level */
 };
 struct tls_policy {
 	enum tls_level level;
 	struct strs match;       /* names, strategies; fingerprints */
 	struct str servername;   /* for the SNI */
-	struct tls_config terms; /* protocols and ciphers only */
+	struct tls_config terms; /* protocols, ciphers and DANE only */
 	struct str text;         /* all of it: sessions are for the same one only */
 };
 enum tls_level tls_policy_level(const struct conf *c); /* without the table */
@@ -72,16 +87,30 @@ struct str tls_policy_grade(const struct conf *c, struct str grade); /* its ciph
 void tls_policy_prepare(const struct conf *c);                       /* before the jail */
 bool tls_policy_has_table(void);
 /* For a destination as qmgr gave it, in arena. TEMPFAIL: the policy cannot be told, or is
- * none; nothing must be sent. */
+ * none; nothing must be sent. With DANE it is up to dane_policy() what that means for
+ * each host. */
 SWITCHES enum verdict tls_policy_find(struct str destination, const struct conf *c,
 	struct arena *arena, struct tls_policy *out, struct why *why);
 /* One entry of the table, "level name=value ..."; fills in what it names. PERMFAIL: it is
  * none; why has the text for the log. */
 enum verdict tls_policy_parse(
 	struct str text, struct arena *arena, struct tls_policy *out, struct why *why);
+/* Fills in what a policy leaves to the parameters of its level; name is for the log. */
+void tls_policy_settle(
+	struct tls_policy *p, struct str name, const struct conf *c, struct arena *arena);
 struct session;
 /* Is the certificate what the policy asks for, on levels from fingerprint on? */
 bool tls_policy_matches(const struct tls_policy *p, const struct session *s);
+
+/* ---- dane.c: what TLSA records make of a policy (RFC 7672) ---- */
+/* Why there can be no DANE with this configuration; NULL: there can. */
+const char *dane_unfit(const struct conf *c);
+/* Once in a process: that what is asked for cannot be. */
+void dane_warn(struct str who, const struct conf *c);
+/* The policy of a host, whatever the level; in arena. TEMPFAIL: not to be asked now. */
+SWITCHES enum verdict dane_policy(const struct tls_policy *wanted, const struct host *h,
+	const struct conf *c, struct arena *arena, struct tls_policy *out,
+	struct why *why);
 
 /* ---- attempt.c: one delivery on its way through the hosts ---- */
 

@@ -20,7 +20,8 @@ client_groups(const struct conf *c)
 void
 starttls_prepare(const struct conf *c)
 {
-	bool may = tls_policy_level(c) == TLS_MAY;
+	enum tls_level level = tls_policy_level(c);
+	bool may = level == TLS_MAY;
 	struct str ciphers =
 		may ? c->p.smtp_tls_ciphers : c->p.smtp_tls_mandatory_ciphers;
 	struct why why;
@@ -43,10 +44,11 @@ starttls_prepare(const struct conf *c)
 		.ssl_options = c->p.tls_ssl_options,
 		.disabled_workarounds = c->p.tls_disable_workarounds,
 		.keep_sessions = tls_cache_is_on(c),
+		.dane_digests = c->p.tls_dane_digests,
 	};
 
 	tls_policy_prepare(c);
-	if (tls_policy_level(c) == TLS_NONE && !tls_policy_has_table())
+	if (level == TLS_NONE && !tls_policy_has_table())
 		return;
 	if (tls_library_open(c->p.tls_config_file, c->p.tls_config_name, &why) < 0) {
 		log_warn("TLS is off: %s", why.text);
@@ -61,9 +63,8 @@ starttls_prepare(const struct conf *c)
 	smtp_tls = tls_client_context(&tls, &why);
 	if (!smtp_tls)
 		log_warn("TLS is off: %s", why.text);
-	if (str_case_is(c->p.smtp_tls_security_level, "dane"))
-		log_warn("smtp_tls_security_level = dane: this version looks up no TLSA "
-			 "records, and takes it as \"may\"");
+	if (level == TLS_DANE || level == TLS_DANE_ONLY)
+		dane_warn(STR("smtp_tls_security_level"), c);
 }
 
 /* ---- one session ---- */
@@ -78,6 +79,8 @@ starttls_note(struct session *s, const struct conf *c, enum tls_reached reached)
 		[TLS_NONE] = { "none", "none", "none" },
 		[TLS_MAY] = { "may?", "may:none", "may" },
 		[TLS_ENCRYPT] = { "encrypt?", "!encrypt", "encrypt" },
+		[TLS_DANE] = { "dane?", "!dane", "dane" },
+		[TLS_HALF_DANE] = { "halfdane?", "!halfdane", "halfdane" },
 		[TLS_FINGERPRINT] = { "fingerprint?", "!fingerprint", "fingerprint" },
 		[TLS_VERIFY] = { "verify?", "!verify", "verify" },
 		[TLS_SECURE] = { "secure?", "!secure", "secure" },
@@ -91,6 +94,20 @@ starttls_note(struct session *s, const struct conf *c, enum tls_reached reached)
 		s->tls = str_c(texts[level][reached]);
 }
 
+/* Whose key it is and whom we asked are two questions: half of an answer is not
+ * "Verified". */
+static struct str
+trust(const struct session *s, const struct tls_info *t)
+{
+	bool half = s->policy->level == TLS_HALF_DANE;
+
+	if (s->verified && !half)
+		return STR("Verified");
+	if (t->trusted && (s->policy->level <= TLS_ENCRYPT || half))
+		return STR("Trusted");
+	return t->peer_certificate ? STR("Untrusted") : STR("Anonymous");
+}
+
 static void
 tls_log(const struct session *s, const struct conf *c)
 {
@@ -100,13 +117,8 @@ tls_log(const struct session *s, const struct conf *c)
 	if (!t || c->p.smtp_tls_loglevel.len == 0 || str_is(c->p.smtp_tls_loglevel, "0"))
 		return;
 	conn_tls_text(s->conn, &text);
-	log_line(SMTP_TLS,
-		s->verified                                        ? STR("Verified")
-		: t->trusted && s->policy->level < TLS_FINGERPRINT ? STR("Trusted")
-		: t->peer_certificate                              ? STR("Untrusted")
-								   : STR("Anonymous"),
-		t->reused ? STR("reused") : STR("established"), s->namaddrport,
-		buf_str(&text));
+	log_line(SMTP_TLS, trust(s, t), t->reused ? STR("reused") : STR("established"),
+		s->namaddrport, buf_str(&text));
 }
 
 /* The name in the SNI: none by default, as with Postfix. */
@@ -141,7 +153,7 @@ judge(struct session *s, struct why *why)
 {
 	const struct tls_info *t = conn_tls_info(s->conn);
 
-	if (s->policy->level < TLS_FINGERPRINT)
+	if (s->policy->level <= TLS_ENCRYPT)
 		return ACCEPT;
 	s->verified = tls_policy_matches(s->policy, s);
 	if (s->verified)

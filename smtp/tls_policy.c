@@ -11,13 +11,12 @@ static const struct {
 } levels[] = {
 	{ "none", TLS_NONE },
 	{ "may", TLS_MAY },
-	/* Without TLSA records to be had, what Postfix makes of it. */
-	{ "dane", TLS_MAY },
 	{ "encrypt", TLS_ENCRYPT },
+	{ "dane", TLS_DANE },
+	{ "dane-only", TLS_DANE_ONLY },
 	{ "fingerprint", TLS_FINGERPRINT },
 	{ "verify", TLS_VERIFY },
 	{ "secure", TLS_SECURE },
-	{ "dane-only", TLS_UNAVAILABLE },
 };
 
 static bool
@@ -34,7 +33,7 @@ level_find(struct str word, enum tls_level *out)
 enum tls_level
 tls_policy_level(const struct conf *c)
 {
-	enum tls_level level = TLS_UNAVAILABLE;
+	enum tls_level level = TLS_INVALID;
 
 	if (c->p.smtp_tls_security_level.len > 0)
 		level_find(c->p.smtp_tls_security_level, &level);
@@ -139,19 +138,6 @@ take_attribute(struct str name, struct str value, struct arena *arena,
 	return ACCEPT;
 }
 
-/* Once in a process: a table may say it of every destination. */
-static void
-warn_of_dane(struct str level)
-{
-	static bool told;
-
-	if (told || !str_case_is(level, "dane"))
-		return;
-	told = true;
-	log_warn("smtp_tls_policy_maps: dane: this version looks up no TLSA records, and "
-		 "takes it as \"may\"");
-}
-
 enum verdict
 tls_policy_parse(
 	struct str text, struct arena *arena, struct tls_policy *out, struct why *why)
@@ -160,7 +146,6 @@ tls_policy_parse(
 
 	if (!str_token(&text, " \t\r\n,", &word) || !level_find(word, &out->level))
 		return bad(why, "invalid security level", word);
-	warn_of_dane(word);
 	if (out->level == TLS_NONE)
 		return ACCEPT; /* the rest has no meaning */
 	while (str_token(&text, " \t\r\n,", &word)) {
@@ -207,6 +192,8 @@ fill_in(struct tls_policy *p, const struct conf *c, struct arena *arena)
 {
 	const struct params *m = &c->p;
 	bool may = p->level == TLS_MAY;
+	/* A server without certificate could not be told from any other. */
+	const char *also = p->level > TLS_ENCRYPT ? "aNULL" : "";
 
 	if (p->servername.len == 0)
 		p->servername = m->smtp_tls_servername;
@@ -217,9 +204,10 @@ fill_in(struct tls_policy *p, const struct conf *c, struct arena *arena)
 		p->terms.ciphers =
 			may ? m->smtp_tls_ciphers : m->smtp_tls_mandatory_ciphers;
 	p->terms.cipherlist = tls_policy_grade(c, p->terms.ciphers);
-	p->terms.exclude_ciphers = arena_printf(arena, STR_FMT " " STR_FMT " " STR_FMT,
-		STR_ARG(p->terms.exclude_ciphers), STR_ARG(m->smtp_tls_exclude_ciphers),
-		STR_ARG(may ? STR("") : m->smtp_tls_mandatory_exclude_ciphers));
+	p->terms.exclude_ciphers = arena_printf(arena,
+		STR_FMT " " STR_FMT " " STR_FMT " %s", STR_ARG(p->terms.exclude_ciphers),
+		STR_ARG(m->smtp_tls_exclude_ciphers),
+		STR_ARG(may ? STR("") : m->smtp_tls_mandatory_exclude_ciphers), also);
 	if (p->match.n > 0)
 		return;
 	if (p->level == TLS_FINGERPRINT)
@@ -247,17 +235,48 @@ text_of(const struct tls_policy *p, struct arena *arena)
 	return arena_str(arena, buf_str(&text));
 }
 
-static enum verdict
-check(const struct tls_policy *p, struct why *why)
+void
+tls_policy_settle(
+	struct tls_policy *p, struct str name, const struct conf *c, struct arena *arena)
 {
-	if (p->level == TLS_UNAVAILABLE)
-		return why_set(why, "5.3.5",
-			"the level dane-only needs TLSA records, which this version does "
-			"not look up");
-	if (p->level == TLS_NONE)
+	struct why why;
+
+	fill_in(p, c, arena);
+	p->text = text_of(p, arena);
+	/* The handshake will fail, for the host's log lines to tell. */
+	if (p->level != TLS_NONE && tls_terms_check(&p->terms, &why) < 0)
+		log_warn("TLS policy for " STR_FMT ": %s", STR_ARG(name), why.text);
+}
+
+static bool
+is_dane(const struct tls_policy *p)
+{
+	return p->level == TLS_DANE || p->level == TLS_DANE_ONLY;
+}
+
+/* Where there can be no DANE the level is "may", as with Postfix. */
+static enum verdict
+check_dane(struct tls_policy *p, struct str destination, const struct conf *c,
+	struct why *why)
+{
+	const char *unfit = dane_unfit(c);
+
+	dane_warn(destination, c);
+	if (!unfit)
 		return ACCEPT;
-	if (p->level >= TLS_FINGERPRINT && p->match.n == 0)
-		return why_set(why, "5.3.5", "there is nothing to match");
+	if (p->level == TLS_DANE_ONLY)
+		return why_set(why, "5.3.5", "dane-only is %s", unfit);
+	p->level = TLS_MAY;
+	return ACCEPT;
+}
+
+static enum verdict
+check(struct tls_policy *p, struct str destination, const struct conf *c, struct why *why)
+{
+	if (p->level == TLS_INVALID)
+		return why_set(why, "5.3.5", "no such level of TLS");
+	if (is_dane(p))
+		return check_dane(p, destination, c, why);
 	return ACCEPT;
 }
 
@@ -271,18 +290,17 @@ tls_policy_find(struct str destination, const struct conf *c, struct arena *aren
 	*out = (struct tls_policy){ .level = tls_policy_level(c) };
 	if (tls_policy_has_table())
 		got = lookup(destination, arena, &value, why);
-	if (got != DICT_ERROR && (got == DICT_NOTFOUND || tls_policy_parse(value, arena,
-								  out, why) == ACCEPT)) {
-		fill_in(out, c, arena);
-		out->text = text_of(out, arena);
-		if (check(out, why) == ACCEPT) {
-			/* The handshake will fail, for the host's log lines to tell. */
-			if (out->level != TLS_NONE &&
-				tls_terms_check(&out->terms, why) < 0)
-				log_warn("TLS policy for " STR_FMT ": %s",
-					STR_ARG(destination), why->text);
+	if (got != DICT_ERROR &&
+		(got == DICT_NOTFOUND ||
+			tls_policy_parse(value, arena, out, why) == ACCEPT) &&
+		check(out, destination, c, why) == ACCEPT) {
+		if (is_dane(out))
+			out->text = text_of(out, arena); /* the rest is up to the host */
+		else
+			tls_policy_settle(out, destination, c, arena);
+		if (out->level < TLS_FINGERPRINT || out->match.n > 0)
 			return ACCEPT;
-		}
+		why_set(why, "5.3.5", "there is nothing to match");
 	}
 	log_warn("TLS policy for " STR_FMT ": %s", STR_ARG(destination), why->text);
 	return why_set(why, "4.7.5", "client TLS configuration problem");
@@ -312,6 +330,8 @@ tls_policy_matches(const struct tls_policy *p, const struct session *s)
 
 	if (!t || !t->peer_certificate || (p->level != TLS_FINGERPRINT && !t->trusted))
 		return false;
+	if (p->terms.dane)
+		return true;
 	for (size_t i = 0; i < p->match.n; i++) {
 		struct str word = p->match.items[i];
 

@@ -125,10 +125,11 @@ class ValidatingServer(DnsServer):
         super().__init__(zone, **where)
 
     def answer(self, packet, most):
-        name, _, question = self._question(packet)
+        name, kind, question = self._question(packet)
         said = super().answer(packet, most)
         names = [name]
-        while (alias := self.zone.get((names[-1], "CNAME"))) and alias[0] not in names:
+        while kind != "CNAME" and (alias := self.zone.get((names[-1], "CNAME"))) and \
+                alias[0] not in names:
             names.append(alias[0])
         if any(is_below(n, self.forged) for n in names):
             return packet[:2] + struct.pack(">HHHHH", 0x8582, 1, 0, 0, 0) + question

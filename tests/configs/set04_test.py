@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """04-isp-virtual-sql: domains in SQL, LMTP, and users who log in by Dovecot on 587 and 465.
 
-Not seen here: which certificate the SNI name chooses, and DANE. Not compared with Postfix, whose
-sqlite tables are not among what ./dev unpacks."""
+Not seen here: which certificate the SNI name chooses, and DANE (tests/smtp/dane_test.py does). Not
+compared with Postfix, whose sqlite tables are not among what ./dev unpacks."""
 import base64
 import os
 import re

@@ -115,7 +115,7 @@ with Instance({"myhostname": "client.example"}, services=[]) as mta:
         _, text, _ = finger(mta, f"[127.0.0.1]:{plain.port}")
         check_match("TLS is required, but was not offered by host", text, "encrypt is the default")
 
-        for level in "fingerprint", "dane", "dane-only", "verify", "secure":
+        for level in "fingerprint", "verify", "secure":
             status, text, _ = finger(mta, "-l", level, here)
             check_equal(status, 1, level)
             check_match(f'fatal: TLS level "{level}" is not available', text, level)
