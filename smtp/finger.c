@@ -130,7 +130,9 @@ run(void *arg)
 {
 	struct arena *arena CLEANUP(arena_free_at) = arena_new();
 	struct delivery none = { .arena = arena, .conf = finger.conf, .rest_fd = -1 };
-	struct attempt a = { .d = &none, .conf = finger.conf };
+	struct attempt a = {
+		.d = &none, .conf = finger.conf, .destination = finger.destination
+	};
 	struct why why;
 
 	(void)arg;

@@ -147,7 +147,7 @@ set_level(const char *value)
 		const char *name;
 		bool ours;
 	} levels[] = { { "none", true }, { "may", true }, { "encrypt", true },
-		{ "fingerprint", false }, { "dane", false }, { "dane-only", false },
+		{ "dane", true }, { "dane-only", true }, { "fingerprint", false },
 		{ "verify", false }, { "secure", false } };
 
 	for (size_t i = 0; i < COUNT(levels); i++) {
@@ -156,9 +156,12 @@ set_level(const char *value)
 		if (!levels[i].ours)
 			log_fatal(
 				"TLS level \"%s\" is not available in this version: use "
-				"\"may\" or \"encrypt\", and -C to see the certificates",
+				"\"may\", \"encrypt\" or \"dane\", and -C to see the "
+				"certificates",
 				value);
 		set("smtp_tls_security_level", value);
+		if (str_starts(str_c(value), STR("dane")))
+			set("smtp_dns_support_level", "dnssec");
 		return;
 	}
 	log_fatal("Invalid TLS level \"%s\"", value);

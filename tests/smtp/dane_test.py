@@ -9,7 +9,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from certificates import Certificates
 from dns_signed import SignedServer, ValidatingServer
-from harness import Instance, check, check_equal, finish, is_root
+from harness import Instance, check, check_equal, check_match, finish, is_root
 from postfix37 import Postfix37, free_nameserver, is_there
 from sink import Sink
 
@@ -168,6 +168,17 @@ def check_all(ours):
             check(got[6] in ([row[1].strip("[]")], [row[2]]), f"SNI: {row[:-2]}: {got}")
 
 
+def check_finger(mta, sinks):
+    for level, number, says in (
+            ("dane", 0, "Verified TLS connection established"),
+            ("dane-only", 0, "Verified TLS connection established"),
+            ("dane", 7, "num=65:no matching DANE TLSA records"),
+            ("dane-only", 31, "non DNSSEC destination")):
+        nexthop = f"{destination(number, CASES[number])}:{sinks[number].port}"
+        done = mta.run("posttls-finger", "-l", level, nexthop)
+        check_match(says, done.stdout, f"posttls-finger -l {level}: {CASES[number]}")
+
+
 class Sinks(list):
     def __init__(self, c):
         super().__init__(
@@ -195,6 +206,7 @@ def main():
                 check_all(ours)
                 check(mta.logged("TLS policy lookup for .*: TLSA lookup error for "),
                       "the log says whose records could not be had")
+                check_finger(mta, sinks)
         if not is_root() or not is_there():
             return
         nameserver = free_nameserver()
