@@ -19,7 +19,10 @@ lib_net_net_test_LDADD = $(NET_TEST_LIBS)
 lib_net_tls_test_SOURCES = lib/net/tls_test.c lib/net/tls_dane_test.c lib/net/tls_keys_test.c lib/net/tls_sign_test.c
 lib_net_tls_test_LDADD = $(NET_TEST_LIBS)
 if FUZZ
-EXTRA_PROGRAMS += lib/net/net_fuzz lib/net/dnslist_fuzz lib/net/haproxy_fuzz
+EXTRA_PROGRAMS += lib/net/net_fuzz lib/net/dnslist_fuzz lib/net/haproxy_fuzz lib/net/tls_dane_fuzz
+lib_net_tls_dane_fuzz_SOURCES = lib/net/tls_dane_fuzz.c
+lib_net_tls_dane_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_net_tls_dane_fuzz_LDADD = $(NET_TEST_LIBS)
 lib_net_haproxy_fuzz_SOURCES = lib/net/haproxy_fuzz.c
 lib_net_haproxy_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_net_haproxy_fuzz_LDADD = $(NET_TEST_LIBS)
