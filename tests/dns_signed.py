@@ -18,13 +18,13 @@ import time
 from dns_server import TYPES, DnsServer, encode_data, encode_name
 
 ED25519 = 15
-TTL = 60
 
 
 class Key:
     """An Ed25519 key of a zone (RFC 8080)."""
 
-    def __init__(self):
+    def __init__(self, ttl):
+        self.ttl = ttl
         self.file = tempfile.NamedTemporaryFile()
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.file.name],
                        check=True, capture_output=True)
@@ -46,9 +46,9 @@ class Key:
     def signature(self, origin, owner, kind, rdatas):
         """The RRSIG of a set (RFC 4034 section 3)."""
         now = int(time.time())
-        head = struct.pack(">HBBIIIH", kind, ED25519, owner.count(".") + 1, TTL, now + 86400,
+        head = struct.pack(">HBBIIIH", kind, ED25519, owner.count(".") + 1, self.ttl, now + 86400,
                            now - 86400, self.tag) + encode_name(origin)
-        rows = b"".join(encode_name(owner) + struct.pack(">HHIH", kind, 1, TTL, len(r)) + r
+        rows = b"".join(encode_name(owner) + struct.pack(">HHIH", kind, 1, self.ttl, len(r)) + r
                         for r in sorted(rdatas))
         return head + self.sign(head + rows)
 
@@ -68,8 +68,9 @@ def type_bitmap(kinds):
 
 
 class SignedServer(DnsServer):
-    def __init__(self, zone, origins, forged=(), **where):
-        self.key = Key()
+    def __init__(self, zone, origins, forged=(), ttl=60, **where):
+        self.key = Key(ttl)
+        self.ttl = ttl
         self.origins, self.forged = origins, forged
         self.signed = {}
         super().__init__(zone, **where)
@@ -89,12 +90,12 @@ class SignedServer(DnsServer):
                 signature = signature[:-1] + bytes([signature[-1] ^ 1])
             self.signed[known] = signature
         rows = [(TYPES[kind], r) for r in rdatas] + [(TYPES["RRSIG"], self.signed[known])]
-        return [encode_name(owner) + struct.pack(">HHIH", t, 1, TTL, len(r)) + r for t, r in rows]
+        return [encode_name(owner) + struct.pack(">HHIH", t, 1, self.ttl, len(r)) + r for t, r in rows]
 
     def _absence(self, origin, name):
         """That there are no other types, by one NSEC that is made up for each question."""
         there = {TYPES[k] for n, k in self.zone if n == name} | {TYPES["RRSIG"], TYPES["NSEC"]}
-        soa = encode_name(origin) * 2 + struct.pack(">5I", 1, 3600, 600, 86400, TTL)
+        soa = encode_name(origin) * 2 + struct.pack(">5I", 1, 3600, 600, 86400, self.ttl)
         return self._set(origin, origin, "SOA", [soa]) + self._set(
             origin, name, "NSEC", [b"\1\0" + encode_name(name) + type_bitmap(there)])
 

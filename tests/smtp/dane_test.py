@@ -193,6 +193,47 @@ class Sinks(list):
             sink.socket.close()
 
 
+def send(mta, rcpt):
+    since = mta.log_position()
+    smtp = mta.smtp()
+    smtp.say("EHLO client.example", "250")
+    smtp.message("a@client.example", rcpt, "Subject: x\n\nbody\n")
+    smtp.close()
+    mta.wait_for_log(rf"to=<{rcpt}>, .*status=", since=since)
+    return mta.log_text(since)
+
+
+def check_resumed(c, anchor):
+    """A TLS session counts as long as the records are those that it began with."""
+    good, other = [tlsa(c, r) for r in ("311", "!311")]
+    with Sink(tls=c.context("mx")) as sink:
+        at = f"_{sink.port}._tcp.{MX}"
+        zone = {("to.signed.example", "MX"): [(10, MX)], (MX, "A"): ["127.0.0.1"],
+                (at, "TLSA"): [good]}
+        with SignedServer(zone, ORIGINS, ttl=0) as dns:
+            dns.write_anchor(anchor)
+            nexthop = f"to.signed.example:{sink.port}"
+            with Instance({**SETTINGS, "dns_servers": f"127.0.0.1:{dns.port}",
+                           "dns_trust_anchor": anchor, "transport_maps": f"static:smtp:{nexthop}",
+                           "smtp_connection_cache_on_demand": "no",
+                           "smtp_tls_session_cache_database": "btree:x"}) as mta:
+                mta.start()
+                check_match("Verified TLS connection established", send(mta, "a@x.example"), "new")
+                check_match("Verified TLS connection reused", send(mta, "b@x.example"), "resumed")
+                dns.zone[(at, "TLSA")] = [other]
+                check_match("Untrusted TLS connection established.*\n(?s:.*)status=deferred "
+                            r"\(Server certificate not verified\)", send(mta, "c@x.example"),
+                            "no more under other records")
+                dns.zone[(at, "TLSA")] = [good]
+                # A connection is used again, as any other.
+                mta.write_configuration(smtp_connection_cache_destinations=nexthop)
+                mta.reload()
+                before = sink.connections
+                send(mta, "d@x.example")
+                check(" TLS connection " not in send(mta, "e@x.example"), "the same connection")
+                check_equal(sink.connections, before + 1, "connections")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="dane-") as folder:
         c = make_certificates(folder)
@@ -207,6 +248,7 @@ def main():
                 check(mta.logged("TLS policy lookup for .*: TLSA lookup error for "),
                       "the log says whose records could not be had")
                 check_finger(mta, sinks)
+        check_resumed(c, anchor)
         if not is_root() or not is_there():
             return
         nameserver = free_nameserver()
