@@ -12,6 +12,10 @@
 /* How often one may be passed to another transport within an attempt. */
 #define PASS_LIMIT 3
 
+/* Envelopes are in memory whole: recipients without a destination are this much cheaper
+ * than those that qmgr_message_recipient_limit counts. */
+#define HELD_FACTOR 50
+
 struct index queue_index;
 
 static struct {
@@ -23,8 +27,10 @@ static struct {
 bool
 active_has_room(void)
 {
-	return count.messages < (size_t)outside.conf->p.qmgr_message_active_limit &&
-	       count.recipients < (size_t)outside.conf->p.qmgr_message_recipient_limit;
+	const struct params *p = &outside.conf->p;
+
+	return count.messages < (size_t)p->qmgr_message_active_limit &&
+	       count.recipients / HELD_FACTOR < (size_t)p->qmgr_message_recipient_limit;
 }
 
 size_t
@@ -65,6 +71,7 @@ active_free(struct active *a)
 	a->message->worked_on = false;
 	count.messages--;
 	count.recipients -= a->envelope.n_rcpts;
+	refill_end(a);
 	fd_close(&a->content_fd);
 	leave_arena(arena);
 	outside.wake_loader();
@@ -240,22 +247,43 @@ route_one(struct active *a, uint32_t n)
 		queue_at(a, n, to.transport, to.nexthop);
 }
 
+static void
+route_batch(struct active *a)
+{
+	for (size_t most = refill_batch(a);
+		most > 0 && a->unrouted > 0 && !a->cancelled;) {
+		uint32_t n = a->routed++;
+
+		if (a->now[n].state != RCPT_TODO)
+			continue;
+		a->unrouted--;
+		most--;
+		route_one(a, n);
+	}
+}
+
 /* Settling the last recipient would end the attempt, and a, under our feet: `resolving`
  * holds that back. */
 static void
-route_all(void *arg)
+route_some(void *arg)
 {
 	struct active *a = arg;
 
-	a->unrouted = a->undecided;
-	for (uint32_t i = 0; i < a->envelope.n_rcpts && !a->cancelled; i++)
-		if (a->now[i].state == RCPT_TODO) {
-			a->unrouted--;
-			route_one(a, i);
-		}
+	do
+		route_batch(a);
+	while (a->unrouted > 0 && in_hand(a) == 0 && !a->cancelled);
 	a->resolving = false;
+	if (a->unrouted == 0)
+		refill_end(a);
 	if (a->cancelled || a->undecided == 0)
 		attempt_ended(a);
+}
+
+void
+active_refill(struct active *a)
+{
+	a->resolving = true;
+	outside.where_tables_work(route_some, a);
 }
 
 static void
@@ -322,8 +350,8 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 	log_line(QMGR_ACTIVE, str_c(m->queue_id), a->envelope.sender,
 		log_num((int64_t)m->size),
 		log_num((int64_t)(a->envelope.n_rcpts - a->n_expanded)));
-	a->resolving = true;
-	outside.where_tables_work(route_all, a);
+	refill_begin(a);
+	active_refill(a);
 }
 
 /* ---- outcomes ---- */
@@ -386,6 +414,7 @@ active_settle_here(struct active *a, uint32_t n, enum verdict verdict, const cha
 	active_settle(a, n, &outcome);
 	events_outcome(a, n, NULL, &outcome);
 	active_settled(a, &n, 1);
+	refill_look(a, NULL);
 	if (a->undecided == 0 && a->flights == 0)
 		attempt_ended(a);
 }
@@ -403,10 +432,11 @@ active_lost(struct active *a, struct destination *d, const uint32_t *rcpts, size
 }
 
 void
-active_flight_ended(struct active *a)
+active_flight_ended(struct active *a, struct transport *t)
 {
 	ensure(a->flights > 0);
 	a->flights--;
+	refill_look(a, t);
 	if (a->flights == 0 && (a->undecided == 0 || a->cancelled))
 		attempt_ended(a);
 }

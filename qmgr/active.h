@@ -35,7 +35,13 @@ struct active {
 	uint32_t *chain;      /* links of jobs: next recipient */
 	struct job *jobs;
 	size_t undecided; /* recipients in RCPT_TODO */
-	size_t unrouted;  /* of these, those that have no destination yet */
+	/* Of these, those that have no destination yet (refill.c): at routed and later.
+	 */
+	size_t unrouted;
+	uint32_t routed;
+	bool refill_due;
+	int64_t refilled_us;
+	struct active *unread_prev, *unread_next; /* among those with any */
 	size_t flights;
 	size_t n_expanded; /* entries of envelope.rcpts that stand for an alias */
 	int64_t taken_us;
@@ -63,8 +69,7 @@ void active_start(struct message *m, struct arena *arena, struct str envelope,
 	const struct spool_state *states, size_t n_states);
 /* The "transport:nexthop" that all of it goes through, or none. */
 struct str active_filter(const struct envelope *e);
-/* Is there room for one more (qmgr_message_active_limit, qmgr_message_recipient_limit)?
- */
+/* Is there room for one more (qmgr_message_active_limit)? */
 bool active_has_room(void);
 size_t active_count(void);
 /* An outcome for recipient n; ends the attempt with the last one. */
@@ -79,7 +84,7 @@ void active_settled(struct active *a, const uint32_t *rcpts, size_t n);
 /* Recipients that lost their agent: once more, or deferred. */
 void active_lost(
 	struct active *a, struct destination *d, const uint32_t *rcpts, size_t n);
-void active_flight_ended(struct active *a);
+void active_flight_ended(struct active *a, struct transport *t);
 /* Bounce has the notices of these kinds: bits of 1 << NOTICE_something. */
 void active_notices_ended(struct active *a, unsigned accepted);
 /* What became of the recipients that were left when pickup had the message. */

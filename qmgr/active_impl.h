@@ -1,5 +1,6 @@
 /* active_impl.h -- between the parts of active.h: active.c takes messages up and settles
- * recipients, record.c writes that down, attempt.c ends it. */
+ * recipients, refill.c says how many are routed at a time, record.c writes down what
+ * became of them, attempt.c ends it. */
 #ifndef ACTIVE_IMPL_H
 #define ACTIVE_IMPL_H
 
@@ -21,5 +22,23 @@ void add_rcpt(struct buf *rcpts, uint32_t n);
  * them (they become UINT32_MAX). */
 void write_alike(struct active *a, uint32_t *list, size_t n, enum rcpt_state state,
 	enum spool_state_kind kind, uint64_t when_us);
+
+/* ---- refill.c ---- */
+/* All that are undecided have no destination yet. */
+void refill_begin(struct active *a);
+/* Every one has, or will not have any. */
+void refill_end(struct active *a);
+/* How many may be given destinations now, at least one. */
+size_t refill_batch(struct active *a);
+/* Something was decided, of a delivery by t unless it is NULL: lets active_refill()
+ * follow where there is room for more, at the end of this turn of the loop. */
+void refill_look(struct active *a, struct transport *t);
+void active_refill(struct active *a);
+/* Recipients that have a destination and are undecided. */
+static inline size_t
+in_hand(const struct active *a)
+{
+	return a->undecided - a->unrouted;
+}
 
 #endif

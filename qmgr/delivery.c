@@ -98,9 +98,10 @@ static void
 flight_done(struct flight *f, enum flight_end how, const struct why *why)
 {
 	struct active *a = f->message;
+	struct transport *t = f->to->transport;
 
 	flight_ended(f, how, why);
-	active_flight_ended(a);
+	active_flight_ended(a, t);
 }
 
 static void

@@ -13,6 +13,7 @@ dead_add(struct destination *d)
 {
 	struct destination *first = schedule.dead;
 
+	schedule.n_dead++;
 	if (!first) {
 		schedule.dead = d->prev = d->next = d;
 		return;
@@ -25,6 +26,7 @@ dead_add(struct destination *d)
 static void
 dead_remove(struct destination *d)
 {
+	schedule.n_dead--;
 	if (d->next == d) {
 		schedule.dead = NULL;
 	} else {
@@ -144,6 +146,8 @@ destination_die(struct destination *d, const struct why *why)
 	if (d->place)
 		ready_remove(d);
 	dead_add(d);
+	if (schedule.n_dead > (size_t)outside.conf->p.qmgr_message_recipient_limit)
+		first_dead_lives();
 	ticker_touch();
 	destination_defer_jobs(d, why->code,
 		arena_printf(scratch, "delivery temporarily suspended: %s", why->text));

@@ -222,13 +222,23 @@ share_set(struct share *s, uint32_t n)
 	j->left += deliveries(s);
 	if (n == 0)
 		share_unlink(s);
-	if (j->left == 0)
+	/* It keeps its place for recipients that are still to come. */
+	if (j->left == 0 && j->message->unrouted == 0)
 		job_leave(j);
+}
+
+void
+job_release(struct job *j, uint32_t n)
+{
+	j->recipients -= n;
+	j->transport->pool.used -= n;
 }
 
 void
 share_add(struct share *s, uint32_t rcpt)
 {
+	s->job->recipients++;
+	s->job->transport->pool.used++;
 	if (s->n == 0)
 		s->first = rcpt;
 	else
@@ -258,7 +268,19 @@ share_take(struct share *s, uint32_t n, uint32_t *out)
 void
 share_drop(struct share *s)
 {
+	job_release(s->job, s->n);
 	share_set(s, 0);
+}
+
+void
+jobs_are_complete(struct active *a)
+{
+	for (struct job *j = a->jobs; j; j = j->sibling) {
+		j->transport->pool.extra_used -= j->extra;
+		j->extra = 0;
+		if (j->rank > 0 && j->left == 0)
+			job_leave(j);
+	}
 }
 
 void

@@ -1,7 +1,7 @@
 # qmgr
 daemon_PROGRAMS += qmgr/qmgr
 QMGR_PARTS = qmgr/active.h qmgr/active_impl.h qmgr/active.c qmgr/attempt.c \
-	qmgr/record.c qmgr/backoff.h qmgr/backoff.c qmgr/control.h \
+	qmgr/record.c qmgr/refill.c qmgr/backoff.h qmgr/backoff.c qmgr/control.h \
 	qmgr/control.c qmgr/delivery.h qmgr/delivery.c qmgr/errand.h qmgr/errand.c \
 	qmgr/events.h qmgr/events.c \
 	qmgr/feedback.h qmgr/feedback.c \

@@ -88,6 +88,17 @@ candidate_for(struct job *j, int64_t slots)
 	return p->candidate;
 }
 
+/* So that it need not be routed by a few recipients at a time, half of what is left. */
+static void
+grant_extra(struct job *j)
+{
+	struct recipient_pool *p = &j->transport->pool;
+	int64_t left = MAX(p->most - p->used, 0) + MAX(p->extra - p->extra_used, 0);
+
+	j->extra += (uint32_t)(left / 2);
+	p->extra_used += left / 2;
+}
+
 struct job *
 preempt(struct job *j)
 {
@@ -104,6 +115,8 @@ preempt(struct job *j)
 		return j;
 	j->slots -= needs(c) * cost;
 	job_go_before(c, j);
+	if (c->message->unrouted > 0)
+		grant_extra(c);
 	return c;
 }
 

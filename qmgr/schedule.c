@@ -74,7 +74,6 @@ schedule_cancel(struct active *a)
 				share_drop(s);
 				destination_consider(s->to);
 			}
-	a->jobs = NULL;
 }
 
 /* ---- choosing ---- */
@@ -87,6 +86,7 @@ flight_take(struct destination *d, struct worker *w)
 	struct flight *f = mem_alloc(sizeof(*f) + n * sizeof(f->rcpts[0]));
 
 	f->message = s->job->message;
+	f->job = s->job;
 	f->to = d;
 	f->worker = w;
 	f->n = n;
@@ -147,6 +147,18 @@ schedule_pause(bool pause)
 }
 
 size_t
+schedule_recipients(void)
+{
+	size_t at = 0, sum = 0;
+	struct str name;
+	void *t;
+
+	while (map_next(schedule.transports, &at, &name, &t))
+		sum += (size_t)((struct transport *)t)->pool.used;
+	return sum;
+}
+
+size_t
 schedule_flights(void)
 {
 	return running.flights;
@@ -162,6 +174,7 @@ flight_ended(struct flight *f, enum flight_end how, const struct why *why)
 	running.flights--;
 	d->busy--;
 	d->transport->flights--;
+	job_release(f->job, f->n);
 	f->worker->busy--;
 	worker_dismiss(f->worker);
 	mem_free(f);

@@ -33,6 +33,8 @@ struct job {
 	struct share *shares;
 	struct job *prev, *next; /* in the transport's order; */
 	uint64_t rank;           /* it grows along it; 0: not in it */
+	uint32_t recipients;     /* waiting or under way */
+	uint32_t extra;          /* that it may have beyond recipient_pool.most */
 	/* Deliveries that it still takes, and those that it took. */
 	uint32_t left, taken;
 	/* One for each delivery; others pay with them for going before it. */
@@ -57,6 +59,13 @@ enum transport_state {
 struct slot_rules {
 	int64_t cost, loan, discount, minimum;
 };
+/* transport_recipient_limit and so on: see refill.c. */
+struct recipient_pool {
+	int64_t most, extra;
+	int64_t used, extra_used;
+	int64_t refill;
+	msec_t refill_delay;
+};
 /* The job that may go before `of`, as looked up in that second. */
 struct preemption {
 	struct job *of, *candidate;
@@ -76,6 +85,7 @@ struct transport {
 	struct window_rules rules;
 	uint32_t recipient_limit;
 	struct slot_rules slot_rules;
+	struct recipient_pool pool;
 	msec_t rate_delay; /* of each destination */
 	msec_t transport_rate_delay;
 	size_t flights;
@@ -114,10 +124,14 @@ bool destination_is_dead(const struct destination *d);
 void schedule_add(struct active *a, struct destination *d, uint32_t n);
 /* Takes all jobs of a message out; its recipients there are nobody's. */
 void schedule_cancel(struct active *a);
+/* All recipients of a message had their turn at schedule_add(). */
+void jobs_are_complete(struct active *a);
 /* Flush: the dead get another chance. */
 void schedule_revive(void);
 /* Stops and resumes deliveries (spool is away). */
 void schedule_pause(bool pause);
+/* Recipients that wait for a delivery or are in one. */
+size_t schedule_recipients(void);
 /* Deliveries under way. */
 size_t schedule_flights(void);
 /* Time passed: the dead that may be tried again, agents that never came. When to be
@@ -134,6 +148,7 @@ void transport_started(struct transport *t, int error);
 /* ---- deliveries: made by schedule, carried out by delivery.c ---- */
 struct flight {
 	struct active *message;
+	struct job *job;
 	struct destination *to;
 	struct worker *worker;
 	uint32_t n;

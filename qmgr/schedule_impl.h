@@ -9,6 +9,7 @@
 extern struct schedule {
 	struct map *transports;
 	struct destination *dead; /* ring in the order of dead_until (one span for all) */
+	size_t n_dead;
 } schedule;
 
 /* Something changed: looks for deliveries at the end of this turn of the loop. */
@@ -49,6 +50,8 @@ uint32_t share_batch(const struct share *s);
 void share_take(struct share *s, uint32_t n, uint32_t *out);
 /* Those that are left leave, unseen. */
 void share_drop(struct share *s);
+/* n recipients that were taken are over. */
+void job_release(struct job *j, uint32_t n);
 /* Puts j before the job, right before. */
 void job_go_before(struct job *j, struct job *before);
 /* The recipients that a delivery takes are other ones: a reload. */

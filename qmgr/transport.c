@@ -64,6 +64,10 @@ transport_configure(struct transport *t)
 		.discount = conf_transport_int(c, t->name, "delivery_slot_discount"),
 		.minimum = conf_transport_int(c, t->name, "minimum_delivery_slots"),
 	};
+	t->pool.most = conf_transport_int(c, t->name, "recipient_limit");
+	t->pool.extra = conf_transport_int(c, t->name, "extra_recipient_limit");
+	t->pool.refill = conf_transport_int(c, t->name, "recipient_refill_limit");
+	t->pool.refill_delay = conf_transport_time(c, t->name, "recipient_refill_delay");
 	t->rate_delay = conf_transport_time(c, t->name, "destination_rate_delay");
 	t->transport_rate_delay = conf_transport_time(c, t->name, "transport_rate_delay");
 	if (t->rate_delay > 0)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Whose delivery is next: a next hop that gets one delivery at a time has a mailing under way when
-other mail comes. The messages in the order of their deliveries, as by Debian's Postfix."""
+other mail comes. The messages in the order of their deliveries, as by Debian's Postfix; and a
+mailing that is larger than the limits."""
 import os
 import sys
 import threading
@@ -75,6 +76,27 @@ def order(program, settings, messages):
         return sink.senders
 
 
+def beyond_the_limit(program):
+    """A mailing to more recipients than the queue manager has room for: others have theirs."""
+    with Gate() as sink, Sink() as other, program(
+            {"mydestination": "", "default_transport": "slow",
+             "relayhost": f"[127.0.0.1]:{sink.port}",
+             "transport_maps": f"inline:{{{{other.example = smtp:[127.0.0.1]:{other.port}}}}}",
+             "slow_destination_concurrency_limit": "1", "slow_destination_recipient_limit": "2",
+             "slow_recipient_limit": "20", "slow_recipient_refill_limit": "5",
+             "qmgr_message_recipient_limit": "20"},
+            extra_services=["slow unix - - n - 1 smtp"]) as mta:
+        mta.start()
+        mta.run("sendmail", "-f", "list@x.example", *[f"r{i}@d.example" for i in range(100)],
+                input="Subject: x\n\nx\n")
+        check(sink.reached.wait(60), f"{program.__name__}: the mailing is under way")
+        mta.run("sendmail", "-f", "letter@x.example", "r@other.example", input="Subject: x\n\nx\n")
+        mta.wait_for_log("to=<r@other.example>.* status=sent")
+        sink.open.set()
+        mta.wait_for_log(": removed", 2)
+        check_equal(len(sink.senders), 50, f"{program.__name__}: all of the mailing arrives")
+
+
 for what, settings, messages in CASES:
     ours = order(Instance, settings, messages)
     check_equal(sorted(ours), sorted(n for n, times in names(messages) for _ in range(times)),
@@ -82,4 +104,6 @@ for what, settings, messages in CASES:
     for program in JUDGE:
         check_equal(" ".join(ours), " ".join(order(program, settings, messages)),
                     f"{what} as by Postfix")
+for program in (Instance, *JUDGE):
+    beyond_the_limit(program)
 finish()
