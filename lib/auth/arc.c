@@ -16,10 +16,6 @@ struct arc_field {
 	struct str text, name;
 	bool used; /* h= has named it */
 };
-struct arc_set {
-	struct str fields[ARC_KINDS]; /* data is NULL: not seen */
-	struct arc_signature seal;
-};
 
 struct arc {
 	const struct auth_dns *dns;
@@ -29,10 +25,9 @@ struct arc {
 	struct arena *arena;
 	size_t header; /* octets */
 	VEC(struct arc_field) fields;
-	struct arc_set sets[ARC_SETS_MOST + 1]; /* from 1 on */
-	unsigned n;
+	struct arc_sets sets; /* with a problem it fails before any key is asked for */
+	struct arc_signature seals[ARC_SETS_MOST + 1]; /* from 1 on */
 	bool in_body;
-	const char *problem; /* known before any key: it fails */
 	struct arc_signature newest;
 	struct dkim_body body;
 	struct digest_run *run; /* NULL: nobody asks for the body's hash */
@@ -80,57 +75,35 @@ arc_free(struct arc *a)
 /* ---- the header ---- */
 
 static void
-take_set_field(struct arc *a, enum arc_kind kind, struct str text)
-{
-	unsigned i = arc_instance(kind, text);
-
-	a->n = MAX(a->n, MAX(i, 1U));
-	if (i == 0)
-		a->problem = "a field of the chain has no proper i=";
-	else if (a->sets[i].fields[kind].data)
-		a->problem = "a field of the chain is there twice";
-	else
-		a->sets[i].fields[kind] = text;
-}
-
-static void
 take_field(struct arc *a, const struct field *f)
 {
 	struct arc_field *kept;
-	enum arc_kind kind = arc_kind_of(f->name);
 
 	a->header += f->text.len;
 	if (a->header > HEADER_MOST || a->fields.n == FIELDS_MOST) {
-		a->problem = "the header is too long";
-		a->n += kind != ARC_KINDS && a->n == 0;
+		a->sets.problem = "the header is too long";
 		return;
 	}
 	kept = vec_push(&a->fields);
 	kept->text = arena_str(a->arena, f->text);
 	kept->name = str_sub(kept->text, 0, f->name.len);
-	if (kind != ARC_KINDS)
-		take_set_field(a, kind, kept->text);
+	arc_sets_take(&a->sets, kept->name, kept->text);
 }
 
-/* Section 5.2, 2 and 3: all three fields of each set, and what each sealer says of those
- * before. */
+/* Section 5.2, 2 and 3: what each sealer says of those before. */
 static const char *
-check_sets(struct arc *a)
+check_seals_say(struct arc *a)
 {
-	for (unsigned i = 1; i <= a->n; i++) {
-		struct arc_set *set = &a->sets[i];
-		const char *problem;
+	for (unsigned i = 1; i <= a->sets.n; i++) {
+		struct arc_signature *seal = &a->seals[i];
+		const char *problem = arc_signature_read(
+			ARC_SEAL, a->sets.fields[i][ARC_SEAL], 0, seal);
 
-		for (unsigned kind = 0; kind < ARC_KINDS; kind++)
-			if (!set->fields[kind].data)
-				return "a set of the chain is not whole";
-		problem = arc_signature_read(
-			ARC_SEAL, set->fields[ARC_SEAL], 0, &set->seal);
 		if (problem)
 			return problem;
-		if (set->seal.cv == ARC_FAIL)
+		if (seal->cv == ARC_FAIL)
 			return "a sealer found the chain broken";
-		if (set->seal.cv != (i == 1 ? ARC_NONE : ARC_PASS))
+		if (seal->cv != (i == 1 ? ARC_NONE : ARC_PASS))
 			return "cv= is not what it has to be in its place";
 	}
 	return NULL;
@@ -146,15 +119,18 @@ hash_add(void *arg, struct str bytes)
 static void
 header_ends(struct arc *a)
 {
+	struct arc_sets *sets = &a->sets;
+
 	a->in_body = true;
-	if (a->n == 0 || a->problem)
+	arc_sets_end(sets);
+	if (sets->n == 0 || sets->problem)
 		return;
-	a->problem = check_sets(a);
-	if (!a->problem)
-		a->problem = arc_signature_read(ARC_SIGNATURE,
-			a->sets[a->n].fields[ARC_SIGNATURE], time_wall_us() / 1000000,
+	sets->problem = check_seals_say(a);
+	if (!sets->problem)
+		sets->problem = arc_signature_read(ARC_SIGNATURE,
+			sets->fields[sets->n][ARC_SIGNATURE], time_wall_us() / 1000000,
 			&a->newest);
-	if (a->problem)
+	if (sets->problem)
 		return;
 	a->run = digest_begin(DIGEST_SHA256);
 	if (a->run)
@@ -252,19 +228,6 @@ check_newest(struct arc *a, struct why *why)
 
 /* ---- the seals (section 5.1.1; 5.2, 6) ---- */
 
-/* Of all sets in their order; where each one's seal begins, which in its own signature
- * stands last and without its b=. */
-static void
-canon_sets(const struct arc *a, struct buf *out, size_t *seal_at)
-{
-	for (unsigned i = 1; i <= a->n; i++)
-		for (unsigned kind = 0; kind < ARC_KINDS; kind++) {
-			if (kind == ARC_SEAL)
-				seal_at[i] = out->len;
-			dkim_canon_field(DKIM_RELAXED, a->sets[i].fields[kind], out);
-		}
-}
-
 SWITCHES static enum arc_check
 check_seal(struct arc *a, unsigned i, struct str before, struct why *why)
 {
@@ -272,14 +235,13 @@ check_seal(struct arc *a, unsigned i, struct str before, struct why *why)
 	struct digest_run *run = digest_begin(DIGEST_SHA256);
 	unsigned char hash[DKIM_HASH];
 
-	arc_signature_canon(&a->sets[i].seal, DKIM_RELAXED, &last);
+	arc_signature_canon(&a->seals[i], DKIM_RELAXED, &last);
 	if (run) {
 		digest_add(run, before);
 		digest_add(run, buf_str(&last));
 	}
 	if (run && digest_end(run, hash) == 0)
-		return arc_check(
-			&a->sets[i].seal, hash, a->key_bits, a->dns, a->until, why);
+		return arc_check(&a->seals[i], hash, a->key_bits, a->dns, a->until, why);
 	why_set(why, "5.7.0", "OpenSSL has no SHA-256");
 	return ARC_BAD;
 }
@@ -291,8 +253,8 @@ check_seals(struct arc *a, struct why *why, unsigned *at)
 	size_t seal_at[ARC_SETS_MOST + 1];
 	enum arc_check got = ARC_GOOD;
 
-	canon_sets(a, &text, seal_at);
-	for (*at = a->n; *at > 0; --*at) {
+	arc_sets_canon(&a->sets, &text, seal_at);
+	for (*at = a->sets.n; *at > 0; --*at) {
 		got = check_seal(a, *at, str_sub(buf_str(&text), 0, seal_at[*at]), why);
 		if (got != ARC_GOOD)
 			break;
@@ -305,14 +267,14 @@ check_seals(struct arc *a, struct why *why, unsigned *at)
 static void
 describe(struct arc *a, struct str author, struct arena *arena, struct arc_verdict *out)
 {
-	out->seals = arena_alloc(arena, a->n * sizeof(*out->seals));
-	out->n = a->n;
-	for (unsigned i = 1; i <= a->n; i++)
+	out->seals = arena_alloc(arena, a->sets.n * sizeof(*out->seals));
+	out->n = a->sets.n;
+	for (unsigned i = 1; i <= a->sets.n; i++)
 		out->seals[i - 1] = (struct arc_seal){
-			.domain = arena_lower(arena, a->sets[i].seal.domain),
+			.domain = arena_lower(arena, a->seals[i].domain),
 			.vouches = author.len > 0 &&
 				   results_pass_dmarc(
-					   a->sets[i].fields[ARC_RESULTS], author),
+					   a->sets.fields[i][ARC_RESULTS], author),
 		};
 }
 
@@ -330,11 +292,11 @@ arc_end(struct arc *a, struct str author, struct arena *arena, struct arc_verdic
 			take_field(a, &f);
 		header_ends(a);
 	}
-	if (a->n == 0)
+	if (a->sets.n == 0)
 		return;
 	out->result = ARC_FAIL;
-	if (a->problem) {
-		out->problem = str_c(a->problem);
+	if (a->sets.problem) {
+		out->problem = str_c(a->sets.problem);
 		return;
 	}
 	describe(a, author, arena, out);
@@ -346,6 +308,6 @@ arc_end(struct arc *a, struct str author, struct arena *arena, struct arc_verdic
 				       : ARC_TEMPERROR;
 	if (got != ARC_GOOD)
 		out->problem = at ? arena_printf(arena, "seal %u: %s", at, why.text)
-				  : arena_printf(arena, "message signature %u: %s", a->n,
-					    why.text);
+				  : arena_printf(arena, "message signature %u: %s",
+					    a->sets.n, why.text);
 }

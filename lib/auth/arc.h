@@ -60,6 +60,38 @@ const char *arc_signature_read(enum arc_kind kind, struct str text, int64_t now,
 void arc_signature_canon(
 	const struct arc_signature *s, enum dkim_canon how, struct buf *out);
 
+/* ---- arc_sets.c: the sets of a message ---- */
+struct arc_sets {
+	struct str fields[ARC_SETS_MOST + 1][ARC_KINDS]; /* from 1 on; data is NULL: not
+							    seen */
+	unsigned n;
+	const char *problem; /* why they are no chain; or NULL */
+};
+/* One field of the header, if it is one of theirs. The caller keeps text. */
+void arc_sets_take(struct arc_sets *s, struct str name, struct str text);
+/* Nothing is missing, or *problem says so. */
+void arc_sets_end(struct arc_sets *s);
+/* Appends all of them in their order, as seals are made over them (section 5.1.1), and
+ * says where each one's seal begins. */
+void arc_sets_canon(
+	const struct arc_sets *s, struct buf *out, size_t seal_at[ARC_SETS_MOST + 1]);
+
+/* ---- arc_seal.c: a set of our own, in the order in which it is made: its results, its
+ * message signature (dkim_sign.h), its seal ---- */
+/* Appends an ARC-Authentication-Results field: results is the body of one. */
+void arc_results_write(unsigned instance, struct str results, struct buf *out);
+struct arc_seal_plan {
+	struct str domain, selector;
+	enum dkim_algorithm algorithm;
+	enum arc_result cv; /* none, for the first one; or pass */
+	int64_t at;         /* t=, seconds since 1970 */
+};
+/* Appends to *field the beginning of an ARC-Seal field, up to "b=", and fills in what is
+ * to be signed. sets: those before, and the new one, all but its seal;
+ * dkim_sign_end() appends the signature. -1: there is no SHA-256. */
+int arc_seal_begin(const struct arc_seal_plan *plan, const struct arc_sets *sets,
+	struct buf *field, unsigned char hash[DKIM_HASH]) MUST_CHECK;
+
 /* ---- arc_key.c ---- */
 /* GOOD: it is the signature of that hash by the key that the DNS has now. */
 enum arc_check { ARC_GOOD, ARC_BAD, ARC_IN_DOUBT };

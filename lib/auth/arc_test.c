@@ -220,7 +220,162 @@ TEST(short_keys_do_not_count)
 	CHECK_STR(str_c(why.text), "the key is too short");
 }
 
-/* ---- chains ---- */
+/* ---- chains of ours, sealed here and verified here ---- */
+
+struct sealer {
+	struct sign_key *key;
+	struct buf record;
+};
+
+static enum dns_status
+ask_record(void *arg, struct str name, uint16_t type, struct arena *arena,
+	deadline_t until, struct dns_reply *said)
+{
+	const struct sealer *s = arg;
+
+	(void)until;
+	*said = (struct dns_reply){ .status = DNS_NXDOMAIN };
+	if (!str_is(name, "s._domainkey.lists.example"))
+		return DNS_NXDOMAIN;
+	*said = (struct dns_reply){ .status = DNS_OK, .n_records = 1 };
+	said->records = arena_alloc(arena, sizeof(*said->records));
+	said->records[0] = (struct dns_rr){ .type = type, .data = buf_str(&s->record) };
+	return DNS_OK;
+}
+
+static struct sealer
+sealer_new(enum sign_kind kind)
+{
+	struct sealer s = { .record = BUF_INIT };
+	struct buf public CLEANUP(buf_free) = BUF_INIT;
+	struct why why;
+
+	s.key = sign_key_make(kind, 1024, &why);
+	ensure(s.key);
+	CHECK_INT(sign_key_public(s.key, &public), 0);
+	buf_printf(&s.record, "k=%s; p=", kind == SIGN_RSA ? "rsa" : "ed25519");
+	base64_encode(buf_str(&public), &s.record);
+	return s;
+}
+
+static void
+finish_field(const struct sealer *s, const unsigned char *hash, struct buf *field)
+{
+	struct buf signature CLEANUP(buf_free) = BUF_INIT;
+
+	CHECK_INT(sign_key_use(s->key, str_of(hash, DKIM_HASH), &signature), 0);
+	dkim_sign_end(buf_str(&signature), field);
+}
+
+/* One more set in front. */
+static void
+seal(const struct sealer *s, struct buf *message)
+{
+	enum dkim_algorithm algorithm =
+		sign_key_kind(s->key) == SIGN_RSA ? DKIM_RSA_SHA256 : DKIM_ED25519_SHA256;
+	struct dkim_content *content = dkim_content_new(false, true);
+	struct buf results = BUF_INIT, signature = BUF_INIT, field = BUF_INIT;
+	struct dkim_plan plan = { .domain = STR("lists.example"),
+		.selector = STR("s"),
+		.algorithm = algorithm,
+		.header = DKIM_RELAXED,
+		.body = DKIM_RELAXED,
+		.at = 1000 };
+	struct arc_seal_plan seal_plan = { .domain = plan.domain,
+		.selector = plan.selector,
+		.algorithm = algorithm,
+		.at = 1000 };
+	struct arc_sets sets = { .n = 0 };
+	unsigned char hash[DKIM_HASH];
+	struct strs fields;
+	struct why why;
+
+	dkim_content_add(content, buf_str(message));
+	CHECK_INT(dkim_content_end(content), 0);
+	fields = dkim_content_fields(content);
+	for (size_t i = 0; i < fields.n; i++)
+		arc_sets_take(&sets,
+			str_sub(fields.items[i], 0,
+				(size_t)str_chr(fields.items[i], ':')),
+			fields.items[i]);
+	arc_sets_end(&sets);
+	CHECK(!sets.problem);
+	plan.instance = ++sets.n;
+	seal_plan.cv = sets.n == 1 ? ARC_NONE : ARC_PASS;
+	arc_results_write(sets.n,
+		STR(" lists.example;\n\tdmarc=pass header.from=box.example\n"), &results);
+	CHECK_INT(dkim_sign_begin(&plan, content, &signature, hash, &why), 0);
+	finish_field(s, hash, &signature);
+	sets.fields[sets.n][ARC_RESULTS] = buf_str(&results);
+	sets.fields[sets.n][ARC_SIGNATURE] = buf_str(&signature);
+	CHECK_INT(arc_seal_begin(&seal_plan, &sets, &field, hash), 0);
+	finish_field(s, hash, &field);
+	buf_add(&field, buf_str(&signature));
+	buf_add(&field, buf_str(&results));
+	buf_add(&field, buf_str(message));
+	dkim_content_free(content);
+	buf_free(&results);
+	buf_free(&signature);
+	buf_free(message);
+	*message = field;
+}
+
+static void
+check_sealed(const struct sealer *s, struct str message, const char *want)
+{
+	struct auth_dns dns = { .ask = ask_record, .arg = (void *)(uintptr_t)s };
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct buf out CLEANUP(buf_free) = BUF_INIT;
+	struct arc *a = arc_new(&dns, 1024, DEADLINE_NEVER);
+	struct arc_verdict v;
+
+	arc_add(a, message);
+	arc_end(a, STR("box.example"), arena, &v);
+	results_arc(&v, &out);
+	CHECK_STR(buf_str(&out), want);
+	for (size_t i = 0; i < v.n; i++)
+		CHECK(v.seals[i].vouches);
+	arc_free(a);
+}
+
+static void
+check_sealer(enum sign_kind kind)
+{
+	struct sealer s = sealer_new(kind);
+	struct buf message = BUF_INIT;
+
+	buf_addz(
+		&message, "DKIM-Signature: x\nFrom: a@box.example\nSubject:  x \n\nhi\n");
+	seal(&s, &message);
+	check_sealed(&s, buf_str(&message), "arc=pass (i=1 d=lists.example)");
+	seal(&s, &message);
+	check_sealed(&s, buf_str(&message), "arc=pass (i=2 d=lists.example)");
+	buf_addz(&message, "more\n");
+	check_sealed(&s, buf_str(&message),
+		"arc=fail (i=2 d=lists.example) reason=\"message signature 2: the body "
+		"has been changed\"");
+	/* Only the newest message signature has to hold. */
+	seal(&s, &message);
+	check_sealed(&s, buf_str(&message), "arc=pass (i=3 d=lists.example)");
+	for (int i = 4; i <= ARC_SETS_MOST; i++)
+		seal(&s, &message);
+	check_sealed(&s, buf_str(&message), "arc=pass (i=50 d=lists.example)");
+	message.data[str_find(buf_str(&message), STR("t=1000"))] = 'u';
+	check_sealed(&s, buf_str(&message),
+		"arc=fail (i=50 d=lists.example) reason=\"seal 50: the signature does "
+		"not match\"");
+	buf_free(&message);
+	buf_free(&s.record);
+	sign_key_free(s.key);
+}
+
+TEST(what_is_sealed_passes)
+{
+	check_sealer(SIGN_RSA);
+	check_sealer(SIGN_ED25519);
+}
+
+/* ---- chains that are none ---- */
 
 static enum dns_status
 ask(void *arg, struct str name, uint16_t type, struct arena *arena, deadline_t until,

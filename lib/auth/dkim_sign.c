@@ -164,6 +164,12 @@ dkim_content_fields(const struct dkim_content *c)
 
 /* ---- the field ---- */
 
+const char *
+dkim_algorithm_name(enum dkim_algorithm algorithm)
+{
+	return algorithm == DKIM_RSA_SHA256 ? "rsa-sha256" : "ed25519-sha256";
+}
+
 struct writer {
 	const struct dkim_plan *plan;
 	const struct dkim_content *content;
@@ -279,6 +285,8 @@ add_names(struct writer *w)
 			!is_among(over, i, name))
 			add_fields(w, name, true);
 	}
+	if (w->plan->instance > 0)
+		add_fields(w, STR("DKIM-Signature"), false);
 }
 
 static bool
@@ -318,11 +326,13 @@ write_tags(struct writer *w)
 	const struct dkim_plan *plan = w->plan;
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 
-	word(w, STR("DKIM-Signature:"));
-	tag(w, "v", STR("1"));
-	tag(w, "a",
-		plan->algorithm == DKIM_RSA_SHA256 ? STR("rsa-sha256")
-						   : STR("ed25519-sha256"));
+	word(w, plan->instance > 0 ? STR("ARC-Message-Signature:")
+				   : STR("DKIM-Signature:"));
+	if (plan->instance > 0)
+		number_tag(w, "i", plan->instance);
+	else
+		tag(w, "v", STR("1"));
+	tag(w, "a", str_c(dkim_algorithm_name(plan->algorithm)));
 	buf_printf(&text, "%s/%s", dkim_canon_name(plan->header),
 		dkim_canon_name(plan->body));
 	tag(w, "c", buf_str(&text));

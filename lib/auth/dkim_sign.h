@@ -11,7 +11,8 @@
 #define DKIM_HASH           32   /* bytes of SHA-256 */
 #define DKIM_SIGNATURE_MOST 2048 /* bytes: of an RSA key of 16384 bits */
 
-enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
+enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256, DKIM_ALGORITHMS };
+const char *dkim_algorithm_name(enum dkim_algorithm algorithm); /* as in a= */
 
 /* What a signature shall say. All views are the caller's. */
 struct dkim_plan {
@@ -24,6 +25,9 @@ struct dkim_plan {
 	struct strs fields, oversigned;
 	int64_t at;        /* t=, seconds since 1970 */
 	int64_t valid_for; /* seconds from then to x=; 0: for ever */
+	/* Of ARC (RFC 8617 section 4.1.2): an ARC-Message-Signature with that i=, which
+	 * signs all DKIM-Signature fields as well. 0: a DKIM-Signature. */
+	unsigned instance;
 };
 /* Is it one, or one that cannot break the field out of its tags? */
 bool dkim_name_is_domain(struct str name); /* selectors, too (section 3.1) */
@@ -42,7 +46,7 @@ void dkim_content_free(struct dkim_content *c); /* NULL: nothing */
 /* The fields, each with its line ends, as they stand; good as long as *c. */
 struct strs dkim_content_fields(const struct dkim_content *c);
 
-/* Appends to *field the beginning of a DKIM-Signature field, folded with LF, up to "b=",
+/* Appends to *field the beginning of a signature's field, folded with LF, up to "b=",
  * and fills in what is to be signed. -1 and why->text: the message has no From field, or
  * the plan is none; *field is then as before. The body's form is one of those that
  * dkim_content_new() was told. */

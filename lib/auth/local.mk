@@ -32,7 +32,7 @@ lib_auth_dkim_verify_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 # ARC
 lib_auth_libauth_a_SOURCES += lib/auth/arc.h lib/auth/arc.c lib/auth/arc_field.c \
-	lib/auth/arc_key.c
+	lib/auth/arc_key.c lib/auth/arc_sets.c lib/auth/arc_seal.c
 check_PROGRAMS += lib/auth/arc_test
 TESTS += lib/auth/arc_test
 lib_auth_arc_test_SOURCES = lib/auth/arc_test.c

@@ -228,27 +228,49 @@ take_result(struct str *rest, struct buf *out)
 	*rest = str_from(*rest, 1);
 }
 
+/* The next result of that method: the word behind it, and what follows. False: there is
+ * none. *text keeps them. */
+static bool
+next_of(struct str *body, const char *method, struct buf *text, struct str *word,
+	struct str *rest)
+{
+	while (body->len > 0) {
+		struct str name;
+
+		buf_clear(text);
+		take_result(body, text);
+		*rest = buf_str(text);
+		if (!str_token(rest, " ", word) || !str_split(word, '=', &name) ||
+			!str_case_is(name, method))
+			continue;
+		return true;
+	}
+	return false;
+}
+
+struct str
+results_of(struct str body, const char *method, struct arena *arena)
+{
+	struct buf text CLEANUP(buf_free) = BUF_INIT;
+	struct str word, rest;
+
+	if (!next_of(&body, method, &text, &word, &rest))
+		return STR_NONE;
+	return arena_lower(arena, word);
+}
+
 bool
 results_pass_dmarc(struct str body, struct str author)
 {
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
-	const struct str method = STR_INIT("dmarc="), from = STR_INIT("header.from=");
+	const struct str from = STR_INIT("header.from=");
+	struct str word, rest;
 
-	while (body.len > 0) {
-		struct str rest, word;
-
-		buf_clear(&text);
-		take_result(&body, &text);
-		rest = buf_str(&text);
-		if (!str_token(&rest, " ", &word) || !str_case_starts(word, method))
-			continue;
-		if (!str_case_is(str_from(word, method.len), "pass"))
+	if (!next_of(&body, "dmarc", &text, &word, &rest) || !str_case_is(word, "pass"))
+		return false;
+	while (str_token(&rest, " ", &word))
+		if (str_case_starts(word, from) &&
+			!str_case_eq(str_from(word, from.len), author))
 			return false;
-		while (str_token(&rest, " ", &word))
-			if (str_case_starts(word, from) &&
-				!str_case_eq(str_from(word, from.len), author))
-				return false;
-		return true;
-	}
-	return false;
+	return true;
 }

@@ -32,6 +32,9 @@ void results_field(struct str who, struct strs items, struct buf *out);
  * taken off, so that it is found in whatever spelling. Appended; nothing when there is
  * none. */
 void results_who(struct str body, struct buf *out);
+/* The word behind "method=" of the first result of that method, in lower case and in
+ * arena; none: nothing is said of it. */
+struct str results_of(struct str body, const char *method, struct arena *arena);
 /* Does the body say that DMARC passed, and, where it names an author (header.from), is it
  * that one? Of several results of DMARC the first one counts. */
 bool results_pass_dmarc(struct str body, struct str author);
