@@ -55,7 +55,7 @@ content_add(struct message *m, struct str bytes)
 	}
 	buf_add(&m->content, bytes);
 	kept_together += bytes.len;
-	if (message_has_milters(m) || message_may_be_signed(m) ||
+	if (message_has_milters(m) || message_may_be_signed(m) || m->sealer ||
 		message_is_verified(m)) {
 		/* They may change all of it, and a signature, or what is said of one,
 		 * stands in front of what it is made over. One alone may be of any size.

@@ -209,6 +209,7 @@ cleanup_open_tables(void)
 	strict_open(c);
 	sign_open(c, arena);
 	verify_open(c);
+	seal_open(c);
 	tables.drop = conf_list(c->p.message_drop_headers, arena);
 }
 

@@ -37,6 +37,8 @@ struct strict {
 	bool unterminated; /* the first line of the body was to be a field */
 };
 
+struct dkim_signer;
+
 struct message {
 	struct ipc_request *rq;
 	const struct conf *conf;
@@ -59,6 +61,8 @@ struct message {
 	bool verbatim;  /* why.text is the site's own */
 	struct str redirect, filter;
 	VEC(struct rcpt) late_copies;
+	struct dkim_signer *sealer; /* NULL: it is not sealed (seal.c) */
+	bool from_stranger;
 	/* Who hears of it (milters.c). */
 	struct milters milters;
 	struct milter *milter_in_hand;
@@ -154,6 +158,8 @@ SWITCHES void milters_finish(struct message *m, struct submit_reply *say);
 void verify_open(const struct conf *c);
 /* Then the content has to stay here until the end, also as it came. */
 bool message_is_verified(const struct message *m);
+/* Is what came of ARC told in every stranger's message, and by nobody else? */
+bool verify_tells_chains(void);
 enum field_fate verify_field(struct message *m, struct field *f);
 SWITCHES void verify_message(struct message *m);
 /* sign.c */
@@ -161,6 +167,12 @@ void sign_open(const struct conf *c, struct arena *a); /* before the jail */
 /* Then the content has to stay here until the end. */
 bool message_may_be_signed(const struct message *m);
 SWITCHES void sign_message(struct message *m);
+/* seal.c */
+void seal_open(const struct conf *c); /* before the jail, behind verify_open() */
+/* By somebody of ours, who may have written into it what we say (arc_sign_maps). */
+bool message_is_handed_in(const struct message *m);
+SWITCHES void seal_begin(struct message *m);
+SWITCHES void seal_message(struct message *m);
 /* headers.c */
 enum field_fate header_limits(struct message *m, struct field *f);
 enum field_fate header_drop(struct message *m, struct field *f);

@@ -4,17 +4,16 @@
  * What is signed is what smtp will send. So that it need not change the message on the
  * way (8-bit parts for a server without 8BITMIME, lines over smtp_line_length_limit),
  * both is done here, before (RFC 6376 section 5.3). */
-#include "message.h"
+#include "sign.h"
 #include "addrlist.h"
-#include "dkim_sign.h"
 #include "event.h"
 #include "idna.h"
 #include "log.h"
 #include "service.h"
 
-#define PATIENCE        ((msec_t)30000)
-#define LARGE           ((size_t)64 * 1024) /* more is hashed in a helper thread */
-#define FOLD_LEAST      ((size_t)12)        /* as smtp */
+#define PATIENCE   ((msec_t)30000)
+#define LARGE      ((size_t)64 * 1024) /* more is hashed in a helper thread */
+#define FOLD_LEAST ((size_t)12)        /* as smtp */
 
 static struct {
 	struct maps *maps;
@@ -65,11 +64,10 @@ message_may_be_signed(const struct message *m)
 	       ((flags & ENVELOPE_SIGN) || (flags & local) == local);
 }
 
-/* A signature that cannot be had. */
-static void
-fail(struct message *m, const char *what)
+void
+sign_fail(struct message *m, const char *scheme, const char *what)
 {
-	log_warn("%s: DKIM: %s%s", m->queue_id, what,
+	log_warn("%s: %s: %s%s", m->queue_id, scheme, what,
 		settings.passes ? "; it goes without this signature" : "");
 	if (!settings.passes)
 		message_fail(m, TEMPFAIL, 451, "4.7.0", "cannot sign the message now");
@@ -132,12 +130,14 @@ find_signers(struct message *m, struct dkim_signer *out)
 	case DICT_NOTFOUND:
 		break;
 	case DICT_ERROR:
-		fail(m, why.text);
+		sign_fail(m, "DKIM", why.text);
 		break;
 	case DICT_FOUND:
-		if (dkim_signers_read(value, arena_str(m->arena, buf_str(&domain)), out, &n))
+		if (dkim_signers_read(
+			    value, arena_str(m->arena, buf_str(&domain)), out, &n))
 			break;
-		fail(m, arena_printf(m->arena,
+		sign_fail(m, "DKIM",
+			arena_printf(m->arena,
 				"dkim_sign_maps: \"" STR_FMT
 				"\": wanted is selector:key [selector:key ...] "
 				"[domain=name]",
@@ -217,82 +217,133 @@ fold(struct message *m, struct buf *text)
 /* ---- signatures ---- */
 
 struct reading {
-	struct message *m;
+	struct message *m; /* NULL: it is read as it is */
 	struct buf *text;
 	struct dkim_content *content; /* NULL: it cannot be hashed */
 };
 
-/* Lines end in CRLF on the wire; a CR before our LF is part of the line. Nobody else
- * looks at the message while a helper thread does this. */
+/* Lines end in CRLF on the wire; a CR before our LF is part of the line. */
+static struct dkim_content *
+hash_lines(struct str rest)
+{
+	struct dkim_content *content = dkim_content_new(
+		settings.body == DKIM_SIMPLE, settings.body == DKIM_RELAXED);
+	struct str line;
+
+	if (!content)
+		return NULL;
+	while (str_split(&rest, '\n', &line)) {
+		dkim_content_add(content, line);
+		dkim_content_add(content, STR("\r\n"));
+	}
+	if (dkim_content_end(content) == 0)
+		return content;
+	dkim_content_free(content);
+	return NULL;
+}
+
+/* Nobody else looks at the message while a helper thread does this. */
 static void
 prepare_and_hash(void *arg)
 {
 	struct reading *r = arg;
-	struct str rest, line;
 
-	make_7bit(r->m, r->text);
-	fold(r->m, r->text);
-	r->content = dkim_content_new(
-		settings.body == DKIM_SIMPLE, settings.body == DKIM_RELAXED);
-	if (!r->content)
-		return;
-	rest = buf_str(r->text);
-	while (str_split(&rest, '\n', &line)) {
-		dkim_content_add(r->content, line);
-		dkim_content_add(r->content, STR("\r\n"));
+	if (r->m) {
+		make_7bit(r->m, r->text);
+		fold(r->m, r->text);
 	}
-	if (dkim_content_end(r->content) == 0)
-		return;
-	dkim_content_free(r->content);
-	r->content = NULL;
+	r->content = hash_lines(buf_str(r->text));
 }
 
-/* Appends one field. The key says which algorithm it is for, so there are two beginnings
- * and two hashes. */
-SWITCHES static int
-add_signature(struct message *m, const struct dkim_signer *signer,
-	const struct dkim_content *content, struct buf *out, struct why *why)
+SWITCHES static void
+read_all(struct reading *r)
 {
-	unsigned char hashes[DKIM_ED25519_SHA256 + 1][DKIM_HASH];
-	struct buf fields[DKIM_ED25519_SHA256 + 1] = { BUF_INIT, BUF_INIT };
-	struct dkim_plan plan = { .domain = signer->domain,
+	if (r->text->len > LARGE)
+		event_offload(prepare_and_hash, r);
+	else
+		prepare_and_hash(r);
+}
+
+struct dkim_content *
+sign_hash(struct buf *text)
+{
+	struct reading r = { .text = text };
+
+	read_all(&r);
+	return r.content;
+}
+
+struct dkim_plan
+sign_plan(const struct dkim_signer *signer)
+{
+	return (struct dkim_plan){ .domain = signer->domain,
 		.selector = signer->selector,
 		.header = settings.header,
 		.body = settings.body,
 		.fields = settings.fields,
 		.oversigned = settings.oversigned,
-		.at = time_wall_us() / 1000000,
-		.valid_for = m->conf->p.dkim_sign_expire_time / 1000 };
-	struct dkim_sign_request ask = { .key = signer->key,
-		.rsa_hash = str_of(hashes[DKIM_RSA_SHA256], DKIM_HASH),
-		.ed25519_hash = str_of(hashes[DKIM_ED25519_SHA256], DKIM_HASH) };
+		.at = time_wall_us() / 1000000 };
+}
+
+int
+sign_field(struct message *m, struct str key, struct unsigned_field *f, struct buf *out,
+	struct why *why)
+{
+	struct dkim_sign_request ask = { .key = key,
+		.rsa_hash = str_of(f->hashes[DKIM_RSA_SHA256], DKIM_HASH),
+		.ed25519_hash = str_of(f->hashes[DKIM_ED25519_SHA256], DKIM_HASH) };
 	struct dkim_sign_reply said = { .error = STR_NONE };
 	struct buf *field;
-	int result = 0;
 
-	for (int i = DKIM_RSA_SHA256; i <= DKIM_ED25519_SHA256 && result == 0; i++) {
-		plan.algorithm = (enum dkim_algorithm)i;
-		result = dkim_sign_begin(&plan, content, &fields[i], hashes[i], why);
-	}
-	if (result == 0 && dkim_sign_call(service_peer("dkimsign"), &ask, &said, m->arena,
-				   deadline_in(PATIENCE)) < 0) {
+	if (dkim_sign_call(service_peer("dkimsign"), &ask, &said, m->arena,
+		    deadline_in(PATIENCE)) < 0) {
 		why_errno(why, "4.3.0", "dkimsign");
-		result = -1;
-	} else if (result == 0 && (said.signature.len == 0 ||
-					  said.signature.len > DKIM_SIGNATURE_MOST)) {
+		return -1;
+	}
+	if (said.signature.len == 0 || said.signature.len > DKIM_SIGNATURE_MOST) {
 		why_set(why, "4.3.0", STR_FMT, STR_ARG(said.error));
-		result = -1;
+		return -1;
 	}
-	if (result == 0) {
-		field = &fields[said.is_ed25519 ? DKIM_ED25519_SHA256 : DKIM_RSA_SHA256];
-		dkim_sign_end(said.signature, field);
-		buf_add(out, buf_str(field));
-		log_info("%s: DKIM-Signature field added (s=" STR_FMT ", d=" STR_FMT ")",
-			m->queue_id, STR_ARG(signer->selector), STR_ARG(signer->domain));
+	field = &f->texts[said.is_ed25519 ? DKIM_ED25519_SHA256 : DKIM_RSA_SHA256];
+	dkim_sign_end(said.signature, field);
+	buf_add(out, buf_str(field));
+	return 0;
+}
+
+void
+unsigned_field_free(struct unsigned_field *f)
+{
+	for (unsigned i = 0; i < DKIM_ALGORITHMS; i++)
+		buf_free(&f->texts[i]);
+}
+
+int
+sign_message_field(struct message *m, struct dkim_plan *plan, struct str key,
+	const struct dkim_content *content, struct buf *out, struct why *why)
+{
+	struct unsigned_field f CLEANUP(unsigned_field_free) = { .texts = { BUF_INIT } };
+
+	for (unsigned i = 0; i < DKIM_ALGORITHMS; i++) {
+		plan->algorithm = (enum dkim_algorithm)i;
+		if (dkim_sign_begin(plan, content, &f.texts[i], f.hashes[i], why) < 0)
+			return -1;
 	}
-	buf_free(&fields[DKIM_RSA_SHA256]);
-	buf_free(&fields[DKIM_ED25519_SHA256]);
-	return result;
+	return sign_field(m, key, &f, out, why);
+}
+
+/* Appends one field. */
+SWITCHES static int
+add_signature(struct message *m, const struct dkim_signer *signer,
+	const struct dkim_content *content, struct buf *out, struct why *why)
+{
+	struct dkim_plan plan = sign_plan(signer);
+
+	plan.valid_for = m->conf->p.dkim_sign_expire_time / 1000;
+	if (sign_message_field(m, &plan, signer->key, content, out, why) < 0)
+		return -1;
+	log_info("%s: DKIM-Signature field added (s=" STR_FMT ", d=" STR_FMT ")",
+		m->queue_id, STR_ARG(signer->selector), STR_ARG(signer->domain));
+	return 0;
 }
 
 /* All of them, and the message behind them. */
@@ -305,7 +356,7 @@ add_signatures(struct message *m, const struct dkim_signer *signers, size_t n,
 
 	for (size_t i = 0; i < n && m->verdict == ACCEPT; i++)
 		if (add_signature(m, &signers[i], content, &fresh, &why) < 0)
-			fail(m, why.text);
+			sign_fail(m, "DKIM", why.text);
 	buf_add(&fresh, text);
 	content_replace(m, &fresh);
 }
@@ -324,14 +375,11 @@ sign_message(struct message *m)
 	if (n == 0)
 		return;
 	buf_add(&text, buf_str(&m->content));
-	if (text.len > LARGE)
-		event_offload(prepare_and_hash, &reading);
-	else
-		prepare_and_hash(&reading);
+	read_all(&reading);
 	if (reading.content)
 		add_signatures(m, signers, n, reading.content, buf_str(&text));
 	else
-		fail(m, "OpenSSL does not hash");
+		sign_fail(m, "DKIM", "OpenSSL does not hash");
 	dkim_content_free(reading.content);
 	/* Once is enough for who goes through here again (postsuper -r). */
 	m->envelope.flags &= ~(uint32_t)ENVELOPE_SIGN;

@@ -3,6 +3,7 @@
 #include "message.h"
 
 const struct step steps[] = {
+	{ .name = "sealer", .envelope = seal_begin },
 	{ .name = "rewrite", .envelope = envelope_rewrite },
 	{ .name = "verify", .field = verify_field, .end = verify_message },
 	{ .name = "milters", .envelope = milters_hear_envelope, .end = milters_inspect },
@@ -17,5 +18,6 @@ const struct step steps[] = {
 	{ .name = "missing", .field = header_see, .fields_end = header_add_missing },
 	{ .name = "late", .end = envelope_late },
 	{ .name = "sign", .end = sign_message },
+	{ .name = "seal", .end = seal_message },
 };
 const size_t n_steps = COUNT(steps);

@@ -71,13 +71,20 @@ tells(void)
 	       settings.arc == MODE_TAG;
 }
 
+bool
+verify_tells_chains(void)
+{
+	return settings.arc == MODE_TAG;
+}
+
 /* Section 5: whoever reads it would take it for ours. */
 enum field_fate
 verify_field(struct message *m, struct field *f)
 {
 	struct buf who CLEANUP(buf_free) = BUF_INIT;
 
-	if (!tells() || !(m->envelope.flags & ENVELOPE_STRANGER) ||
+	if (!tells() ||
+		!((m->envelope.flags & ENVELOPE_STRANGER) || message_is_handed_in(m)) ||
 		!field_is(f, "Authentication-Results"))
 		return FIELD_KEEP;
 	results_who(f->body, &who);

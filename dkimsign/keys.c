@@ -94,7 +94,8 @@ keys_open(void)
 	entries = map_new();
 	dir = opendir(directory);
 	if (!dir) {
-		if (errno != ENOENT || service_conf()->p.dkim_sign_maps.len > 0)
+		if (errno != ENOENT || service_conf()->p.dkim_sign_maps.len > 0 ||
+			service_conf()->p.arc_sign_maps.len > 0)
 			log_warn("dkim_sign_key_directory: %s: %m", directory);
 		return;
 	}

@@ -22,7 +22,7 @@ message_is_local(struct session *s)
 static bool
 is_signed(struct session *s)
 {
-	if (s->p->dkim_sign_maps.len == 0)
+	if (s->p->dkim_sign_maps.len == 0 && s->p->arc_sign_maps.len == 0)
 		return false;
 	return s->forwarded.source.len > 0 ? str_case_is(s->forwarded.source, "LOCAL")
 					   : policy_client_is_signed(s);

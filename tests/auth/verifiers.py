@@ -1,4 +1,4 @@
-"""verifiers.py -- what others say of our signatures: dkimpy and opendkim, both of them from the
+"""verifiers.py -- what others say of our signatures and seals: dkimpy and opendkim, both of them from the
 packages that ./dev unpacks into build/debian."""
 import ctypes
 import os
@@ -33,6 +33,15 @@ def dkimpy_verifies(message, records):
     verifier = dkim.DKIM(message)
     n = len([name for name, _ in verifier.headers if name.lower() == b"dkim-signature"])
     return [is_good(i) for i in range(n)]
+
+
+def dkimpy_verifies_chain(message, records):
+    """What dkimpy says of the chain of ARC of a message (bytes), and why."""
+    def look_up(name, timeout=5):
+        return records[name.decode().rstrip(".")].encode()
+
+    cv, _, reason = dkim.arc_verify(message, dnsfunc=look_up)
+    return cv.decode() if cv else None, reason
 
 
 def opendkim_verifies(folder, message, records):
