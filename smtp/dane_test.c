@@ -159,6 +159,13 @@ configure(const char *more)
 	starttls_prepare(service_conf());
 }
 
+static void
+tidy_up(void)
+{
+	tls_context_free(smtp_tls);
+	smtp_tls = NULL;
+}
+
 TEST(policies_of_hosts)
 {
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -166,6 +173,7 @@ TEST(policies_of_hosts)
 		play_zone(rows, COUNT(rows));
 		test_row(i);
 		play_run(find, &i);
+		tidy_up();
 	}
 }
 
@@ -200,4 +208,5 @@ TEST(texts_of_policies)
 {
 	configure("");
 	play_run(compare_texts, NULL);
+	tidy_up();
 }
