@@ -152,13 +152,21 @@ type_name(uint16_t type)
 		uint16_t type;
 		const char *name;
 	} names[] = { { ns_t_a, "A" }, { ns_t_aaaa, "AAAA" }, { ns_t_mx, "MX" },
-		{ ns_t_ns, "NS" }, { ns_t_ptr, "PTR" }, { ns_t_txt, "TXT" },
-		{ ns_t_tlsa, "TLSA" } };
+		{ ns_t_cname, "CNAME" }, { ns_t_ns, "NS" }, { ns_t_ptr, "PTR" },
+		{ ns_t_txt, "TXT" }, { ns_t_tlsa, "TLSA" } };
 
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (names[i].type == type)
 			return names[i].name;
 	return "";
+}
+
+/* "3 1 1 0a1b..." (RFC 6698 section 2.2). */
+static void
+add_tlsa(struct buf *text, struct str data)
+{
+	for (size_t i = 0; i < data.len && text->len < TEXT_MOST; i++)
+		buf_printf(text, i < 3 ? "%u " : "%02x", (unsigned char)data.data[i]);
 }
 
 void
@@ -169,9 +177,17 @@ explain_dns(struct str name, uint16_t type, const struct dns_reply *said)
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 	unsigned status = MIN(said->status, (unsigned)DNS_TEMPFAIL);
 
-	for (size_t i = 0; i < said->n_records && text.len < TEXT_MOST; i++)
-		buf_printf(&text, "%s" STR_FMT, i ? ", " : "",
-			STR_ARG(said->records[i].data));
+	for (size_t i = 0; i < said->n_records && text.len < TEXT_MOST; i++) {
+		const struct dns_rr *record = &said->records[i];
+
+		if (record->type != type && record->type != ns_t_cname)
+			continue; /* signatures */
+		buf_addz(&text, text.len > 0 ? ", " : "");
+		if (record->type == ns_t_tlsa)
+			add_tlsa(&text, record->data);
+		else
+			buf_add(&text, record->data);
+	}
 	explain_step("dns", str_c(type_name(type)), name, results[status],
 		status == DNS_TEMPFAIL ? said->reason : buf_str(&text));
 }

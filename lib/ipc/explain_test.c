@@ -96,6 +96,8 @@ TEST(what_the_dns_said)
 	} rows[] = {
 		{ ns_t_mx, DNS_OK, "mx.example", "", "MX", "found",
 			"mx.example, mx.example" },
+		{ ns_t_tlsa, DNS_OK, "\3\1\1\xab\xfe", "", "TLSA", "found",
+			"3 1 1 abfe, 3 1 1 abfe" },
 		{ ns_t_a, DNS_NXDOMAIN, NULL, "unknown", "A", "no such name", "" },
 		{ ns_t_txt, DNS_NODATA, NULL, "unknown", "TXT", "no such record", "" },
 		{ ns_t_aaaa, DNS_TEMPFAIL, NULL, "try again", "AAAA", "error",
@@ -105,7 +107,8 @@ TEST(what_the_dns_said)
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct arena *a CLEANUP(arena_free_at) = arena_new();
-		struct dns_rr rr = { .data = str_c(rows[i].data ? rows[i].data : "") };
+		struct dns_rr rr = { .type = rows[i].type,
+			.data = str_c(rows[i].data ? rows[i].data : "") };
 		struct dns_rr records[] = { rr, rr };
 		struct dns_reply said = { .status = rows[i].status,
 			.reason = str_c(rows[i].reason),
