@@ -7,7 +7,7 @@
 #include <arpa/nameser.h>
 #include <stdlib.h>
 
-enum { TLSA = 52, RECORD_LEAST = 4 };
+enum { RECORD_LEAST = 4 }; /* bytes */
 
 enum found {
 	FOUND_RECORDS,
@@ -30,7 +30,7 @@ records_at(struct str base, unsigned port, struct arena *arena, struct records *
 	struct dns_reply said;
 	bool any = false;
 
-	hosts_ask(name, TLSA, DNS_VALIDATE, arena, &said);
+	hosts_ask(name, ns_t_tlsa, DNS_VALIDATE, arena, &said);
 	if (said.status == DNS_TEMPFAIL) {
 		log_warn("DANE TLSA lookup problem: Host or domain name not found. Name "
 			 "service error for name=" STR_FMT " type=TLSA: " STR_FMT,
@@ -44,7 +44,7 @@ records_at(struct str base, unsigned port, struct arena *arena, struct records *
 	for (size_t i = 0; i < said.n_records; i++) {
 		struct str data = said.records[i].data;
 
-		if (said.records[i].type != TLSA)
+		if (said.records[i].type != ns_t_tlsa)
 			continue;
 		any = true;
 		if (data.len >= RECORD_LEAST)

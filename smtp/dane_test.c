@@ -3,7 +3,7 @@
 #include <arpa/nameser.h>
 #include <stdio.h>
 
-#define TLSA  52
+#define TLSA  ns_t_tlsa
 #define AB    "abababababababababababababababababababababababababababababababab"
 #define CD    "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
 #define PROOF DNS_VALIDATE

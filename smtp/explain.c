@@ -3,9 +3,26 @@
 #include "explain.h"
 #include "smtp.h"
 
+/* Whom a host has to be; without TLSA records that is not told, as it is the policy. */
 static void
-explain_hosts(const struct hosts *h, const struct conf *c)
+explain_dane(const struct host *host, const struct tls_policy *wanted, struct delivery *d)
 {
+	struct tls_policy policy;
+	struct why why;
+
+	if (dane_policy(wanted, host, d->conf, d->arena, &policy, &why) != ACCEPT)
+		explain_step("TLS", STR_NONE, host->name, "fails for now",
+			arena_str(d->arena, str_c(why.text)));
+	else if (policy.terms.dane)
+		explain_step("TLS", STR_NONE, host->name, "must match TLSA records at",
+			arena_printf(d->arena, "_%u._tcp." STR_FMT, host->port,
+				STR_ARG(policy.terms.dane->base)));
+}
+
+static void
+explain_hosts(const struct hosts *h, const struct tls_policy *wanted, struct delivery *d)
+{
+	const struct conf *c = d->conf;
 	size_t n = h->list.n;
 
 	if (c->p.smtp_mx_address_limit > 0)
@@ -17,6 +34,7 @@ explain_hosts(const struct hosts *h, const struct conf *c)
 
 		buf_printf(&at, "[%s]:%u", net_addr_text(&host->addr, text), host->port);
 		explain_step("host", STR_NONE, host->name, "is asked", buf_str(&at));
+		explain_dane(host, wanted, d);
 	}
 }
 
@@ -33,6 +51,7 @@ static enum verdict
 explain_nexthop(struct delivery *d, struct why *why)
 {
 	struct hosts hosts = { 0 };
+	struct tls_policy tls;
 	struct nexthop n;
 	enum verdict v = nexthop_parse(d->conf, d->ask.nexthop, smtp_port, &n, why);
 
@@ -42,6 +61,9 @@ explain_nexthop(struct delivery *d, struct why *why)
 		explain_step("socket", STR_NONE, n.path, "is asked", STR_NONE);
 		return ACCEPT;
 	}
+	v = tls_policy_find(d->ask.nexthop, d->conf, d->arena, &tls, why);
+	if (v != ACCEPT)
+		return v;
 	if (!is_known(&n) && !explain_may(EXPLAIN_DNS)) {
 		explain_step("hosts", STR_NONE, n.host, "are not looked up",
 			STR("the mail system does not run"));
@@ -49,7 +71,7 @@ explain_nexthop(struct delivery *d, struct why *why)
 	}
 	v = hosts_find(&n, d->conf, d->arena, &hosts, why);
 	if (v == ACCEPT)
-		explain_hosts(&hosts, d->conf);
+		explain_hosts(&hosts, &tls, d);
 	hosts_free(&hosts);
 	return v;
 }

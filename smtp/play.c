@@ -94,15 +94,13 @@ service_connect(const char *endpoint, deadline_t patience)
 
 static struct ipc_link *dns_link;
 
-enum { TLSA = 52 };
-
 static struct str
 data_of(const struct zone_row *row, struct arena *room)
 {
 	size_t len = strlen(row->data) / 2;
 	char *bytes;
 
-	if (row->type != TLSA)
+	if (row->type != ns_t_tlsa)
 		return str_c(row->data);
 	bytes = arena_alloc(room, len);
 	for (size_t i = 0; i < len; i++) {

@@ -179,6 +179,14 @@ def check_finger(mta, sinks):
         check_match(says, done.stdout, f"posttls-finger -l {level}: {CASES[number]}")
 
 
+def check_explained(mta, sinks):
+    unsure = CASES.index(("signed", MX, MX, "SERVFAIL", "dane", "mx", "deferred", None))
+    for number, says in ((0, f"must match TLSA records at: _{sinks[0].port}._tcp.{MX}"),
+                         (unsure, "fails for now: TLSA lookup error for")):
+        done = mta.postern("explain", "a@client.example", f"b@c{number}.example", status=None)
+        check_match(rf"TLS {MX}: {says}", done.stdout, f"postern explain: {CASES[number]}")
+
+
 class Sinks(list):
     def __init__(self, c):
         super().__init__(
@@ -248,6 +256,7 @@ def main():
                 check(mta.logged("TLS policy lookup for .*: TLSA lookup error for "),
                       "the log says whose records could not be had")
                 check_finger(mta, sinks)
+                check_explained(mta, sinks)
         check_resumed(c, anchor)
         if not is_root() or not is_there():
             return
