@@ -46,6 +46,10 @@ verify_open(const struct conf *c)
 	settings.arc = mode_of("arc_mode", c->p.arc_mode, MODE_TAG);
 	settings.sealers =
 		maps_open("arc_trusted_sealers", c->p.arc_trusted_sealers, DICT_FOLD, c);
+	if (!maps_empty(settings.sealers) &&
+		(settings.arc == MODE_OFF || settings.dmarc == MODE_OFF))
+		log_warn("arc_trusted_sealers: nobody is heard without arc_mode and "
+			 "dmarc_mode");
 	if (!str_token(&action, " \t", &word))
 		word = STR("");
 	settings.holds = str_case_is(word, "hold");
