@@ -317,6 +317,13 @@ copy_new(void)
 	return k;
 }
 
+/* For a segment: new mail, or states that could not be written. */
+static bool
+somebody_waits(const struct spool *s)
+{
+	return s->gather || s->pending_written < s->pending.n;
+}
+
 static void
 cleaning_end(struct spool *s)
 {
@@ -332,6 +339,12 @@ cleaning_end(struct spool *s)
 	}
 	vec_free(&c->list);
 	mem_free(c);
+	if (somebody_waits(s)) {
+		s->cleaned_in_vain++;
+		spool_turn(s); /* for the next victim, whatever became of this one */
+	} else {
+		s->cleaned_in_vain = 0;
+	}
 }
 
 /* The next piece of the victim; at its end, the victim should be dead. */
@@ -397,7 +410,7 @@ choose(struct spool *s)
 	for (size_t i = 0; i < s->segments.n; i++) {
 		struct segment *g = s->segments.items[i];
 
-		if (!g || g->stuck || g->busy ||
+		if (!g || g->stuck || g->busy || segment_is_dead(g) ||
 			(g->state != SEGMENT_SEALED && g->state != SEGMENT_RETIRED))
 			continue;
 		if (cost(g) > (octets_t)g->id.size * 3 / 4)
@@ -451,12 +464,28 @@ is_freeing(const struct spool *s)
 	return false;
 }
 
+/* Cleaning gives no segment: nothing is worth it, or none is left to copy to. */
+bool
+clean_is_stuck(const struct spool *s)
+{
+	return s->cleaning ? s->cleaning->blocked : s->nothing_to_clean;
+}
+
 /* No segment will come, however long one waits. */
 bool
 clean_is_hopeless(const struct spool *s)
 {
-	return (s->cleaning ? s->cleaning->blocked : s->nothing_to_clean) && s->starved &&
-	       !s->cleaning_busy && !s->recovery && s->n_making == 0 && !is_freeing(s);
+	return clean_is_stuck(s) && s->starved && !s->cleaning_busy && !s->recovery &&
+	       s->n_making == 0 && !is_freeing(s);
+}
+
+/* As many victims as there are segments gave nobody a place: what is live does not pack
+ * any better, or nothing can be written. Cleaning would go on for ever; the log must
+ * grow. */
+static bool
+goes_round(const struct spool *s)
+{
+	return somebody_waits(s) && s->cleaned_in_vain > s->segments.n;
 }
 
 void
@@ -475,7 +504,7 @@ clean_plan(struct spool *s)
 		snapshots(s);
 	if (s->cleaning_busy || !disk_is_pressed(s) || is_freeing(s))
 		return;
-	g = choose(s);
+	g = goes_round(s) ? NULL : choose(s);
 	if (!g)
 		g = choose_own(s);
 	if (g)

@@ -302,14 +302,32 @@ any_spare(struct spool *s)
 	return NULL;
 }
 
+/* A dead segment that a disk's trouble had retired leaves when there is room to say so.
+ */
+static struct segment *
+dead_retired(const struct spool *s)
+{
+	for (size_t i = 0; i < s->segments.n && s->n_spares > RESERVE; i++) {
+		struct segment *g = s->segments.items[i];
+
+		if (g && g->state == SEGMENT_RETIRED && !g->stuck && segment_is_dead(g))
+			return g;
+	}
+	return NULL;
+}
+
 void
 keeper_plan(struct spool *s)
 {
+	struct segment *retired = s->recovery ? NULL : dead_retired(s);
+
 	octets_t after = s->disk + s->o.segment_size;
 	/* Before all is known nothing can be cleaned, and new mail needs room. */
-	bool may_grow = after <= disk_limit(s) || s->nothing_to_clean || s->recovery;
+	bool may_grow = after <= disk_limit(s) || clean_is_stuck(s) || s->recovery;
 
 	bodies_plan(s);
+	if (retired)
+		discard(s, retired);
 	if (s->n_spares < SPARES && s->n_making == 0 && may_grow && !s->retry_timer.place)
 		make_spare(s);
 	if (s->n_spares > SPARES && s->disk > disk_limit(s) && !s->recovery)

@@ -228,6 +228,7 @@ struct spool {
 	VEC(uint64_t) dead_bodies;
 	struct buf exported; /* states that spool_find() gave out */
 	bool plan_due, nothing_to_clean, cleaning_busy;
+	unsigned cleaned_in_vain; /* victims, since those who wait had a place */
 	void (*moved)(const struct spool_entry *e, void *arg);
 	void *moved_arg;
 	struct {
@@ -329,6 +330,7 @@ octets_t disk_limit(const struct spool *s);
 /* clean.c */
 void clean_plan(struct spool *s);
 bool disk_is_pressed(const struct spool *s);
+bool clean_is_stuck(const struct spool *s);
 bool clean_is_hopeless(const struct spool *s);
 void clean_abandon(struct spool *s);
 

@@ -382,6 +382,7 @@ batch_place(struct spool *s, struct flush_job *f)
 	b->seg = stream_room(s, t, build_size(&b->build), false);
 	if (!b->seg)
 		return NULL;
+	s->cleaned_in_vain = 0;
 	if (!(s->gather = b->next))
 		s->gather_last = NULL;
 	b->offset = round_up(t->off, SPOOL_BLOCK);

@@ -1,9 +1,11 @@
 /* trouble_test.c -- disks that fail and disks that are full. */
 #include "spool_test.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +86,45 @@ TEST(a_disk_that_fails_for_long_loses_nothing)
 	rig_close(&r);
 	rig_open(&r);
 	CHECK_INT((long long)spool_count(r.spool), 2);
+	rig_close(&r);
+	(void)rig_logged();
+}
+
+static void
+allow_writing(bool yes)
+{
+	struct rlimit limit = { yes ? RLIM_INFINITY : 0, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	ensure(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+/* What was written can still be read: the cleaner finds victims and nowhere to put them.
+ */
+TEST(a_disk_that_takes_nothing_more_lets_nobody_wait)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct rig r;
+	uint64_t mids[20];
+
+	rig_new(&r);
+	r.o.slack = RIG_SEGMENT;
+	spool_change(r.spool, &r.o);
+	for (unsigned i = 0; i < COUNT(mids); i++)
+		CHECK_INT(rig_put(&r, "AAA", "AAA", fill_str(arena, 30000, i), &mids[i]),
+			0);
+	for (unsigned i = 0; i < COUNT(mids); i += 2)
+		rig_finish(&r, mids[i]);
+	allow_writing(false);
+	for (unsigned i = 0; i < COUNT(r.spool->streams) + SPARES; i++)
+		CHECK(rig_put(&r, "BBB", "BBB", STR("b"), NULL) != 0);
+	allow_writing(true);
+	while (rig_put(&r, "CCC", "CCC", STR("c"), NULL) != 0)
+		; /* until the keeper has tried again */
+	rig_settle(&r);
+	rig_close(&r);
+	rig_open(&r);
+	CHECK_INT((long long)spool_count(r.spool), COUNT(mids) / 2 + 1);
 	rig_close(&r);
 	(void)rig_logged();
 }

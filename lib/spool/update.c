@@ -84,6 +84,8 @@ write_some(struct spool *s)
 		return -1;
 	slot = s->streams[STREAM_HOT].seg->id.slot;
 	s->pending_written = to;
+	if (!s->gather)
+		s->cleaned_in_vain = 0;
 	for (size_t i = 0; i < s->scratch.records.n; i++) {
 		const struct built *r = &s->scratch.records.items[i];
 		struct place at = { slot, offset + r->at, r->r.length };

@@ -241,7 +241,9 @@ class Ext4:
         return self
 
     def __exit__(self, *_):
-        subprocess.run(["umount", "-l", self.path], check=True)
+        # While anybody uses it, mounting it again gives the same dead file system.
+        wait_until(lambda: subprocess.run(["umount", self.path], capture_output=True).returncode == 0,
+                   "the end of everybody who uses the disk")
 
     def goes_away(self):
         """Nothing more can be written or read, as when the disk was pulled out."""
