@@ -35,8 +35,7 @@ message_is_handed_in(const struct message *m)
 
 /* ---- who seals ---- */
 
-/* False: the table has nothing for this address, or it failed, and the message with it.
- */
+/* False: the table has nothing for this address. When it fails nobody seals. */
 SWITCHES static bool
 find_sealer(struct message *m, struct str address)
 {
@@ -56,7 +55,7 @@ find_sealer(struct message *m, struct str address)
 		return false;
 	case DICT_ERROR:
 		sign_fail(m, "ARC", why.text);
-		return false;
+		return true;
 	case DICT_FOUND:
 		break;
 	}
@@ -67,7 +66,7 @@ find_sealer(struct message *m, struct str address)
 				"\": wanted is selector:key [domain=name]",
 				STR_ARG(value))
 				.data);
-		return false;
+		return true;
 	}
 	m->sealer = arena_alloc(m->arena, sizeof(found[0]));
 	*m->sealer = found[0];
@@ -83,8 +82,7 @@ seal_begin(struct message *m)
 	m->from_stranger = message_is_verified(m);
 	if (maps_empty(sealers) || !verify_tells_chains() || service_explains())
 		return;
-	for (size_t i = 0; m->from_stranger && i < m->rcpts.n && m->verdict == ACCEPT;
-		i++)
+	for (size_t i = 0; m->from_stranger && i < m->rcpts.n; i++)
 		if (find_sealer(m, rcpt_original(&m->rcpts.items[i])))
 			return;
 	if (!m->from_stranger && !message_is_handed_in(m) &&

@@ -47,10 +47,10 @@ class Site:
             smtpd_relay_restrictions="permit_mynetworks,reject_unauth_destination",
             dns_servers=f"127.0.0.1:{dns.port}", arc_mode="tag", arc_sign_maps=f"texthash:{sealers}")
 
-    def say(self, message, rcpt, sender="ann@far.example", client="192.0.2.7"):
+    def say(self, message, rcpt, sender="ann@far.example", client="192.0.2.7", login=""):
         smtp = self.mta.smtp()
         smtp.say("EHLO proxy.example", "250")
-        smtp.say(f"XCLIENT ADDR={client} NAME=far.example", "220")
+        smtp.say(f"XCLIENT ADDR={client} NAME=far.example{login and ' LOGIN=' + login}", "220")
         smtp.say("EHLO far.example", "250")
         smtp.say(f"MAIL FROM:<{sender}>", "250")
         smtp.say(f"RCPT TO:<{rcpt}>", "250")
@@ -136,6 +136,9 @@ def own_users(site):
     check_equal(done.returncode, 0, "sendmail")
     text = site.arrived(n)
     check(b"ARC-" not in text and b"bank.example" not in text, "by sendmail, through an alias")
+    for rcpt in ("fw@box.example", "al@box.example"):
+        text = site.goes_on(FORGED + PLAIN, rcpt, sender="me@lists.example", login="me")
+        check(b"ARC-" not in text and b"bank.example" not in text, f"after a login, to {rcpt}")
 
 
 with Instance() as mta:
