@@ -77,6 +77,18 @@ commit_finish(struct message *m, struct str *reply)
 	return ipc_stream_finish(stream, m->arena, reply, patience);
 }
 
+/* As spool said last, whose mail it ever was. */
+static bool queue_is_behind;
+
+void
+commit_pace(const struct message *m)
+{
+	msec_t wait = m->conf->p.in_flow_delay;
+
+	if (queue_is_behind && wait > 0 && co_sleep(deadline_in(wait)) < 0)
+		queue_is_behind = false; /* we are about to end: no time to lose */
+}
+
 /* What spool said, or why it said nothing (result < 0 and errno). */
 static void
 judge(struct message *m, int result, struct str reply)
@@ -87,6 +99,7 @@ judge(struct message *m, int result, struct str reply)
 		said.error = (uint32_t)errno;
 	else if (spool_put_reply_get(reply, &said, m->arena) < 0)
 		said.error = EPROTO;
+	queue_is_behind = said.behind;
 	if (said.error == ENOSPC || said.error == EDQUOT) {
 		message_fail(m, TEMPFAIL, 452, "4.3.1", "Insufficient system storage");
 	} else if (said.error != 0) {

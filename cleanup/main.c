@@ -136,6 +136,7 @@ cleanup_submit(struct ipc_request *rq)
 	if (submit_request_get(rq->payload, &m.ask, m.arena) < 0) {
 		message_fail(&m, TEMPFAIL, 451, "4.3.0", "malformed submission");
 	} else if (message_open(&m)) {
+		commit_pace(&m);
 		if (m.ask.crashes > 2)
 			commit_aside(&m);
 		else

@@ -208,6 +208,8 @@ void content_free_raw(struct message *m);
 /* The envelope as it is stored, once: behind what out holds. */
 void message_envelope(struct message *m, struct buf *out);
 SWITCHES void commit(struct message *m);
+/* in_flow_delay, while the queue manager is behind with new mail. */
+SWITCHES void commit_pace(const struct message *m);
 SWITCHES void commit_aside(
 	struct message *m); /* into corrupt/: it crashed us too often */
 /* Sends finished bytes ahead of the end; the first call opens the stream. -1 and errno.

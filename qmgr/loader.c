@@ -181,6 +181,8 @@ loader_run(void *arg)
 	for (;;) {
 		load_fill(&load);
 		if (load.n == 0) {
+			if (store_is_up() && active_has_room())
+				store_tell_pace(false);
 			ticker_touch();
 			if (co_wait(&waiting, DEADLINE_NEVER) < 0)
 				return;

@@ -134,7 +134,18 @@ on_watch(struct ipc_request *rq)
 	spool_watch_answer(rq, &say);
 }
 
+static void
+on_pace(struct ipc_request *rq)
+{
+	struct spool_pace_note note;
+
+	CHECK_INT(spool_pace_note_get(rq->payload, &note, rq->arena), 0);
+	buf_addz(&said, note.behind ? "behind\n" : "caught up\n");
+	ipc_done(rq);
+}
+
 static const struct ipc_handler spool_handlers[] = {
+	{ .type = spool_pace_TYPE, .run = on_pace, .direct = true },
 	{ .type = spool_update_TYPE, .run = on_update, .direct = true },
 	{ .type = spool_watch_TYPE, .run = on_watch, .direct = true },
 	{ 0 },
@@ -1011,6 +1022,22 @@ QUEUE_TEST(more_mail_than_may_be_active_waits, "qmgr_message_active_limit = 2\n"
 		UNTIL(n_deliveries > i);
 		delivered(i);
 	}
+	UNTIL(queue_index.n == 0);
+}
+
+QUEUE_TEST(spool_hears_who_is_behind, "qmgr_message_active_limit = 2\n")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	for (uint64_t mid = 1; mid <= 4; mid++)
+		new_mail(mid, "s@x.example", "r@one.example");
+	UNTIL(said.len > 0);
+	CHECK_STR(buf_str(&said), "behind\n");
+	for (size_t i = 0; i < 4; i++) {
+		UNTIL(n_deliveries > i);
+		delivered(i);
+	}
+	UNTIL(str_find(buf_str(&said), STR("caught up\n")) > 0);
 	UNTIL(queue_index.n == 0);
 }
 

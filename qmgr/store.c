@@ -25,7 +25,8 @@ struct batch {
 
 static struct {
 	struct ipc_link *link;
-	bool told; /* spool has announced all it has, once */
+	bool told;   /* spool has announced all it has, once */
+	bool behind; /* what it knows of our pace */
 	struct batch *first, *last;
 	size_t pending;
 	struct event_later later;
@@ -208,6 +209,15 @@ store_pass_on(struct ipc_request *rq)
 		ipc_reply(rq, STR_NONE, -1);
 }
 
+void
+store_tell_pace(bool behind)
+{
+	if (behind == store.behind || !store.link)
+		return;
+	store.behind = behind;
+	spool_pace_send(store.link, &(struct spool_pace_note){ .behind = behind });
+}
+
 /* ---- what is in the queue comes in ---- */
 
 static void
@@ -234,6 +244,8 @@ place(struct message *m, const struct spool_message_note *note)
 		active_start(m, arena, arena_str(arena, note->envelope), NULL, 0);
 		return;
 	}
+	if (note->envelope.data && !active_has_room())
+		store_tell_pace(true);
 	index_make_ready(&queue_index, m, note->n_states == 0 && note->wake_us == 0);
 	outside.wake_loader();
 }
@@ -332,6 +344,7 @@ link_closed(struct ipc_link *link, void *ctx)
 {
 	(void)link, (void)ctx;
 	store.link = NULL;
+	store.behind = false;
 	schedule_pause(true);
 	co_wake_all(&store.lost);
 }

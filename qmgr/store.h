@@ -31,6 +31,9 @@ void store_state(struct message *m, const struct spool_state *state);
 void store_hold_damaged(struct message *m);
 /* The message ends: no state of it follows. It leaves the index when spool confirms. */
 void store_finish(struct message *m);
+/* New mail waits for room among the active, or none does any more: cleanup slows down
+ * while it does (in_flow_delay). */
+void store_tell_pace(bool behind);
 /* Forgets everything (tests). */
 void store_reset(void);
 

@@ -18,6 +18,8 @@ void run_put(struct ipc_request *rq);
 void run_update(struct ipc_request *rq);
 void run_watch(struct ipc_request *rq);
 void run_space(struct ipc_request *rq);
+void run_pace(struct ipc_request *rq);
+bool watch_is_behind(void);                   /* qmgr, with new mail */
 void watch_tell(const struct spool_entry *e); /* a new one, with its envelope */
 void watch_moved(const struct spool_entry *e, void *arg);
 void watch_indexed(void); /* old messages can be told of */

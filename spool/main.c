@@ -147,6 +147,7 @@ static const struct ipc_handler handlers[] = {
 		.last_words = true },
 	{ .type = spool_watch_TYPE, .run = run_watch },
 	{ .type = spool_space_TYPE, .run = run_space, .direct = true },
+	{ .type = spool_pace_TYPE, .run = run_pace, .direct = true },
 	{ 0 },
 };
 

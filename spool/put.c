@@ -11,7 +11,9 @@
 static void
 answer(struct ipc_request *rq, int error, uint64_t mid)
 {
-	struct spool_put_reply say = { .error = (uint32_t)error, .mid = mid };
+	struct spool_put_reply say = {
+		.error = (uint32_t)error, .mid = mid, .behind = watch_is_behind()
+	};
 
 	spool_put_answer(rq, &say);
 	requests_in_hand(-1);

@@ -11,6 +11,7 @@ enum {
 };
 
 static struct ipc_link *watcher;
+static bool behind; /* so it says of itself */
 static struct co_queue for_the_index;
 
 /* Places as messages carry them. */
@@ -82,8 +83,10 @@ watch_moved(const struct spool_entry *e, void *arg)
 void
 watch_link_closed(struct ipc_link *link)
 {
-	if (watcher == link)
-		watcher = NULL;
+	if (watcher != link)
+		return;
+	watcher = NULL;
+	behind = false;
 }
 
 /* ---- what there is ---- */
@@ -182,6 +185,25 @@ run_space(struct ipc_request *rq)
 		return;
 	spool_space(the_spool, &say);
 	spool_space_answer(rq, &say);
+}
+
+void
+run_pace(struct ipc_request *rq)
+{
+	struct spool_pace_note said;
+
+	if (!asked_by(rq, "qmgr"))
+		return;
+	if (rq->link == watcher &&
+		spool_pace_note_get(rq->payload, &said, rq->arena) == 0)
+		behind = said.behind;
+	ipc_done(rq);
+}
+
+bool
+watch_is_behind(void)
+{
+	return behind;
 }
 
 /* ---- what became of messages ---- */

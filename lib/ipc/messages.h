@@ -143,7 +143,8 @@ IPC_RPC(submit, 1)
 				under this queue id */
 #define spool_put_REPLY(FIELD, LIST) \
 	FIELD(U32, error) /* errno; 0: durable. ENOSPC: 452 */ \
-	FIELD(U64, mid)
+	FIELD(U64, mid) \
+	FIELD(BOOL, behind) /* as in spool_pace */
 IPC_RPC(spool_put, 2)
 
 /* ---- qmgr -> spool ---- */
@@ -212,6 +213,9 @@ IPC_NOTE(spool_message, 5)
 	FIELD(U32, length) \
 	LIST(spool_at, states)
 IPC_NOTE(spool_moved, 6)
+/* qmgr -> spool: more new mail comes than qmgr can take up, or no longer. */
+#define spool_pace_NOTE(FIELD, LIST) FIELD(BOOL, behind)
+IPC_NOTE(spool_pace, 8)
 /* How much room the queue takes: asked of qmgr by root and the mail owner, who asks
  * spool. Octets are counted since spool started. */
 #define spool_space_REQUEST(FIELD, LIST) FIELD(U32, unused)

@@ -25,6 +25,7 @@ WITHOUT_READER = {
     **{f"{name}_sasl_path": "an argument for Cyrus SASL, which makes no use of it"
        for name in ("lmtp", "smtp")},
     "smtpd_tls_session_cache_database": "sessions are resumed by tickets, which need no table",
+    "qmgr_fudge_factor": "Postfix's queue manager makes no use of it either",
     "virtual_maps": "through virtual_alias_maps",
 }
 WITHOUT_READER.update({name: "for people and scripts" for name in (
