@@ -34,6 +34,7 @@ side. Leak checks: in a build with --enable-sanitize a report of a daemon is a f
 import glob
 import os
 import pwd
+import random
 import re
 import select
 import shutil
@@ -170,10 +171,23 @@ def wait_until(condition, what, patience=None):
         select.select([], [], [], 0.01)
 
 
+claims = []  # of ports, for the life of the test
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """That no test beside this one gets, and no client as its own: those are above 32768."""
+    while True:
+        port = random.randrange(10000, 30000)
+        claim, probe = socket.socket(socket.AF_UNIX), socket.socket()
+        with probe:
+            try:
+                claim.bind(f"\0postern-test-port-{port}")
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                claim.close()
+                continue
+        claims.append(claim)
+        return port
 
 
 def program(name):

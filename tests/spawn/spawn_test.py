@@ -130,7 +130,7 @@ def observe(mta):
         late = file.readline().split()
         limit = report(mta, "command time limit")
         if isinstance(mta, Postfix37):  # has not the rights to kill it, and waits
-            for pid in late:
+            for pid in reversed(late):  # the shell first, or it would just end
                 kill(int(pid))
         check_equal(file.read(), "", "after its time")
     wait_until(lambda: all(process_state(int(pid)) in (None, "Z") for pid in late),
