@@ -1,6 +1,6 @@
 # verify
 daemon_PROGRAMS += verify/verify
-verify_verify_SOURCES = verify/cache.h verify/cache.c verify/main.c verify/table.h verify/table.c
+verify_verify_SOURCES = verify/cache.h verify/cache.c verify/main.c
 verify_verify_LDADD = $(SERVICE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 check_PROGRAMS += verify/cache_test
 TESTS += verify/cache_test

@@ -1,18 +1,16 @@
 /* verify -- knows which addresses take mail, and finds it out by probes: messages that go
  * the way of mail, but for the last step (ADDRESS_VERIFICATION_README). */
 #include "cache.h"
+#include "cache_table.h"
 #include "event.h"
 #include "log.h"
 #include "service.h"
 #include "submit.h"
-#include "table.h"
 
-#define WRITE_DELAY   ((msec_t)60000)  /* from a change to the table on the disk */
 #define SUBMIT_TIME   ((msec_t)300000) /* cleanup waits for the disk */
 #define PATIENCE_MOST ((msec_t)3600000)
 
-static struct timer write_later, clean_again;
-static bool dirty, writing;
+static struct timer clean_again;
 
 static int64_t
 now(void)
@@ -37,38 +35,27 @@ times(void)
 /* ---- the table ---- */
 
 static void
-write_now(void *arg)
+give_entry(const struct address *a, void *arg)
 {
-	(void)arg;
-	co_name("verify table");
-	dirty = false;
-	table_write();
-	writing = false;
-	service_busy(-1);
+	struct buf value CLEANUP(buf_free) = BUF_INIT;
+
+	if (a->status == VERIFY_UNKNOWN)
+		return;
+	cache_entry_put(a, &value);
+	cache_table_put(arg, str_c(a->name), buf_str(&value));
 }
 
 static void
-write_due(void *arg)
+give(struct cache_writer *w)
 {
-	(void)arg;
-	if (writing) {
-		timer_set(&write_later, deadline_in(WRITE_DELAY), write_due, NULL);
-		return;
-	}
-	writing = true;
-	co_spawn(write_now, NULL, CO_STACK_LARGE);
+	cache_each(give_entry, w);
 }
 
-/* While something is not written yet, the process has something in hand. */
-static void
-changed(void)
-{
-	if (dirty || !table_spec().len)
-		return;
-	dirty = true;
-	service_busy(1);
-	timer_set(&write_later, deadline_in(WRITE_DELAY), write_due, NULL);
-}
+static struct cache_table table = {
+	.parameter = "address_verify_map",
+	.take = cache_entry_get,
+	.give = give,
+};
 
 static void
 clean_now(void *arg)
@@ -80,9 +67,9 @@ clean_now(void *arg)
 	(void)arg;
 	cache_clean(&t, now(), &retained, &dropped);
 	log_info("cache %.*s full cleanup: retained=%zu dropped=%zu entries",
-		STR_ARG(table_spec()), retained, dropped);
+		STR_ARG(table.spec), retained, dropped);
 	if (dropped > 0)
-		changed();
+		cache_table_changed(&table);
 	if (interval > 0)
 		timer_set(&clean_again, deadline_in(interval), clean_now, NULL);
 }
@@ -213,7 +200,7 @@ learn(struct ipc_request *rq)
 		said.status <= VERIFY_BOUNCE &&
 		cache_learn(said.address, (enum verify_status)said.status, said.text, &t,
 			now()))
-		changed();
+		cache_table_changed(&table);
 	probed_answer(rq, &say);
 }
 
@@ -228,7 +215,7 @@ static const struct ipc_handler handlers[] = {
 static void
 before_jail(void)
 {
-	table_open(service_conf());
+	cache_table_open(&table, service_conf()->p.address_verify_map, service_conf());
 }
 
 static void
@@ -250,21 +237,10 @@ reload(const struct conf *fresh)
 }
 
 static void
-leave(void *arg)
-{
-	(void)arg;
-	co_shield(1);
-	if (dirty)
-		table_write();
-	service_leave();
-}
-
-static void
 drain(void)
 {
-	timer_cancel(&write_later);
 	timer_cancel(&clean_again);
-	co_spawn(leave, NULL, CO_STACK_LARGE);
+	cache_table_leave(&table);
 }
 
 static const char *const peers[] = { "cleanup", "cleanup-suspect", NULL };

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += lib/service/libservice.a
 lib_service_libservice_a_SOURCES = lib/service/service.h lib/service/service_impl.h \
 	lib/service/sandbox_internal.h lib/service/spawn.h lib/service/syscalls.h \
-	lib/service/accept.c lib/service/accepted.c lib/service/capabilities.c lib/service/captured.c \
+	lib/service/accept.c lib/service/accepted.c lib/service/cache_table.h lib/service/cache_table.c lib/service/capabilities.c lib/service/captured.c \
 	lib/service/control.c lib/service/datagrams.c lib/service/explained.c \
 	lib/service/maillog.c lib/service/maillog.h lib/service/instance.h lib/service/instance.c lib/service/landlock.c lib/service/options.c \
 	lib/service/peers.c lib/service/queue_id.c lib/service/sandbox.c \
