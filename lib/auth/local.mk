@@ -56,6 +56,18 @@ lib_auth_dmarc_fuzz_SOURCES = lib/auth/dmarc_fuzz.c
 lib_auth_dmarc_fuzz_LDADD = $(AUTH_VERIFY_LIBS)
 lib_auth_dmarc_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# MTA-STS
+lib_auth_libauth_a_SOURCES += lib/auth/mta_sts.h lib/auth/mta_sts.c
+check_PROGRAMS += lib/auth/mta_sts_test
+TESTS += lib/auth/mta_sts_test
+lib_auth_mta_sts_test_SOURCES = lib/auth/mta_sts_test.c
+lib_auth_mta_sts_test_LDADD = lib/auth/libauth.a $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/mta_sts_fuzz
+lib_auth_mta_sts_fuzz_SOURCES = lib/auth/mta_sts_fuzz.c
+lib_auth_mta_sts_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+lib_auth_mta_sts_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
 # What a domain publishes
 lib_auth_libauth_a_SOURCES += lib/auth/published.h lib/auth/published_impl.h \
 	lib/auth/published.c lib/auth/published_keys.c lib/auth/published_policies.c

@@ -1,11 +1,10 @@
 /* published_policies.c -- SPF, DMARC, MTA-STS, TLSRPT. See published.h. */
 #include "published_impl.h"
 #include "dmarc.h"
+#include "mta_sts.h"
 #include "spf.h"
 #include "spf_record.h"
 #include "tags.h"
-
-#define ID_MOST 32 /* RFC 8461 section 3.1 */
 
 /* ---- SPF (RFC 7208) ---- */
 
@@ -178,16 +177,6 @@ published_dmarc(struct published *p)
 
 /* ---- MTA-STS (RFC 8461) ---- */
 
-/* sts-id = 1*32(ALPHA / DIGIT) */
-static bool
-is_id(struct str id)
-{
-	for (size_t i = 0; i < id.len; i++)
-		if (!ascii_is_alnum(id.data[i]))
-			return false;
-	return id.len > 0 && id.len <= ID_MOST;
-}
-
 void
 published_mta_sts(struct published *p)
 {
@@ -202,9 +191,8 @@ published_mta_sts(struct published *p)
 			"nobody is told to insist on TLS");
 	if (n <= 0)
 		return;
-	(void)tag_find(record, "id", &id);
 	n = published_has_address(p, "MTA-STS", host, &is_alias);
-	if (!is_id(id))
+	if (!mta_sts_id(record, &id))
 		published_tell(p, PUBLISHED_ERROR, "MTA-STS",
 			"\"" STR_FMT "\" has no id= of 1 to 32 letters and digits",
 			STR_ARG(published_shown(p, record)));
