@@ -68,6 +68,18 @@ lib_auth_mta_sts_fuzz_SOURCES = lib/auth/mta_sts_fuzz.c
 lib_auth_mta_sts_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 lib_auth_mta_sts_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# SRS
+lib_auth_libauth_a_SOURCES += lib/auth/srs.h lib/auth/srs.c
+check_PROGRAMS += lib/auth/srs_test
+TESTS += lib/auth/srs_test
+lib_auth_srs_test_SOURCES = lib/auth/srs_test.c
+lib_auth_srs_test_LDADD = lib/auth/libauth.a $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/srs_fuzz
+lib_auth_srs_fuzz_SOURCES = lib/auth/srs_fuzz.c
+lib_auth_srs_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+lib_auth_srs_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
 # What a domain publishes
 lib_auth_libauth_a_SOURCES += lib/auth/published.h lib/auth/published_impl.h \
 	lib/auth/published.c lib/auth/published_keys.c lib/auth/published_policies.c
