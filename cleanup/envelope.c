@@ -156,6 +156,7 @@ expansion_give(struct expansion *x, struct map *given)
 		r.notify = notify;
 		if (!str_case_eq(r.address, x->of->address) && !r.original.data)
 			r.original = x->of->address;
+		r.forwarded |= !str_case_eq(r.address, x->of->address);
 		if (!map_set(given, duplicate_key(m, &r), m))
 			*vec_push(&m->rcpts) = r;
 	}

@@ -202,13 +202,15 @@ cleanup_open_tables(void)
 	tables.recipient_bcc = (struct mapping){ "recipient_bcc_maps",
 		maps_open("recipient_bcc_maps", c->p.recipient_bcc_maps, DICT_FOLD, c),
 		NULL };
-	tables.route = route_open(c, 0);
+	/* SRS asks which domains are ours. */
+	tables.route = route_open(c, c->p.srs_domain.len > 0 ? ROUTE_CLASS : 0);
 	mapping_open(c, arena);
 	cleanup_open_checks(c);
 	milters_open_lists(c, arena);
 	input_open(c);
 	strict_open(c);
 	sign_open(c, arena);
+	srs_open(c);
 	verify_open(c);
 	seal_open(c);
 	tables.drop = conf_list(c->p.message_drop_headers, arena);

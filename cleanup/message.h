@@ -68,6 +68,9 @@ struct message {
 	struct milter *milter_in_hand;
 	struct str milter_sender, milter_rcpt; /* that they heard of last */
 	struct str reply; /* of one of them: whole lines for an SMTP client, or none */
+	/* What srs_sender() has seen to. */
+	struct str srs_of;
+	size_t srs_rcpts;
 	/* What the header steps saw. */
 	VEC(struct str) attributes; /* of the envelope */
 	size_t delivered;           /* how many of them say where it was before */
@@ -173,6 +176,11 @@ void seal_open(const struct conf *c); /* before the jail, behind verify_open() *
 bool message_is_handed_in(const struct message *m);
 SWITCHES void seal_begin(struct message *m);
 SWITCHES void seal_message(struct message *m);
+/* srs.c */
+void srs_open(const struct conf *c); /* before the jail */
+SWITCHES void srs_recipients(struct message *m);
+SWITCHES void srs_sender(struct message *m);
+SWITCHES void srs_sender_late(struct message *m);
 /* headers.c */
 enum field_fate header_limits(struct message *m, struct field *f);
 enum field_fate header_drop(struct message *m, struct field *f);

@@ -8,7 +8,9 @@ const struct step steps[] = {
 	{ .name = "verify", .field = verify_field, .end = verify_message },
 	{ .name = "milters", .envelope = milters_hear_envelope, .end = milters_inspect },
 	{ .name = "bcc", .envelope = envelope_bcc },
+	{ .name = "srs", .envelope = srs_recipients },
 	{ .name = "virtual", .envelope = envelope_virtual },
+	{ .name = "forwarded", .envelope = srs_sender },
 	{ .name = "checks", .field = header_check },
 	{ .name = "limits", .field = header_limits },
 	{ .name = "drop", .field = header_drop },
@@ -17,6 +19,7 @@ const struct step steps[] = {
 	{ .name = "addresses", .field = header_rewrite },
 	{ .name = "missing", .field = header_see, .fields_end = header_add_missing },
 	{ .name = "late", .end = envelope_late },
+	{ .name = "forwarded late", .end = srs_sender_late },
 	{ .name = "sign", .end = sign_message },
 	{ .name = "seal", .end = seal_message },
 };

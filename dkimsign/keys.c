@@ -6,29 +6,21 @@
  * key that is for something else, TLS say, must not become one that signs what cleanup
  * wants. */
 #include "keys.h"
-#include "event.h"
+#include "changes.h"
 #include "log.h"
 #include "service.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define KEYS_MOST 10000
 #define FILE_MOST ((size_t)64 * 1024)
-#define CHANGES \
-	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | \
-		IN_DELETE_SELF | IN_MOVE_SELF)
 
 struct entry {
 	struct sign_key *key; /* NULL: */
 	struct why why;       /* why there is none */
 };
 static struct map *entries;
-static struct io changes = { .fd = -1 };
-static int changes_fd = -1;
 
 /* ---- before the jail ---- */
 
@@ -73,15 +65,6 @@ read_keys(const char *directory, DIR *dir)
 	}
 }
 
-/* Changes count from before the first file is read. */
-static void
-begin_watch(const char *directory)
-{
-	changes_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (changes_fd < 0 || inotify_add_watch(changes_fd, directory, CHANGES) < 0)
-		log_warn("changes of %s are seen at a reload only: %m", directory);
-}
-
 void
 keys_open(void)
 {
@@ -99,36 +82,12 @@ keys_open(void)
 			log_warn("dkim_sign_key_directory: %s: %m", directory);
 		return;
 	}
-	begin_watch(directory);
+	changes_add("dkim_sign_key_directory", directory);
 	read_keys(directory, dir);
 	closedir(dir);
 }
 
 /* ---- in the jail ---- */
-
-static void
-wait_for_change(void *unused)
-{
-	(void)unused;
-	if (io_wait_read(&changes, DEADLINE_NEVER) == 0)
-		service_retire("keys have changed");
-}
-
-void
-keys_watch(void)
-{
-	char event[sizeof(struct inotify_event) + 256];
-
-	if (changes_fd < 0 || io_open(&changes, changes_fd) < 0)
-		return;
-	/* io_open() takes it for readable until it was tried. */
-	if (read(changes.fd, event, sizeof(event)) > 0) {
-		service_retire("keys have changed");
-		return;
-	}
-	changes.readable = false;
-	co_spawn(wait_for_change, NULL, CO_STACK_SMALL);
-}
 
 const struct sign_key *
 keys_find(struct str name, struct why *why)

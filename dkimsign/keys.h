@@ -8,8 +8,6 @@
 
 /* Before the jail. */
 void keys_open(void);
-/* In a coroutine, in the jail: retires the process when a file changes. */
-void keys_watch(void);
 /* The key in the file of that name. NULL, and why->text says why. */
 const struct sign_key *keys_find(struct str name, struct why *why);
 

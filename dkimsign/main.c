@@ -1,7 +1,10 @@
-/* dkimsign -- has the private keys of DKIM, and signs hashes with them. */
+/* dkimsign -- has the private keys of DKIM, and signs hashes with them; has the secrets
+ * of SRS, and rewrites addresses with them. */
+#include "changes.h"
 #include "event.h"
 #include "keys.h"
 #include "messages.h"
+#include "rewrite.h"
 #include "service.h"
 
 struct use {
@@ -49,14 +52,22 @@ sign(struct ipc_request *rq)
 
 static const struct ipc_handler handlers[] = {
 	{ .type = dkim_sign_TYPE, .run = sign, .stack = CO_STACK_SMALL },
+	{ .type = srs_TYPE, .run = rewrite_answer, .stack = CO_STACK_LARGE },
 	{ 0 },
 };
+
+static void
+open_secrets(void)
+{
+	keys_open();
+	rewrite_open();
+}
 
 static const struct service dkimsign = {
 	.name = "dkimsign",
 	.user = USER_SIGN,
-	.before_jail = keys_open,
-	.start = keys_watch,
+	.before_jail = open_secrets,
+	.start = changes_watch,
 	.handlers = handlers,
 };
 

@@ -305,11 +305,7 @@ envelope_is_damaged(struct message *m, struct arena *arena)
 struct str
 active_filter(const struct envelope *e)
 {
-	for (size_t i = 0; i < e->attributes.n; i++)
-		if (str_starts(e->attributes.items[i], STR(ATTRIBUTE_FILTER)))
-			return str_from(
-				e->attributes.items[i], sizeof(ATTRIBUTE_FILTER) - 1);
-	return STR_NONE;
+	return envelope_attribute(e, STR(ATTRIBUTE_FILTER));
 }
 
 void
@@ -340,6 +336,7 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 	a->chain = arena_alloc(arena, a->envelope.n_rcpts * sizeof(*a->chain));
 	a->taken_us = outside.now_us();
 	a->verp = verp_delimiters(&a->envelope);
+	a->srs = envelope_attribute(&a->envelope, STR(ATTRIBUTE_SRS));
 	a->verifying = (a->envelope.flags & (ENVELOPE_VERIFY | ENVELOPE_PROBE)) != 0;
 	a->reporting = a->verifying || (a->envelope.flags & ENVELOPE_REPORT);
 	apply_states(a, states, n_states);

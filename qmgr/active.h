@@ -53,6 +53,7 @@ struct active {
 	bool reporting;        /* its sender hears of all outcomes of this attempt */
 	bool verifying;        /* and that is all: nothing is delivered */
 	struct str verp;       /* delimiters, or none */
+	struct str srs;        /* whom those hear of to whom it is forwarded, or none */
 	SWITCHES void (*errand)(struct active *a);
 	struct active *next_errand;
 	bool soon;      /* what failed is our own: try again in a second */

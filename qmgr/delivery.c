@@ -86,6 +86,8 @@ encode_request(struct flight *f, const struct content_carried *content,
 		e.rcpts[i] = a->envelope.rcpts[f->rcpts[i]];
 	if (a->verp.len) /* then it is alone */
 		e.sender = verp_sender(a->verp, e.sender, &e.rcpts[0], arena);
+	else if (a->srs.len && e.rcpts[0].forwarded) /* then all are */
+		e.sender = a->srs;
 	envelope_put(&envelope, &e);
 	ask.envelope = buf_str(&envelope);
 	deliver_request_put(out, &ask);

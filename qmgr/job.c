@@ -205,10 +205,23 @@ deliveries(const struct share *s)
 	return (uint32_t)(((uint64_t)s->n + batch_limit(s) - 1) / batch_limit(s));
 }
 
+/* They all hear of the same sender; deliveries() does not count what that takes in
+ * further ones. */
 uint32_t
 share_batch(const struct share *s)
 {
-	return MIN(s->n, batch_limit(s));
+	const struct active *a = s->job->message;
+	const struct rcpt *rcpts = a->envelope.rcpts;
+	uint32_t most = MIN(s->n, batch_limit(s)), n = 1, at = s->first;
+
+	if (a->srs.len == 0)
+		return most;
+	for (; n < most; n++) {
+		at = a->chain[at];
+		if (rcpts[at].forwarded != rcpts[s->first].forwarded)
+			break;
+	}
+	return n;
 }
 
 /* Changes how many recipients it has. */

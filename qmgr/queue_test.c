@@ -200,7 +200,8 @@ fake_read_states(uint64_t mid, struct spool_where at, struct arena *a,
 	return 0;
 }
 
-/* New mail: recipients separated by blanks; a trailing ! is NOTIFY=NEVER. */
+/* New mail: recipients separated by blanks; a trailing ! is NOTIFY=NEVER, and > says that
+ * it is forwarded, as from SRS. */
 static void
 put_message(uint64_t mid, const char *sender, const char *rcpts)
 {
@@ -210,16 +211,21 @@ put_message(uint64_t mid, const char *sender, const char *rcpts)
 		.arrival_us = (uint64_t)now,
 		.sender = str_c(sender),
 		.rcpts = list };
-	struct str rest = str_c(rcpts), item;
+	struct str rest = str_c(rcpts), item, attribute = STR(ATTRIBUTE_SRS "SRS");
 
 	while (str_token(&rest, " ", &item)) {
 		bool never = str_ends(item, STR("!")), success = str_ends(item, STR("+"));
+		bool forwarded = str_ends(item, STR(">"));
+
+		if (forwarded)
+			e.attributes = (struct strs){ &attribute, 1 };
+		list[e.n_rcpts].forwarded = forwarded;
 
 		list[e.n_rcpts].notify = never     ? NOTIFY_NEVER
 					 : success ? NOTIFY_SUCCESS | NOTIFY_DELAY
 						   : 0;
 		list[e.n_rcpts++].address =
-			str_sub(item, 0, item.len - (never || success));
+			str_sub(item, 0, item.len - (never || success || forwarded));
 	}
 	envelope_put(&m->envelope, &e);
 	buf_addz(&m->content, "Subject: test\n\nbody\n");
@@ -590,6 +596,29 @@ QUEUE_TEST(recipients_of_a_destination_travel_together,
 	/* Who is done is written at once, but for the last, which ends it. */
 	CHECK(str_find(buf_str(&said), STR("1 DONE 0,2\n")) >= 0);
 	CHECK(str_ends(buf_str(&said), STR("1 FINISHED\n")));
+}
+
+QUEUE_TEST(whom_mail_is_forwarded_to_hears_of_another_sender, "")
+{
+	static const struct {
+		const char *sender, *first;
+		size_t n;
+	} want[] = { { "s@x.example", "a@one.example", 2 }, { "SRS", "c@one.example", 1 },
+		{ "s@x.example", "d@one.example", 1 } };
+
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	new_mail(1, "s@x.example",
+		"a@one.example b@one.example c@one.example> d@one.example");
+	UNTIL(n_deliveries == COUNT(want));
+	for (size_t i = 0; i < COUNT(want); i++) {
+		CHECK_STR(deliveries[i].envelope.sender, want[i].sender);
+		CHECK_INT(
+			(long long)deliveries[i].envelope.n_rcpts, (long long)want[i].n);
+		CHECK_STR(deliveries[i].envelope.rcpts[0].address, want[i].first);
+		delivered(i);
+	}
+	UNTIL(queue_index.n == 0);
 }
 
 QUEUE_TEST(a_destination_gets_its_concurrency_and_no_more,

@@ -4,15 +4,9 @@
 struct str
 verp_delimiters(const struct envelope *e)
 {
-	for (size_t i = 0; i < e->attributes.n; i++) {
-		struct str value = e->attributes.items[i];
+	struct str value = envelope_attribute(e, STR(ATTRIBUTE_VERP));
 
-		if (!str_starts(value, STR(ATTRIBUTE_VERP)))
-			continue;
-		value = str_from(value, sizeof(ATTRIBUTE_VERP) - 1);
-		return value.len == 2 ? value : STR("");
-	}
-	return STR("");
+	return value.len == 2 ? value : STR("");
 }
 
 struct str

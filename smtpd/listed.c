@@ -1,6 +1,7 @@
 /* listed.c -- is this an address that we know (smtpd_reject_unlisted_recipient)? Mail for
  * one that nobody has is best refused while the sender is still there to hear it. */
 #include "session.h"
+#include "srs.h"
 #include <string.h>
 
 /* One row for each class whose recipients can be listed. */
@@ -166,6 +167,14 @@ has_way(struct session *s, const struct route_class *class, enum subject subject
 	return DICT_NOTFOUND;
 }
 
+/* An address of ours for somebody else's (SRS): cleanup finds out whose. */
+static bool
+is_rewritten_sender(const struct session *s, const struct route_class *class)
+{
+	return s->p->srs_domain.len > 0 && str_case_eq(class->domain, s->p->srs_domain) &&
+	       srs_is_local_part(class->local);
+}
+
 /* In Postfix's order: an alias, then the route, then the table of the class. */
 static enum dict_result
 look(struct session *s, const struct route_class *class, enum subject subject,
@@ -176,6 +185,8 @@ look(struct session *s, const struct route_class *class, enum subject subject,
 		route_takes_bare_user(s->site->route, class->domain, &why);
 	enum dict_result found;
 
+	if (is_rewritten_sender(s, class))
+		return DICT_FOUND;
 	if (bare == DICT_ERROR)
 		return DICT_ERROR;
 	found = is_rewritten(s, class, bare == DICT_FOUND, subject);

@@ -45,7 +45,8 @@ enum {
 	FIELD(STR, address)  /* as rewritten; no <> */ \
 	FIELD(STR, original) /* X-Original-To: as given by the client; none = address */ \
 	FIELD(STR, orcpt)    /* "rfc822;user@example": ORCPT decoded, or none */ \
-	FIELD(U8, notify)
+	FIELD(U8, notify) \
+	FIELD(BOOL, forwarded) /* it goes out as from ATTRIBUTE_SRS, if there is one */
 IPC_STRUCT(rcpt)
 /* As it was before any of our tables changed it. */
 static inline struct str
@@ -59,6 +60,8 @@ rcpt_original(const struct rcpt *r)
 #define ATTRIBUTE_DELIVERED "delivered_to="
 /* Two delimiters: each recipient gets a sender of his own (VERP). */
 #define ATTRIBUTE_VERP "verp_delimiters="
+/* The sender that recipients hear of to whom it is forwarded (SRS). */
+#define ATTRIBUTE_SRS "srs_sender="
 /* The transport:nexthop that all of it goes through, before any routing. */
 #define ATTRIBUTE_FILTER "content_filter="
 /* For cleanup: all of it goes to this address instead; a copy goes to that one. */
@@ -83,6 +86,15 @@ rcpt_original(const struct rcpt *r)
 	FIELD(STRS, attributes) /* further ones, "name=value" */ \
 	LIST(rcpt, rcpts)
 IPC_STRUCT(envelope)
+/* The first attribute "name=value" of that "name="; STR_NONE: there is none. */
+static inline struct str
+envelope_attribute(const struct envelope *e, struct str name)
+{
+	for (size_t i = 0; i < e->attributes.n; i++)
+		if (str_starts(e->attributes.items[i], name))
+			return str_from(e->attributes.items[i], name.len);
+	return STR_NONE;
+}
 
 /* A milter's connection, which goes along, from the envelope to the content: what was
  * agreed on with it (lib/milter). */
@@ -622,6 +634,15 @@ IPC_RPC(tls_key, 65)
 	FIELD(BOOL, is_ed25519) \
 	FIELD(STR, error)
 IPC_RPC(dkim_sign, 66)
+
+/* ---- cleanup -> dkimsign: the sender of forwarded mail, and whom mail to such a sender
+ * is for (lib/auth/srs.h) ---- */
+#define srs_REQUEST(FIELD, LIST) FIELD(STR, address) FIELD(BOOL, reverse)
+#define srs_REPLY(FIELD, LIST) \
+	FIELD(STR, address) /* none: */ \
+	FIELD(STR, error) \
+	FIELD(BOOL, refused) /* it is the address' fault */
+IPC_RPC(srs, 68)
 
 /* ---- cleanup -> mailauth: who has signed this message? Its content follows, lines
  * ending in LF, as it came from its client. ---- */

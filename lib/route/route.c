@@ -300,7 +300,10 @@ route_domain_class(
 			break;
 		}
 	}
-	*out = CLASS_DEFAULT;
+	/* Addresses there are aliases of others' senders (SRS). */
+	*out = domain.len > 0 && str_case_eq(domain, r->conf->p.srs_domain)
+		       ? CLASS_VIRTUAL_ALIAS
+		       : CLASS_DEFAULT;
 	return ACCEPT;
 }
 
