@@ -256,6 +256,24 @@ TEST(lost_lines_are_told)
 	close(full);
 }
 
+TEST(lines_that_were_shown_are_not_lost)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC), fd;
+	char path[200];
+	struct buf all CLEANUP(buf_free) = BUF_INIT;
+
+	fd = open_file(path, sizeof(path));
+	log_open("t", LOG_TO_FD | LOG_TO_STDERR, full, -1);
+	log_info("shown");
+	log_open("t", LOG_TO_FD, fd, -1);
+	log_info("seen");
+	log_flush();
+	CHECK_INT((long long)count_lines(path, &all), 1);
+	log_open("", LOG_TO_STDERR, -1, -1);
+	close(fd);
+	close(full);
+}
+
 /* A syslogd of our own. */
 static int
 syslogd(const char *path)

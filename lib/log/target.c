@@ -211,6 +211,15 @@ log_target_add(enum log_level level, struct str text)
 		log_target_flush();
 }
 
+/* What standard error showed is not lost: a command, or a master that has not read its
+ * configuration yet, where no syslogd runs. */
+static void
+count_lost(uint64_t lines)
+{
+	if (!(out.targets & LOG_TO_STDERR))
+		out.lost += lines;
+}
+
 /* How much of the gathered text goes in one write(): several processes share a pipe,
  * where only PIPE_BUF bytes stay together; a datagram is a line. */
 static size_t
@@ -244,7 +253,7 @@ flush_file(void)
 		rest = str_from(rest, (size_t)n);
 	}
 	for (size_t i = 0; i < rest.len; i++)
-		out.lost += rest.data[i] == '\n';
+		count_lost(rest.data[i] == '\n');
 	buf_clear(&out.file);
 }
 
@@ -291,7 +300,7 @@ flush_datagrams(void)
 			break;
 		}
 	}
-	out.lost += out.ends.n - sent;
+	count_lost(out.ends.n - sent);
 	out.ends.n = 0;
 	buf_clear(&out.datagrams);
 }
