@@ -98,14 +98,28 @@ send_back(struct message *m, size_t i)
 		STR_ARG(was), STR_ARG(r->address));
 }
 
+/* There is no dkimsign to be asked: its way ends here. */
+static void
+explain_recipient(struct rcpt *r)
+{
+	explain_step("alias", STR("srs_domain"), r->address, "becomes",
+		STR("the sender that it was made of, which only dkimsign knows"));
+	r->notify = NOTIFY_EXPANDED;
+}
+
 void
 srs_recipients(struct message *m)
 {
-	if (!is_on(m) || (m->envelope.flags & ENVELOPE_NO_MAPPING) || service_explains())
+	if (!is_on(m) || (m->envelope.flags & ENVELOPE_NO_MAPPING))
 		return;
-	for (size_t i = 0; i < m->rcpts.n && m->verdict == ACCEPT; i++)
-		if (is_rewritten(m, m->rcpts.items[i].address))
+	for (size_t i = 0; i < m->rcpts.n && m->verdict == ACCEPT; i++) {
+		if (!is_rewritten(m, m->rcpts.items[i].address))
+			continue;
+		if (service_explains())
+			explain_recipient(&m->rcpts.items[i]);
+		else
 			send_back(m, i);
+	}
 }
 
 /* ---- forth ---- */
@@ -201,8 +215,9 @@ srs_sender(struct message *m)
 	if (stays(m) || !mark_forwarded(m) || m->verdict != ACCEPT)
 		return;
 	if (service_explains()) {
-		explain_step("forward", STR("srs_domain"), m->envelope.sender,
-			"is for those elsewhere an address in", m->conf->p.srs_domain);
+		explain_step("rewrite", STR("srs_domain"), m->envelope.sender,
+			"becomes for those elsewhere an address in",
+			m->conf->p.srs_domain);
 		return;
 	}
 	switch (rewrite(m, m->envelope.sender, false, &sender, &why)) {

@@ -150,6 +150,15 @@ def bounce(site):
     check((site.sink.messages[-1][0], "RCPT TO:<kim@away.example>") in site.sink.commands, "for the sender")
 
 
+def explained(site, old):
+    """postern explain has no dkimsign to ask, and says so."""
+    said = site.mta.postern("explain", "kim@away.example", "v@here.example").stdout
+    check_match(r"kim@away\.example: becomes for those elsewhere an address in: srs\.here\.example", said, "forth")
+    said = site.mta.postern("explain", "<>", old).stdout
+    check_match(r"becomes: the sender that it was made of, which only dkimsign knows", said, "back")
+    check("User unknown" not in said, said)
+
+
 def secrets(site, old):
     def write(text):
         at = site.mta.log_position()
@@ -199,6 +208,7 @@ with hosts.mta, hosts.far:
     stays(hosts)
     made = back(hosts, second_hand)
     bounce(hosts)
+    explained(hosts, made)
     domain_in_use(hosts)
     hosts.mta.write_configuration(srs_domain="srs.here.example", local_recipient_maps="")
     hosts.mta.reload()
