@@ -229,10 +229,12 @@ static void
 share_set(struct share *s, uint32_t n)
 {
 	struct job *j = s->job;
+	uint32_t before = deliveries(s), after;
 
-	j->left -= deliveries(s);
 	s->n = n;
-	j->left += deliveries(s);
+	after = deliveries(s);
+	j->left += after - before;
+	s->to->left += after - before;
 	if (n == 0)
 		share_unlink(s);
 	/* It keeps its place for recipients that are still to come. */
@@ -299,10 +301,19 @@ jobs_are_complete(struct active *a)
 void
 jobs_count_again(struct transport *t)
 {
+	size_t at = 0;
+	struct str key;
+	void *d;
+
+	while (map_next(t->destinations, &at, &key, &d))
+		((struct destination *)d)->left = 0;
 	for (struct job *j = t->first_job; j; j = j->next) {
 		j->left = 0;
 		for (const struct share *s = j->shares; s; s = s->more)
-			j->left += deliveries(s);
+			if (s->n > 0) {
+				j->left += deliveries(s);
+				s->to->left += deliveries(s);
+			}
 	}
 }
 

@@ -66,7 +66,7 @@ knock(void *arg)
 
 	co_name("knock");
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(t->name));
-	fd = service_connect_peer(name, deadline_in(10000));
+	fd = service_connect_peer(name, deadline_in(outside.conf->p.qmgr_ipc_timeout));
 	transport_started(t, fd < 0 ? errno : 0);
 }
 

@@ -9,8 +9,7 @@
 #include "verp.h"
 #include <errno.h>
 
-#define PATIENCE        ((msec_t)300000) /* bounce waits for cleanup and the disk */
-#define VERIFY_PATIENCE ((msec_t)10000)
+#define PATIENCE ((msec_t)300000) /* bounce waits for cleanup and the disk */
 
 /* Action of RFC 3464 section 2.3.3. Success at another host that knows nothing of DSN is
  * `relayed`: what becomes of the message there, nobody will hear. */
@@ -167,7 +166,7 @@ tell_verify(struct active *a)
 		say.text = a->now[i].text;
 	}
 	if (probed_call(service_peer("verify"), &say, &said, arena,
-		    deadline_in(VERIFY_PATIENCE)) < 0)
+		    deadline_in(outside.conf->p.qmgr_ipc_timeout)) < 0)
 		log_warn("%s: verify does not answer: %s", a->message->queue_id,
 			strerror(errno));
 }

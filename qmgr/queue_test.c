@@ -1537,6 +1537,61 @@ QUEUE_TEST(a_flush_tries_everything_now, "")
 	ipc_link_close(link);
 }
 
+/* How often the log says so. */
+static size_t
+logged_times(const char *text)
+{
+	struct str rest = buf_str(&logged);
+	size_t n = 0;
+
+	for (ssize_t at; (at = str_find(rest, str_c(text))) >= 0; n++)
+		rest = str_from(rest, (size_t)at + 1);
+	return n;
+}
+
+#define CLOGGED "mail for one.example is using up "
+
+QUEUE_TEST(who_fills_the_active_queue_is_named,
+	"qmgr_message_active_limit = 10\nsmtp_destination_concurrency_limit = 1\n")
+{
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	for (uint64_t mid = 1; mid <= 4; mid++)
+		new_mail(mid, "s@x.example", "r@one.example");
+	UNTIL(active_count() == 4);
+	CHECK_INT((long long)logged_times(CLOGGED), 1);
+	CHECK(log_has(CLOGGED "3 of 3 active queue entries\n"));
+	CHECK(log_has("to turn off these warnings specify: qmgr_clog_warn_time = 0\n"));
+	now += 301 * SECOND;
+	new_mail(5, "s@x.example", "r@one.example");
+	UNTIL(active_count() == 5);
+	CHECK_INT((long long)logged_times(CLOGGED), 2);
+	CHECK(log_has("you may need to increase the main.cf "
+		      "smtp_destination_concurrency_limit from 1\n"));
+}
+
+static void
+not_named(void)
+{
+	spool_connect();
+	for (uint64_t mid = 1; mid <= 4; mid++)
+		new_mail(mid, "s@x.example", "r@one.example");
+	UNTIL(active_count() == 4);
+	CHECK_INT((long long)logged_times(CLOGGED), 0);
+}
+
+QUEUE_TEST(nobody_is_named_with_a_time_of_zero,
+	"qmgr_message_active_limit = 10\nqmgr_clog_warn_time = 0\n")
+{
+	not_named();
+}
+
+QUEUE_TEST(nobody_is_named_without_helpful_warnings,
+	"qmgr_message_active_limit = 10\nhelpful_warnings = no\n")
+{
+	not_named();
+}
+
 QUEUE_TEST(rate_delays_space_deliveries, "smtp_destination_rate_delay = 1h\n")
 {
 	spool_connect();

@@ -61,6 +61,7 @@ void
 schedule_add(struct active *a, struct destination *d, uint32_t n)
 {
 	share_add(share_get(a, d), n);
+	destination_warn(d);
 	destination_consider(d);
 	schedule_soon();
 }

@@ -98,6 +98,8 @@ struct destination {
 	struct window window;
 	int busy;
 	struct share *shares;            /* ring by the rank of their jobs: the first */
+	uint32_t left;                   /* deliveries that wait */
+	int64_t warn_us;                 /* of its being crowded: not before */
 	size_t place;                    /* in transport->ready, from 1; 0: not there */
 	struct destination *prev, *next; /* of the dead */
 	deadline_t dead_until;           /* window.size 0 */

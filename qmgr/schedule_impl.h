@@ -65,6 +65,10 @@ void preempt_look_again(struct transport *t);
 /* It ended: nobody may think of it any more. */
 void preempt_forget(struct job *j);
 
+/* ---- clog.c ---- */
+/* It got more mail: says so when that is much of what may be at work. */
+void destination_warn(struct destination *d);
+
 /* ---- destination.c ---- */
 /* Does it have room in its window? */
 bool destination_has_room(const struct destination *d);

@@ -37,6 +37,12 @@ ticker_touch(void)
 {
 }
 
+void
+destination_warn(struct destination *d)
+{
+	(void)d;
+}
+
 static int64_t
 fake_now(void)
 {

@@ -382,7 +382,8 @@ stay_attached(void *arg)
 	(void)arg;
 	co_name("link to spool");
 	for (;;) {
-		int fd = service_connect_peer("spool", deadline_in(10000));
+		int fd = service_connect_peer(
+			"spool", deadline_in(outside.conf->p.qmgr_ipc_timeout));
 
 		if (fd < 0) {
 			if (co_sleep(deadline_in(RETRY)) < 0)

@@ -3,6 +3,7 @@
 other mail comes. The messages in the order of their deliveries, as by Debian's Postfix; and a
 mailing that is larger than the limits."""
 import os
+import re
 import sys
 import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -97,6 +98,34 @@ def beyond_the_limit(program):
         check_equal(len(sink.senders), 50, f"{program.__name__}: all of the mailing arrives")
 
 
+def warnings(program, settings):
+    """Of a next hop that fills the active queue, until six messages are there."""
+    with Gate() as sink, program(
+            {"mydestination": "", "default_transport": "slow",
+             "relayhost": f"[127.0.0.1]:{sink.port}", "slow_initial_destination_concurrency": "3",
+             "qmgr_message_active_limit": "10", **settings},
+            extra_services=["slow unix - - n - 1 smtp"]) as mta:
+        mta.start()
+        for number in range(6):
+            mta.run("sendmail", "-f", "a@x.example", "r@d.example", input="Subject: x\n\nx\n")
+            mta.wait_for_log(r"\(queue active\)", number + 1)
+            check(sink.reached.wait(60), "the first is under way")
+        sink.open.set()
+        mta.wait_for_log(": removed", 6)
+        mta.expect_trouble("using up .* of ", "you may need", "this may slow", "please avoid",
+                           "lots of deferred", "to turn off", "so that Postfix")
+        return re.findall(r"qmgr\[\d+\]: warning: (.*)",
+                          mta.log_text().replace(f"]:{sink.port}", "]:PORT"))
+
+
+def clogged():
+    for settings in ({}, {"slow_destination_concurrency_limit": "1"},
+                     {"qmgr_clog_warn_time": "0"}, {"helpful_warnings": "no"}):
+        ours = warnings(Instance, settings)
+        for program in JUDGE:
+            check_equal(ours, warnings(program, settings), f"warnings as by Postfix: {settings}")
+
+
 for what, settings, messages in CASES:
     ours = order(Instance, settings, messages)
     check_equal(sorted(ours), sorted(n for n, times in names(messages) for _ in range(times)),
@@ -106,4 +135,5 @@ for what, settings, messages in CASES:
                     f"{what} as by Postfix")
 for program in (Instance, *JUDGE):
     beyond_the_limit(program)
+clogged()
 finish()
