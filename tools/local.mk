@@ -37,7 +37,10 @@ tools_postauth_SOURCES = tools/postauth.h tools/postauth.c tools/postauth_dns.c 
 	tools/postauth_records.c tools/postauth_check.c tools/postauth_site.c \
 	tools/json.h tools/json.c $(COMMAND)
 tools_postauth_LDADD = lib/auth/libauth.a lib/mime/libmime.a lib/dns/libdns.a $(TABLE_LIBS) $(COMMAND_LIBS) \
-	$(OPENDKIM_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lunbound -lresolv
+	$(OPENDKIM_LIBS) $(EXPAT_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lunbound -lresolv
+if HAVE_EXPAT
+tools_postauth_SOURCES += tools/postauth_reports.c tools/postauth_report_print.c
+endif
 endif
 # postkick, postlock
 sbin_PROGRAMS += tools/postkick tools/postlock

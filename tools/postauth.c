@@ -1,4 +1,5 @@
 /* postauth -- sender authentication for people (postauth(1)). */
+#include "config.h"
 #include "command.h"
 #include "log.h"
 #include "postauth.h"
@@ -22,6 +23,9 @@ static const struct subcommand subcommands[] = {
 	{ "dns", postauth_dns, "the records to publish for a domain" },
 	{ "check", postauth_check, "what a domain publishes, and what is wrong with it" },
 	{ "sign", postauth_sign, "a message, signed with DKIM" },
+#ifdef HAVE_EXPAT
+	{ "reports", postauth_reports, "what others report of mail in our name" },
+#endif
 	{ 0 },
 };
 

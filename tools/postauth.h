@@ -17,6 +17,7 @@ int postauth_keygen(int argc, char **argv);
 int postauth_sign(int argc, char **argv);
 int postauth_dns(int argc, char **argv);
 int postauth_check(int argc, char **argv);
+int postauth_reports(int argc, char **argv);
 
 /* All of standard input; fatal when it cannot be read. */
 void postauth_read_message(struct buf *message);
@@ -52,6 +53,13 @@ bool postauth_site_exists(const char *directory);
 struct sign_key *postauth_read_key(const char *path, struct why *why);
 /* Appends what is published of a key. */
 void postauth_key_record(const struct sign_key *key, struct buf *out);
+
+/* ---- postauth_report_print.c ---- */
+struct dmarc_report;
+/* A table for people; what a terminal would obey is escaped. */
+void postauth_print_report(const struct dmarc_report *r);
+/* One line of JSON. */
+void postauth_print_report_json(const struct dmarc_report *r);
 
 /* ---- postauth_dns.c ---- */
 /* To be called once: begins the loop. server: "HOST:PORT", or NULL for dns_servers in the

@@ -80,6 +80,24 @@ lib_auth_srs_fuzz_SOURCES = lib/auth/srs_fuzz.c
 lib_auth_srs_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 lib_auth_srs_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+# Aggregate reports of DMARC
+if HAVE_EXPAT
+lib_auth_libauth_a_CFLAGS += $(EXPAT_CFLAGS)
+lib_auth_libauth_a_SOURCES += lib/auth/dmarc_report.h lib/auth/dmarc_report_xml.c \
+	lib/auth/dmarc_report_unpack.c lib/auth/dmarc_report_mail.c
+check_PROGRAMS += lib/auth/dmarc_report_test
+TESTS += lib/auth/dmarc_report_test
+lib_auth_dmarc_report_test_SOURCES = lib/auth/dmarc_report_test.c
+lib_auth_dmarc_report_test_LDADD = $(TEST_LIBS) lib/auth/libauth.a lib/mime/libmime.a $(BASE_LIBS) \
+	$(EXPAT_LIBS) $(EXTERNAL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/auth/dmarc_report_fuzz
+lib_auth_dmarc_report_fuzz_SOURCES = lib/auth/dmarc_report_fuzz.c
+lib_auth_dmarc_report_fuzz_LDADD = lib/auth/libauth.a lib/mime/libmime.a $(BASE_LIBS) \
+	$(EXPAT_LIBS) $(EXTERNAL_LIBS)
+lib_auth_dmarc_report_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+endif
 # What a domain publishes
 lib_auth_libauth_a_SOURCES += lib/auth/published.h lib/auth/published_impl.h \
 	lib/auth/published.c lib/auth/published_keys.c lib/auth/published_policies.c

@@ -25,6 +25,7 @@ OPTIONAL = {
     "unbound": ((), ""),
     "spf2": ((), ""),
     "opendkim": ((), ""),
+    "expat": ((), ""),
 }
 # pkg-config's module or configure's cache variable, and what configure says without it.
 MISSING = {
@@ -36,6 +37,8 @@ MISSING = {
                   "nettle-dev libevent-dev, or --without-unbound",
     "opendkim": "opendkim (DKIM verification) is missing: apt-get install libopendkim-dev, "
                 "or --without-opendkim",
+    "expat": "expat zlib (aggregate reports of DMARC) is missing: apt-get install libexpat1-dev "
+             "zlib1g-dev, or --without-expat",
     "ac_cv_header_db_h": "db.h (hash: and btree: tables) is missing: apt-get install "
                          "libdb5.3-dev, or --without-db",
     "ac_cv_header_spf2_spf_h": "spf2/spf.h is missing: apt-get install libspf2-dev, "
