@@ -150,6 +150,21 @@ def bounce(site):
     check((site.sink.messages[-1][0], "RCPT TO:<kim@away.example>") in site.sink.commands, "for the sender")
 
 
+def requeued(site):
+    """Mail that goes through cleanup again leaves as it would have before."""
+    site.sink.replies["MAIL"] = "450 4.2.0 later"
+    at = site.mta.log_position()
+    site.submit("kim@away.example", "v@here.example", "alias@here.example")
+    site.mta.wait_for_log(r"to=<\w+@other\.example>.*status=deferred", count=2, since=at)
+    check_equal(site.mta.run("postsuper", "-r", "ALL").returncode, 0, "postsuper")
+    del site.sink.replies["MAIL"]
+    before, commands = len(site.sink.messages), len(site.sink.commands)
+    site.mta.run("postqueue", "-f")
+    wait_until(lambda: len(site.sink.messages) >= before + 2, "what was requeued")
+    senders = [line for _, line in site.sink.commands[commands:] if line.startswith("MAIL FROM:")]
+    check(senders and all(re.match(f"MAIL FROM:<{SRS}>", line) for line in senders), f"their senders: {senders}")
+
+
 def explained(site, old):
     """postern explain has no dkimsign to ask, and says so."""
     said = site.mta.postern("explain", "kim@away.example", "v@here.example").stdout
@@ -208,6 +223,7 @@ with hosts.mta, hosts.far:
     stays(hosts)
     made = back(hosts, second_hand)
     bounce(hosts)
+    requeued(hosts)
     explained(hosts, made)
     domain_in_use(hosts)
     hosts.mta.write_configuration(srs_domain="srs.here.example", local_recipient_maps="")
