@@ -11,7 +11,7 @@ static const struct {
 	const char *peers[MOST];
 } table[] = {
 	{ "smtpd", { "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush",
-			   "bounce", "sasl" } },
+			   "bounce", "sasl", "greylistd" } },
 	{ "postscreen", { "smtpd", "dns", "proxymap" } }, /* smtpd: of type pass */
 	{ "pickup", { "cleanup", "bounce" } },
 	{ "cleanup", { "spool", "dns", "proxymap", "mailauth", "dkimsign" } },

@@ -12,6 +12,8 @@ static const struct {
 	{ "smtpd", "broker", false },
 	{ "smtpd", "anvil", true },
 	{ "smtp", "anvil", false },
+	{ "smtpd", "greylistd", true },
+	{ "postscreen", "greylistd", false },
 	{ "cleanup", "spool", true },
 	{ "qmgr", "spool", true },
 	{ "qmgr", "virtual", true },

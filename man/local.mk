@@ -20,6 +20,7 @@ man_MANS += man/pages/flush.8
 man_MANS += man/pages/verify.8
 man_MANS += man/pages/anvil.8
 man_MANS += man/pages/tlsmgr.8
+man_MANS += man/pages/greylistd.8
 man_MANS += man/pages/dkimsign.8
 man_MANS += man/pages/mailauth.8
 man_MANS += man/pages/proxymap.8

@@ -21,6 +21,7 @@ static const struct {
 	{ "dkimsign", "dkimsign" },
 	{ "mailauth", "mailauth" },
 	{ "mailauth-suspect", "mailauth" },
+	{ "greylistd", "greylistd" },
 	/* Takes, one at a time, what was in the hands of a cleanup that crashed. */
 	{ "cleanup-suspect", "cleanup" },
 };
@@ -155,7 +156,7 @@ serves_all_alone(struct str program)
 {
 	static const char *const programs[] = { "broker", "spool", "dns", "qmgr", "oqmgr",
 		"pickup", "tlsmgr", "verify", "anvil", "scache", "postlogd", "postscreen",
-		"flush", "metrics", "dkimsign" };
+		"flush", "metrics", "dkimsign", "greylistd" };
 
 	for (size_t i = 0; i < COUNT(programs); i++)
 		if (str_is(program, programs[i]))

@@ -360,6 +360,7 @@ static const struct restriction rows[] = {
 	SIMPLE("warn_if_reject", warn_if_reject, WARNS),
 	SIMPLE("sleep", wait_a_while, TAKES_NUMBER),
 	SIMPLE("check_policy_service", check_policy_service, TAKES_SERVICE),
+	SIMPLE("check_greylist", check_greylist, 0),
 	SIMPLE("reject_unauth_pipelining", reject_unauth_pipelining, 0),
 	SIMPLE("reject_plaintext_session", reject_plaintext_session, 0),
 	SIMPLE("reject_multi_recipient_bounce", reject_multi_recipient_bounce, 0),

@@ -137,6 +137,18 @@ network_of(const struct net_addr *a, unsigned kept)
 	return network;
 }
 
+struct str
+limits_network_name(const struct session *s, unsigned kept)
+{
+	struct net_addr network = network_of(&s->peer, kept);
+	char text[NET_ADDR_TEXT];
+
+	net_addr_text(&network, text);
+	if (kept == (s->peer.sa.ss_family == AF_INET6 ? 128 : 32))
+		return arena_str(s->arena, str_c(text));
+	return arena_printf(s->arena, "%s/%u", text, kept);
+}
+
 /* "smtp:192.0.2.1", "smtp:2001:db8::/84" */
 static struct str
 counted_name(const struct session *s)
@@ -144,13 +156,9 @@ counted_name(const struct session *s)
 	bool v6 = s->peer.sa.ss_family == AF_INET6;
 	unsigned kept = (unsigned)(v6 ? s->p->smtpd_client_ipv6_prefix_length
 				      : s->p->smtpd_client_ipv4_prefix_length);
-	struct net_addr network = network_of(&s->peer, kept);
-	char text[NET_ADDR_TEXT];
+	struct str name = limits_network_name(s, kept);
 
-	net_addr_text(&network, text);
-	if (kept == (v6 ? 128 : 32))
-		return arena_printf(s->arena, "%s:%s", service_name(), text);
-	return arena_printf(s->arena, "%s:%s/%u", service_name(), text, kept);
+	return arena_printf(s->arena, "%s:%.*s", service_name(), STR_ARG(name));
 }
 
 static bool

@@ -11,6 +11,9 @@
 
 struct session;
 
+/* "192.0.2.0/24": the network of the client, of which the first bits count. */
+struct str limits_network_name(const struct session *s, unsigned kept);
+
 /* Is the client to be counted, and as whom? */
 void limits_begin(struct session *s);
 /* It has connected. False: too many connections; the client was told. */

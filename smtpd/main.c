@@ -13,7 +13,7 @@ smtpd_open(void)
 }
 
 static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",
-	"flush", "anvil", "tlsmgr", "bounce", "verify", "sasl", NULL };
+	"flush", "anvil", "tlsmgr", "bounce", "verify", "sasl", "greylistd", NULL };
 
 static const struct service smtpd = {
 	.name = "smtpd",

@@ -225,6 +225,9 @@ struct policy_service *policy_service_open(
 void policy_service_close(struct policy_service *p);
 SWITCHES enum decision check_policy_service(struct session *s, const struct check *c);
 
+/* ---- greylist.c ---- */
+SWITCHES enum decision check_greylist(struct session *s, const struct check *c);
+
 /* ---- login.c: who has logged in as whom (RFC 4954) ---- */
 SWITCHES enum decision permit_sasl_authenticated(
 	struct session *s, const struct check *c);

@@ -221,7 +221,8 @@ static void
 drop_our_restrictions(
 	const struct config_copy *c, struct str where, struct str in, struct buf *out)
 {
-	static const char *const ours[] = { "reject_spf_fail", "reject_spf_permerror" };
+	static const char *const ours[] = { "reject_spf_fail", "reject_spf_permerror",
+		"check_greylist" };
 	struct buf rest CLEANUP(buf_free) = BUF_INIT;
 
 	buf_add(out, in);
@@ -356,8 +357,8 @@ drop_our_options(struct str line, struct buf *out)
 static void
 put_service(struct config_copy *c, struct str text, struct buf *out)
 {
-	static const char *const only_ours[] = { "broker", "dns", "dkimsign", "mailauth",
-		"spool" };
+	static const char *const only_ours[] = { "broker", "dns", "dkimsign", "greylistd",
+		"mailauth", "spool" };
 	struct buf line CLEANUP(buf_free) = BUF_INIT, known CLEANUP(buf_free) = BUF_INIT;
 	struct str rest = text, word = STR_NONE;
 

@@ -551,6 +551,15 @@ IPC_RPC(anvil, 50)
 #define anvil_gone_NOTE(FIELD, LIST) FIELD(STR, client)
 IPC_NOTE(anvil_gone, 51)
 
+/* ---- smtpd -> greylistd: a client is there with this mail. Does it have to come again?
+ * ---- */
+#define greylist_REQUEST(FIELD, LIST) \
+	FIELD(STR, network) /* "192.0.2.0/24" */ \
+	FIELD(STR, sender) \
+	FIELD(STR, recipient)
+#define greylist_REPLY(FIELD, LIST) FIELD(U32, wait) /* seconds; 0: it may come in */
+IPC_RPC(greylist, 52)
+
 /* ---- postscreen -> smtpd, beside the descriptor of a client: between whom its
  * connection is. With the PROXY protocol the socket does not tell. ---- */
 #define passed_FIELDS(FIELD, LIST) \

@@ -18,14 +18,14 @@ from harness import (ALL_SERVICES, LINES, PATIENCE, TOP, Instance, check, finish
 REFUSED = {"EPERM", "EACCES"}
 MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "flush", "local",
                "virtual", "pipe", "spawn", "anvil", "proxymap", "verify", "postscreen",
-               "sasl"}   # run as mail_owner
+               "sasl", "greylistd"}   # run as mail_owner
 LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "spawn": ("0", "0"),
              "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
            "dns", "local", "virtual", "pipe", "proxymap",
-           "verify", "postscreen", "sasl"}   # may open files
-WRITERS = {"spool", "pickup", "verify", "postscreen"}
+           "verify", "postscreen", "sasl", "greylistd"}   # may open files
+WRITERS = {"spool", "pickup", "verify", "postscreen", "greylistd"}
 INTERNET = {"smtp", "dns", "proxymap", "sasl", "broker"}
 CONNECTORS = {"broker", "proxymap", "sasl"}  # to databases on this machine, as mail_owner
 PARENTS = {"sasl"}  # of processes with the same walls
@@ -146,7 +146,7 @@ def run(situation, user, without):
         mta.smtp().close()
         mta.smtp(9, greeting="421 4.3.2 ").close()  # without an smtpd behind it
         sockets = {}
-        for name in ["broker", "spool", "dns", "sasl", "dkimsign", "mailauth", "postscreen",
+        for name in ["broker", "spool", "dns", "sasl", "dkimsign", "mailauth", "greylistd", "postscreen",
                      "spawn"] + names:
             service = {"smtpd": f"127.0.0.1:{mta.port()}",
                        "postscreen": f"127.0.0.1:{mta.port(9)}"}.get(name, name)
