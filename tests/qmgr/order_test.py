@@ -58,17 +58,17 @@ def names(text):
         yield item, int(item[len(name):])
 
 
-def order(program, settings, messages):
-    """Senders in the order of the deliveries."""
+def order(program, settings, messages, each=2):
+    """Senders in the order of the deliveries, of up to each recipients."""
     with Gate() as sink, program(
             {"mydestination": "", "default_transport": "slow",
              "relayhost": f"[127.0.0.1]:{sink.port}", "slow_destination_concurrency_limit": "1",
-             "slow_destination_recipient_limit": "2", **settings},
+             "slow_destination_recipient_limit": str(each), **settings},
             extra_services=["slow unix - - n - 1 smtp"]) as mta:
         mta.start()
         for place, (name, deliveries) in enumerate(names(messages)):
             mta.run("sendmail", "-f", f"{name}@x.example",
-                    *[f"r{i}@d.example" for i in range(2 * deliveries)],
+                    *[f"r{i}@d.example" for i in range(each * (deliveries - 1) + 1)],
                     input="Subject: x\n\nx\n")
             mta.wait_for_log(r"\(queue active\)", place + 1)
             check(sink.reached.wait(60), "the first is under way")
@@ -126,6 +126,15 @@ def clogged():
             check_equal(ours, warnings(program, settings), f"warnings as by Postfix: {settings}")
 
 
+def mailing_of_ten_thousand():
+    """A letter does not wait for it."""
+    ours = order(Instance, {}, "mailing200 letter1 two2", each=50)
+    check_equal(ours[:2], ["mailing200", "letter1"], "a letter goes after the first delivery")
+    for program in JUDGE:
+        check_equal(" ".join(ours), " ".join(order(program, {}, "mailing200 letter1 two2", 50)),
+                    "a mailing of 10,000 as by Postfix")
+
+
 for what, settings, messages in CASES:
     ours = order(Instance, settings, messages)
     check_equal(sorted(ours), sorted(n for n, times in names(messages) for _ in range(times)),
@@ -135,5 +144,6 @@ for what, settings, messages in CASES:
                     f"{what} as by Postfix")
 for program in (Instance, *JUDGE):
     beyond_the_limit(program)
+mailing_of_ten_thousand()
 clogged()
 finish()
