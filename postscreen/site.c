@@ -254,9 +254,7 @@ open_tls(struct site *site, struct arena *scratch)
 			 "postscreen_tls_chain_files");
 	if (!site->tls && why.text[0])
 		log_warn("TLS disabled: %s", why.text);
-	if (p->postscreen_tls_loglevel.len &&
-		ascii_is_digit(p->postscreen_tls_loglevel.data[0]))
-		site->tls_loglevel = p->postscreen_tls_loglevel.data[0] - '0';
+	site->tls_loglevel = tls_loglevel(p->postscreen_tls_loglevel);
 }
 
 /* A value that is not expanded names another parameter only as a whole. */

@@ -304,6 +304,7 @@ cmd_starttls(struct session *s, struct str rest)
 		return session_reply(s, NOT_IMPLEMENTED);
 	if (!session_reply(s, "220 2.0.0 Ready to start TLS"))
 		return false;
+	conn_tls_trace(s->conn, s->site->tls_loglevel, s->client);
 	if (conn_accept_tls(s->conn, s->site->tls,
 		    deadline_in(s->p->postscreen_starttls_timeout)) != CONN_OK) {
 		if (s->conn->tls_error.len)

@@ -114,7 +114,7 @@ tls_log(const struct session *s, const struct conf *c)
 	const struct tls_info *t = conn_tls_info(s->conn);
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 
-	if (!t || c->p.smtp_tls_loglevel.len == 0 || str_is(c->p.smtp_tls_loglevel, "0"))
+	if (!t || tls_loglevel(c->p.smtp_tls_loglevel) < 1)
 		return;
 	conn_tls_text(s->conn, &text);
 	log_line(SMTP_TLS, trust(s, t), t->reused ? STR("reused") : STR("established"),
@@ -168,6 +168,9 @@ handshake(struct session *s, const struct conf *c, struct why *why)
 {
 	struct str name = server_name(s);
 
+	if (tls_loglevel(c->p.smtp_tls_loglevel) >= TLS_TRACE_STEPS)
+		log_line(SMTP_TLS_SETUP, s->namaddrport);
+	conn_tls_trace(s->conn, tls_loglevel(c->p.smtp_tls_loglevel), s->namaddrport);
 	s->tls_key = tls_cache_key(s, name, c);
 	if (conn_connect_tls_by(s->conn, smtp_tls, &s->policy->terms, name,
 		    tls_cache_find(s, c),

@@ -62,8 +62,9 @@ handshake(struct session *s)
 {
 	enum conn_result got;
 
-	if (s->site->tls_loglevel >= 2)
+	if (s->site->tls_loglevel >= TLS_TRACE_STEPS)
 		log_line(SMTPD_TLS_SETUP, s->client);
+	conn_tls_trace(s->conn, s->site->tls_loglevel, s->client);
 	got = conn_accept_tls(
 		s->conn, s->site->tls, deadline_in(s->p->smtpd_starttls_timeout));
 	if (got == CONN_OK) {

@@ -219,8 +219,11 @@ starttls_open(struct site *site)
 	site->tls_wrapper = p->smtpd_tls_wrappermode;
 	if (p->smtpd_tls_CApath.len > 0)
 		service_allow_read(arena_cstr(site->arena, p->smtpd_tls_CApath));
-	if (p->smtpd_tls_loglevel.len && ascii_is_digit(p->smtpd_tls_loglevel.data[0]))
-		site->tls_loglevel = p->smtpd_tls_loglevel.data[0] - '0';
+	site->tls_loglevel = tls_loglevel(p->smtpd_tls_loglevel);
+	if (site->tls_loglevel < 0)
+		log_warn("smtpd_tls_loglevel: \"" STR_FMT "\": wanted is 0 to 4; nothing "
+			 "is logged",
+			STR_ARG(p->smtpd_tls_loglevel));
 }
 
 void

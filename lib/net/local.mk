@@ -8,7 +8,7 @@ lib_net_libnet_a_SOURCES = lib/net/net.h lib/net/net_impl.h lib/net/tls_impl.h l
 	lib/net/tls_context.c lib/net/tls_dane.c lib/net/tls_digest.c lib/net/tls_elsewhere.c lib/net/tls_expiry.c lib/net/tls_info.c \
 	lib/net/tls_keys.c lib/net/tls_options.c lib/net/tls_server.c lib/net/tls_sessions.c \
 	lib/net/tls_sign.h lib/net/tls_sign.c \
-	lib/net/tls_tickets.c
+	lib/net/tls_tickets.c lib/net/tls_trace.c
 NET_TEST_LIBS = lib/net/libnet.a lib/event/libevent.a lib/log/liblog.a $(TEST_LIBS) \
 	lib/base/libbase.a $(OPENSSL_LIBS) -lpthread
 check_PROGRAMS += lib/net/net_test lib/net/tls_test

@@ -80,6 +80,8 @@ struct conn {
 	bool bare_lf, bare_cr; /* the last line ended in LF without CR / held a bare CR */
 	int error;             /* errno of the first fatal error */
 	struct str tls_error;  /* why TLS failed; static or owned by tls */
+	struct str tls_who;    /* see conn_tls_trace() */
+	int tls_trace;
 	size_t scanned;        /* bytes behind `at` that hold no line end */
 	bool skipping;         /* within a line that was too long */
 	unsigned fills;        /* reads since the last wait */
@@ -222,6 +224,12 @@ bool conn_tls_named(const struct conn *c, struct str name);
  * call. */
 bool conn_tls_session(struct conn *c, struct buf *out);
 const struct tls_info *conn_tls_info(const struct conn *c); /* NULL in clear */
+/* smtpd_tls_loglevel and its like, in numbers or Postfix's words: 0 to 4; -1: neither. */
+enum { TLS_TRACE_STEPS = 2, TLS_TRACE_HANDSHAKE, TLS_TRACE_ALL };
+int tls_loglevel(struct str text);
+/* Has the steps of a handshake logged that begins later, from level 3 on its bytes, with 4
+ * all of the connection's. who: the peer in these lines; lives as long as the conn. */
+void conn_tls_trace(struct conn *c, int level, struct str who);
 /* What the library says of the error in c->tls_error, for the log; good until
  * conn_close(). None: it was no error of the library's. */
 struct strs conn_tls_problems(const struct conn *c);

@@ -149,8 +149,10 @@ tls_start(struct conn *c, struct tls_context *ctx)
 	ensure(tls->ssl);
 	SSL_set_app_data(tls->ssl, tls);
 	c->tls = tls;
-	if (SSL_set_fd(tls->ssl, c->io.fd) == 1)
+	if (SSL_set_fd(tls->ssl, c->io.fd) == 1) {
+		tls_trace_begin(tls, c->tls_trace, c->tls_who);
 		return CONN_OK;
+	}
 	keep_error(c, errno);
 	return conn_failed(c, errno);
 }

@@ -27,6 +27,9 @@ struct tls {
 	bool established;
 	bool broken;   /* a fatal error: no goodbye */
 	bool has_dane; /* TLSA records decide whom we trust */
+	int trace;     /* see tls_trace.c */
+	struct str who;
+	SSL_verify_cb verify; /* which tracing stands in front of */
 	struct tls_info info;
 	struct arena *arena; /* its texts */
 	char error[256];
@@ -75,6 +78,9 @@ uint64_t tls_workarounds_parse(struct str text); /* tls_disable_workarounds */
 /* The private key that belongs to a public one, for TLS contexts: what it is used for is
  * asked of tls_key_ask. The caller's; NULL: not of a type for TLS. */
 EVP_PKEY *tls_key_elsewhere(EVP_PKEY *public);
+
+/* ---- tls_trace.c ---- */
+void tls_trace_begin(struct tls *tls, int level, struct str who);
 
 /* ---- tls_dane.c ---- */
 /* Clients: turns DANE on. -1: digests name none. */

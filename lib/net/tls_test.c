@@ -154,6 +154,20 @@ TEST(protocols_are_parsed)
 	}
 }
 
+TEST(loglevels_are_numbers_and_words)
+{
+	static const struct {
+		const char *text;
+		int level;
+	} rows[] = { { "0", 0 }, { "none", 0 }, { "1", 1 }, { "Routine", 1 }, { "2", 2 },
+		{ "debug", 2 }, { "3", 3 }, { "ssl-expert", 3 }, { "4", 4 },
+		{ "ssl-developer", 4 }, { "5", -1 }, { "-1", -1 }, { "", -1 },
+		{ "1 2", -1 } };
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		CHECK_INT(tls_loglevel(str_c(rows[i].text)), rows[i].level);
+}
+
 TEST(cipher_lists_are_made)
 {
 	struct buf list CLEANUP(buf_free) = BUF_INIT;
