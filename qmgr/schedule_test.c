@@ -144,7 +144,7 @@ next_deliveries(size_t n)
 		if (!under_way && !worker.transport->first_job)
 			break; /* all is delivered */
 		while (!under_way)
-			co_sleep(deadline_in(1));
+			co_yield ();
 		buf_add(&order, under_way->message->envelope.queue_id);
 
 		struct flight *f = under_way;
@@ -341,6 +341,31 @@ cancelled(void *arg)
 TEST(cancelled_jobs_leave)
 {
 	in_loop(cancelled);
+}
+
+/* A reload may change how many recipients a delivery has. */
+static void
+reloaded(void *arg)
+{
+	const struct conf *before;
+
+	(void)arg;
+	world_begins(TWO);
+	before = outside.conf;
+	mail('B', 20, "one.example");
+	CHECK_STR(next_deliveries(3), "BBB");
+	outside.conf = conf_with("smtp_destination_recipient_limit = 5\n");
+	schedule_reload();
+	conf_free((struct conf *)before);
+	CHECK_INT(worker.transport->first_job->left, 7); /* 34 recipients */
+	CHECK_STR(next_deliveries(100), "BBBBBBB");
+	world_ends();
+	event_stop();
+}
+
+TEST(a_reload_counts_again)
+{
+	in_loop(reloaded);
 }
 
 /* Hundreds of jobs that go before the same one run out of numbers between two. */
