@@ -144,6 +144,7 @@ SWITCHES void local_explain(const struct explain_request *ask, struct explain_re
 /* Opened at start. */
 struct local_tables {
 	struct maps *alias, *mailbox_transport, *mailbox_command, *fallback_transport;
+	struct maps *quota;
 };
 extern struct local_tables tables;
 extern struct route *local_route;

@@ -113,9 +113,30 @@ command_deliver(struct recipient *r, const struct context *c, const struct user 
 
 /* ---- files ---- */
 
+/* Whose Maildir it is: owner, none for that of an alias. */
 static enum verdict
-write_to(struct recipient *r, const struct context *c, uid_t uid, gid_t gid,
-	struct str path, unsigned how, struct why *why)
+find_quota(struct recipient *r, struct str owner, struct mailbox_request *ask,
+	struct why *why)
+{
+	struct str value;
+
+	if (owner.len == 0 || !str_ends(ask->path, STR("/")))
+		return ACCEPT;
+	switch (maps_find(tables.quota, owner, r->d->arena, &value, why)) {
+	case DICT_ERROR:
+		return why_set(why, "4.3.0", "table lookup failure");
+	case DICT_NOTFOUND:
+		return ACCEPT;
+	case DICT_FOUND:
+		break;
+	}
+	return writer_quota("local_maildir_quota_maps", value,
+		r->d->conf->p.maildir_quota_bounce, ask, why);
+}
+
+static enum verdict
+write_to(struct recipient *r, const struct context *c, struct str owner, uid_t uid,
+	gid_t gid, struct str path, unsigned how, struct why *why)
 {
 	const struct params *p = &r->d->conf->p;
 	struct buf head CLEANUP(buf_free) = BUF_INIT;
@@ -127,6 +148,8 @@ write_to(struct recipient *r, const struct context *c, uid_t uid, gid_t gid,
 		.locks = p->mailbox_delivery_lock,
 		.how = (uint8_t)(how | MAILBOX_GIVES_UP) };
 
+	if (find_quota(r, owner, &ask, why) != ACCEPT)
+		return TEMPFAIL;
 	add_headers(r, c, "file", &head);
 	ask.headers = buf_str(&head);
 	return writer_deliver(uid, gid, &ask, r->d->rest_fd, r->d->arena, why);
@@ -149,7 +172,8 @@ file_deliver(struct recipient *r, const struct context *c, const struct user *as
 		return;
 	}
 	if (!str_is(path, "/dev/null")) /* no locks, no sync, no size */
-		v = write_to(r, c, as->uid, as->gid, path, MAILBOX_NAMED, &why);
+		v = write_to(
+			r, c, c->forwarder, as->uid, as->gid, path, MAILBOX_NAMED, &why);
 	if (v == ACCEPT && maildir)
 		recipient_ended(r, c->address, v, "2.0.0", "delivered to maildir");
 	else if (v == ACCEPT)
@@ -203,7 +227,7 @@ mailbox_deliver(struct recipient *r, const struct context *c, const struct user 
 						 : "delivers to mailbox");
 		return;
 	}
-	v = write_to(r, c, u->uid, gid, path, how, &why);
+	v = write_to(r, c, u->name, u->uid, gid, path, how, &why);
 	if (v == ACCEPT)
 		recipient_ended(r, c->address, v, "2.0.0",
 			str_ends(path, STR("/")) ? "delivered to maildir"

@@ -162,7 +162,7 @@ static void
 tables_renew(void)
 {
 	struct maps *all[] = { tables.alias, tables.mailbox_transport,
-		tables.mailbox_command, tables.fallback_transport };
+		tables.mailbox_command, tables.fallback_transport, tables.quota };
 	bool well = !route_changed(local_route) || route_reopen(local_route);
 
 	for (size_t i = 0; i < COUNT(all); i++)
@@ -218,6 +218,8 @@ local_before_jail(void)
 			open_maps("mailbox_transport_maps", c->p.mailbox_transport_maps),
 		.mailbox_command =
 			open_maps("mailbox_command_maps", c->p.mailbox_command_maps),
+		.quota = open_maps(
+			"local_maildir_quota_maps", c->p.local_maildir_quota_maps),
 		.fallback_transport = open_maps(
 			"fallback_transport_maps", c->p.fallback_transport_maps),
 	};

@@ -20,8 +20,8 @@ import dovecot
 from harness import TOP, Instance, free_port, wait_until
 
 USERS = {"ann": ("ann@here.example", "sesame"), "bob": ("bob@there.example", "open_it"),
-         "full": ("full@there.example", "no_room")}
-QUOTA = {"full": "10K"}
+         "full": ("full@there.example", "no_room"), "room": ("room@there.example", "little")}
+QUOTA = {"full": "10K", "room": "40K:messages=20"}
 # Debian's packages, which ./dev unpacks: installed ones would start servers of their own.
 PACKAGES = os.path.realpath(os.path.join(TOP, "..", "debian", "usr/lib/dovecot"))
 
@@ -40,6 +40,9 @@ ssl_key = <{certificate}
 submission_host = 127.0.0.1:{smtp}
 protocol lmtp {{
   mail_plugins = $mail_plugins sieve
+}}
+protocol imap {{
+  mail_plugins = $mail_plugins imap_quota
 }}
 plugin {{
   quota = maildir:User quota

@@ -10,7 +10,7 @@
 #define SLOTS 256
 
 static struct {
-	struct maps *mailbox, *uid, *gid;
+	struct maps *mailbox, *uid, *gid, *quota;
 } tables;
 
 /* Where and as whom one recipient's mail goes. */
@@ -105,8 +105,26 @@ find_place(struct delivery *d, struct str address, struct place *out, struct why
 }
 
 static enum verdict
-write_mailbox(
-	struct delivery *d, const struct rcpt *r, const struct place *p, struct why *why)
+find_quota(struct delivery *d, struct str address, struct mailbox_request *ask,
+	struct why *why)
+{
+	struct str value;
+
+	switch (find(d, tables.quota, address, &value, why)) {
+	case DICT_ERROR:
+		return why_set(why, "4.3.0", "mail system configuration error");
+	case DICT_NOTFOUND:
+		return ACCEPT;
+	case DICT_FOUND:
+		break;
+	}
+	return writer_quota("virtual_maildir_quota_maps", value,
+		d->conf->p.maildir_quota_bounce, ask, why);
+}
+
+static enum verdict
+write_mailbox(struct delivery *d, const struct rcpt *r, struct str address,
+	const struct place *p, struct why *why)
 {
 	struct buf headers CLEANUP(buf_free) = BUF_INIT;
 	struct mailbox_request ask = {
@@ -119,14 +137,19 @@ write_mailbox(
 		.how = d->conf->p.strict_mailbox_ownership ? MAILBOX_STRICT : 0,
 	};
 	struct why bare;
-	enum verdict v;
+	enum verdict v = ACCEPT;
+	bool maildir = str_ends(p->path, STR("/"));
 
+	if (maildir)
+		v = find_quota(d, address, &ask, why);
+	if (v != ACCEPT)
+		return v;
 	delivery_headers(d, r, d->envelope.sender,
 		HEADER_RETURN_PATH | HEADER_ORIGINAL_TO | HEADER_DELIVERED_TO, &headers);
 	ask.headers = buf_str(&headers);
 	v = writer_deliver(p->uid, p->gid, &ask, d->rest_fd, d->arena, &bare);
 	/* An mbox does not name itself, a Maildir does. */
-	if (v == ACCEPT || str_ends(p->path, STR("/"))) {
+	if (v == ACCEPT || maildir) {
 		*why = bare;
 		return v;
 	}
@@ -139,7 +162,7 @@ write_mailbox(
 static void
 tables_renew(void)
 {
-	struct maps *all[] = { tables.mailbox, tables.uid, tables.gid };
+	struct maps *all[] = { tables.mailbox, tables.uid, tables.gid, tables.quota };
 
 	for (size_t i = 0; i < COUNT(all); i++)
 		if (maps_changed(all[i]) && !maps_reopen(all[i]))
@@ -168,7 +191,7 @@ virtual_deliver(struct delivery *d)
 		if (v == ACCEPT)
 			explain_step("mailbox", STR_NONE, address, "is", place.path);
 		if (v == ACCEPT && !d->ask.probe)
-			v = write_mailbox(d, r, &place, &why);
+			v = write_mailbox(d, r, address, &place, &why);
 		if (v == ACCEPT)
 			delivery_done(d, i, ACCEPT, "2.0.0", STR("virtual"),
 				delivered_to(d, str_ends(place.path, STR("/"))));
@@ -189,6 +212,8 @@ virtual_open_tables(void)
 		"virtual_mailbox_maps", c->p.virtual_mailbox_maps, DICT_FOLD, c);
 	tables.uid = maps_open("virtual_uid_maps", c->p.virtual_uid_maps, DICT_FOLD, c);
 	tables.gid = maps_open("virtual_gid_maps", c->p.virtual_gid_maps, DICT_FOLD, c);
+	tables.quota = maps_open("virtual_maildir_quota_maps",
+		c->p.virtual_maildir_quota_maps, DICT_FOLD, c);
 	launcher_start(
 		&(struct launcher_settings){
 			.places = base.len > 0 ? arena_cstr(c->arena, base) : "/" },

@@ -56,6 +56,8 @@ writer_mailbox(struct ipc_request *rq)
 	w.order.strict = ask.how & MAILBOX_STRICT;
 	w.order.named = ask.how & MAILBOX_NAMED;
 	w.order.gives_up = ask.how & MAILBOX_GIVES_UP;
+	w.order.quota = (struct quota){ ask.quota_bytes, ask.quota_count };
+	w.order.quota_waits = ask.how & MAILBOX_WAITS;
 	w.order.lock_attempts = c->p.deliver_lock_attempts;
 	w.order.lock_delay = c->p.deliver_lock_delay;
 	w.order.lock_stale = c->p.stale_lock_time;
@@ -324,6 +326,25 @@ writer_deliver(uid_t uid, gid_t gid, const struct mailbox_request *ask, int fd,
 	snprintf(why->code, sizeof(why->code), STR_FMT, STR_ARG(said.code));
 	snprintf(why->text, sizeof(why->text), STR_FMT, STR_ARG(said.text));
 	return said.verdict <= PERMFAIL ? (enum verdict)said.verdict : TEMPFAIL;
+}
+
+enum verdict
+writer_quota(const char *parameter, struct str value, bool bounces,
+	struct mailbox_request *ask, struct why *why)
+{
+	struct quota q;
+
+	if (quota_parse(value, &q) < 0) {
+		log_warn("%s: bad quota \"" STR_FMT "\": 1000000S, 500C or 1000000S,500C "
+			 "is needed",
+			parameter, STR_ARG(value));
+		return why_set(why, "4.3.5", "mail system configuration error");
+	}
+	ask->quota_bytes = q.bytes;
+	ask->quota_count = q.count;
+	if (!bounces)
+		ask->how |= MAILBOX_WAITS;
+	return ACCEPT;
 }
 
 enum verdict

@@ -14,6 +14,10 @@
 #define WRITERS_MOST 64
 SWITCHES enum verdict writer_deliver(uid_t uid, gid_t gid,
 	const struct mailbox_request *ask, int fd, struct arena *arena, struct why *why);
+/* Puts the quota that a table has for this Maildir into *ask, and whether mail without
+ * room bounces. TEMPFAIL 4.3.5, and logged: the value is none. */
+enum verdict writer_quota(const char *parameter, struct str value, bool bounces,
+	struct mailbox_request *ask, struct why *why) MUST_CHECK;
 /* Reads a .forward file or list as that user. ACCEPT: *said, in arena, tells what was
  * there; TEMPFAIL: the child could not be asked, or the disk does not answer. */
 SWITCHES enum verdict writer_list_read(uid_t uid, gid_t gid,

@@ -4,6 +4,7 @@
 #define DELIVER_H
 
 #include "base.h"
+#include "quota.h"
 
 /* Walks the content: first the bytes of the request, then the descriptor. 1 and a chunk,
  * 0, -1. */
@@ -43,7 +44,9 @@ struct mailbox_order {
 	octets_t rest;
 	octets_t limit; /* of a message in a Maildir, of the whole file for mbox; 0: none
 			 */
-	const char *hostname;                      /* for file names (Maildir) */
+	const char *hostname; /* for file names (Maildir) */
+	struct quota quota;   /* of a Maildir and its folders */
+	bool quota_waits;     /* 4.2.2 instead of 5.2.2 when it has no room */
 	bool lock_fcntl, lock_flock, lock_dotlock; /* mbox */
 	int lock_attempts;
 	msec_t lock_delay, lock_stale; /* between attempts; a lock file's greatest age */
@@ -53,8 +56,9 @@ struct mailbox_order {
 		     */
 };
 /* Writes into tmp/, syncs, renames into new/, syncs the directory: ACCEPT survives a
- * power cut. Makes a Maildir that does not exist. why: 5.2.2 over the limit or quota,
- * else 4.x.x "maildir delivery failed: ..."; nothing is left behind. */
+ * power cut. Makes a Maildir that does not exist. Where there is a quota the name tells
+ * the size (,S=1234). why: 5.2.2 over the limit or quota, else 4.x.x "maildir delivery
+ * failed: ..."; nothing is left behind. */
 BLOCKS enum verdict maildir_deliver(const struct mailbox_order *o, struct why *why);
 /* Appends to a file under its locks and syncs; truncates back to where it was when it
  * cannot write all. Refuses what is not a plain file with one link. Lines that begin with

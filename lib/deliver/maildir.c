@@ -151,20 +151,21 @@ maildir_write(int fd, const struct mailbox_order *o)
  * inode, which is in use until the file is gone. There may be tmp and no new: another
  * delivery is about to make it, or somebody removed it. */
 static int
-maildir_publish(
-	const char *path, int dir, int fd, char at[NAME_ROOM], const char *hostname)
+maildir_publish(const struct mailbox_order *o, int dir, int fd, char at[NAME_ROOM])
 {
 	int64_t now = time_wall_us();
-	char name[NAME_ROOM];
+	char name[NAME_ROOM], size[32] = "";
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return -1;
-	snprintf(name, sizeof(name), "new/%lld.V%llxI%llxM%06d.%s",
+	if (quota_is_set(&o->quota))
+		snprintf(size, sizeof(size), ",S=%lld", (long long)st.st_size);
+	snprintf(name, sizeof(name), "new/%lld.V%llxI%llxM%06d.%s%s",
 		(long long)(now / 1000000), (unsigned long long)st.st_dev,
-		(unsigned long long)st.st_ino, (int)(now % 1000000), hostname);
+		(unsigned long long)st.st_ino, (int)(now % 1000000), o->hostname, size);
 	if (renameat(dir, at, dir, name) < 0 &&
-		(errno != ENOENT || maildir_make(path) < 0 ||
+		(errno != ENOENT || maildir_make(o->path) < 0 ||
 			renameat(dir, at, dir, name) < 0))
 		return -1;
 	memcpy(at, name, NAME_ROOM);
@@ -179,11 +180,33 @@ sync_new(int dir)
 	return fd < 0 ? -1 : fsync(fd);
 }
 
+/* Room for the message in its quota, where there is one. */
+static enum verdict
+maildir_room(const struct mailbox_order *o, int dir, struct quota_claim *claim,
+	struct why *why)
+{
+	octets_t size = o->headers.len + o->first.len + o->rest;
+	struct quota_patience patience = { o->lock_attempts, o->lock_delay };
+	int got = 1;
+
+	if (quota_is_set(&o->quota))
+		got = quota_claim(dir, &o->quota, size, patience, claim);
+	if (got < 0)
+		return maildir_failed(o, why, "find the quota of");
+	if (got == 0)
+		return why_set(why, o->quota_waits ? "4.2.2" : "5.2.2",
+			"mailbox is full: its quota has no room for %llu bytes",
+			(unsigned long long)size);
+	return ACCEPT;
+}
+
 enum verdict
 maildir_deliver(const struct mailbox_order *o, struct why *why)
 {
 	char at[NAME_ROOM]; /* where the file is by now */
 	const char *failed = NULL;
+	enum verdict verdict;
+	struct quota_claim claim CLEANUP(quota_end) = { .maildir = -1 };
 	int dir CLEANUP(fd_close) = maildir_open(o->path);
 	int fd CLEANUP(fd_close) = dir < 0 ? -1 : maildir_create(dir, at, sizeof(at));
 
@@ -191,18 +214,23 @@ maildir_deliver(const struct mailbox_order *o, struct why *why)
 		fd = maildir_create(dir, at, sizeof(at));
 	if (fd < 0)
 		return maildir_failed(o, why, "create maildir file in");
+	verdict = maildir_room(o, dir, &claim, why);
+	if (verdict != ACCEPT) {
+		unlinkat(dir, at, 0);
+		return verdict;
+	}
 	if (maildir_write(fd, o) < 0 || write_out(fd) < 0)
 		failed = "write";
-	else if (maildir_publish(o->path, dir, fd, at, o->hostname) < 0)
+	else if (maildir_publish(o, dir, fd, at) < 0)
 		failed = "rename into";
 	else if (fsync(fd) < 0)
 		failed = "write";
 	if (failed) {
-		enum verdict verdict = maildir_failed(o, why, failed);
-
+		verdict = maildir_failed(o, why, failed);
 		unlinkat(dir, at, 0);
 		return verdict;
 	}
+	claim.kept = true;
 	/* It may be there twice after this fails: better than not at all. */
 	if (sync_new(dir) < 0)
 		return maildir_failed(o, why, "sync");

@@ -286,6 +286,7 @@ enum {
 	MAILBOX_NAMED = 2,    /* the user named the file: refuse programs, do without a
 				 lock file where none can be made */
 	MAILBOX_GIVES_UP = 4, /* wrong names and rights are a failure for good */
+	MAILBOX_WAITS = 8,    /* a quota without room defers */
 };
 #define mailbox_REQUEST(FIELD, LIST) \
 	FIELD(STR, path) /* Maildir: ends in / */ \
@@ -295,7 +296,9 @@ enum {
 	FIELD(U64, rest) \
 	FIELD(U64, limit) \
 	FIELD(STR, locks) \
-	FIELD(U8, how) /* MAILBOX_ bits */
+	FIELD(U8, how)          /* MAILBOX_ bits */ \
+	FIELD(U64, quota_bytes) /* of a Maildir; 0: none */ \
+	FIELD(U64, quota_count)
 #define mailbox_REPLY(FIELD, LIST) FIELD(U8, verdict) FIELD(STR, code) FIELD(STR, text)
 IPC_RPC(mailbox, 13)
 /* A .forward file or a list of addresses: the first of several paths that exists. */
