@@ -165,6 +165,12 @@ bool message_is_verified(const struct message *m);
 bool verify_tells_chains(void);
 enum field_fate verify_field(struct message *m, struct field *f);
 SWITCHES void verify_message(struct message *m);
+/* report.c */
+struct mail_auth_reply;
+void report_open(const struct conf *c, bool has_verdicts); /* before the jail */
+/* done: enum dmarc_policy; why: enum dmarc_departure. */
+void report_message(const struct message *m, const struct mail_auth_reply *said,
+	uint8_t done, uint8_t why);
 /* sign.c */
 void sign_open(const struct conf *c, struct arena *a); /* before the jail */
 /* Then the content has to stay here until the end. */

@@ -5,6 +5,7 @@
 #include "message.h"
 #include "log.h"
 #include "results.h"
+#include "dmarc_store.h"
 #include "service.h"
 #include <errno.h>
 
@@ -44,6 +45,7 @@ verify_open(const struct conf *c)
 	settings.dkim = mode_of("dkim_mode", c->p.dkim_mode, MODE_TAG);
 	settings.dmarc = mode_of("dmarc_mode", c->p.dmarc_mode, MODE_ENFORCE);
 	settings.arc = mode_of("arc_mode", c->p.arc_mode, MODE_TAG);
+	report_open(c, settings.dmarc != MODE_OFF);
 	settings.sealers =
 		maps_open("arc_trusted_sealers", c->p.arc_trusted_sealers, DICT_FOLD, c);
 	if (!maps_empty(settings.sealers) &&
@@ -315,10 +317,31 @@ obey(struct message *m, const struct mail_auth_reply *said)
 	}
 }
 
+/* What is done, and why it is less than the author's domain wants; asked: what it wants
+ * of this message, before sealers were heard. */
+static void
+count(const struct message *m, const struct mail_auth_reply *said, uint8_t asked)
+{
+	enum dmarc_departure why =
+		asked < said->dmarc_published ? DEPART_TEST : DEPART_NOT;
+	uint8_t done = said->dmarc_policy;
+
+	if (said->dmarc_result == DMARC_PASS)
+		why = DEPART_NOT;
+	if (done < asked)
+		why = DEPART_ARC;
+	if (settings.dmarc != MODE_ENFORCE && done > DMARC_POLICY_NONE) {
+		done = DMARC_POLICY_NONE;
+		why = DEPART_LOCAL;
+	}
+	report_message(m, said, done, why);
+}
+
 void
 verify_message(struct message *m)
 {
 	struct mail_auth_reply said = { .n_dkim = 0 };
+	uint8_t asked;
 	struct buf fresh = BUF_INIT;
 	struct strs items;
 
@@ -329,7 +352,10 @@ verify_message(struct message *m)
 	/* Once: who goes through here again (postsuper -r) has been told of, and SPF
 	 * would not be asked. */
 	m->envelope.flags &= ~(uint32_t)ENVELOPE_STRANGER;
+	asked = said.dmarc_policy;
 	hear_sealers(m, &said);
+	if (m->verdict == ACCEPT)
+		count(m, &said, asked);
 	items = items_of(m, &said);
 	log_items(m, items);
 	if (m->verdict == ACCEPT)

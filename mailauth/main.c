@@ -109,6 +109,9 @@ judge_author(const struct mail_auth_request *asked, struct author_domains author
 	say->dmarc_policy = (uint8_t)v.policy;
 	say->dmarc_published = (uint8_t)v.published;
 	say->dmarc_domain = v.domain;
+	say->dmarc_record = v.record;
+	say->dmarc_dkim = v.dkim;
+	say->dmarc_spf = v.spf;
 }
 
 SWITCHES static void

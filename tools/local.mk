@@ -39,7 +39,8 @@ tools_postauth_SOURCES = tools/postauth.h tools/postauth.c tools/postauth_dns.c 
 tools_postauth_LDADD = lib/auth/libauth.a lib/mime/libmime.a lib/dns/libdns.a $(TABLE_LIBS) $(COMMAND_LIBS) \
 	$(OPENDKIM_LIBS) $(EXPAT_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lunbound -lresolv
 if HAVE_EXPAT
-tools_postauth_SOURCES += tools/postauth_reports.c tools/postauth_report_print.c
+tools_postauth_SOURCES += tools/postauth_reports.c tools/postauth_report_print.c \
+	tools/postauth_report_send.c
 endif
 endif
 # postkick, postlock

@@ -61,6 +61,11 @@ void postauth_print_report(const struct dmarc_report *r);
 /* One line of JSON. */
 void postauth_print_report_json(const struct dmarc_report *r);
 
+/* ---- postauth_report_send.c ---- */
+/* Sends what is in dmarc_report_store to those who want it; the exit status. server: as
+ * for postauth_dns_open(). */
+int postauth_send_reports(const char *directory, const char *server);
+
 /* ---- postauth_dns.c ---- */
 /* To be called once: begins the loop. server: "HOST:PORT", or NULL for dns_servers in the
  * main.cf of `directory` (NULL: the default one, if it can be read), or else those of

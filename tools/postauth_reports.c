@@ -10,11 +10,16 @@
 #include <unistd.h>
 
 static const struct command_help help = {
-	"postauth reports [--json] file ...",
+	"postauth reports [--json] file ... | --send [--dns host:port] [-c config_dir]",
 	"shows aggregate reports of DMARC, which others send about mail in the name of a "
 	"domain:\n"
 	"XML, .gz, .zip, or the mail they came with; - is the standard input\n"
-	"  --json   one object for each report, one on a line\n",
+	"  --json   one object for each report, one on a line\n"
+	"  --send   sends what others want to know of mail in their names that came "
+	"here, as\n"
+	"           dmarc_report_store has it; to be run once a day\n"
+	"  --dns    the server that is asked who wants it\n"
+	"  -c dir   the directory of main.cf\n",
 };
 
 /* -1 and errno: EFBIG, too. */
@@ -71,26 +76,44 @@ show(const char *path, bool json)
 	return good;
 }
 
-enum { JSON = 256 };
+enum { JSON = 256, SEND, DNS };
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, JSON },
+	{ "send", no_argument, NULL, SEND },
+	{ "dns", required_argument, NULL, DNS },
 	{ 0 },
 };
 
 int
 postauth_reports(int argc, char **argv)
 {
-	bool json = false, good = true;
+	const char *directory = NULL, *server = NULL;
+	bool json = false, send = false, good = true;
 	int opt;
 
 	command_help(argc, argv, &help);
-	while ((opt = getopt_long(argc, argv, "", long_options, NULL)) > 0) {
-		if (opt != JSON)
+	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0) {
+		switch (opt) {
+		case JSON:
+			json = true;
+			break;
+		case SEND:
+			send = true;
+			break;
+		case DNS:
+			server = optarg;
+			break;
+		case 'c':
+			directory = optarg;
+			break;
+		default:
 			command_usage(&help);
-		json = true;
+		}
 	}
-	if (optind == argc)
+	if (send == (optind < argc) || (send && json))
 		command_usage(&help);
+	if (send)
+		return postauth_send_reports(directory, server);
 	for (int i = optind; i < argc; i++)
 		good &= show(argv[i], json);
 	return fflush(stdout) == 0 && good ? 0 : 1;

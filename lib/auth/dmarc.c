@@ -128,6 +128,18 @@ walk_up(const struct dmarc_question *q, struct str start, struct arena *arena,
 	return FOUND;
 }
 
+struct str
+dmarc_organization(const struct auth_dns *dns, struct str domain, struct arena *arena,
+	deadline_t until)
+{
+	struct dmarc_question q = { .dns = dns, .until = until };
+	struct walk w;
+
+	if (walk_up(&q, arena_lower(arena, domain), arena, &w) == DNS_FAILED)
+		return STR_NONE;
+	return w.organization;
+}
+
 /* ---- alignment (section 4.4) ---- */
 
 SWITCHES static enum found
@@ -185,23 +197,25 @@ check_author(const struct dmarc_question *q, struct str author, bool may_pass,
 	if (w.above.len == 0)
 		return;
 	record = w.has_own ? &w.own : &w.record;
+	out->record = w.has_own ? author : w.above;
 	out->published = policy_of(q, &w, arena);
 	for (size_t i = 0; i < q->n; i++) {
 		const struct dmarc_identity *id = &q->identities[i];
-		bool aligned = false;
+		bool *holds = id->is_dkim ? &out->dkim : &out->spf, aligned = false;
 
-		if (id->domain.len == 0 || !(id->passes || id->may_pass))
+		if (id->domain.len == 0 || *holds || !(id->passes || id->may_pass))
 			continue;
 		if (is_aligned(q, &w, record, id, arena, &aligned) == DNS_FAILED)
 			in_doubt = true;
-		else if (aligned && id->passes && may_pass) {
-			out->result = DMARC_PASS;
-			return;
-		} else
+		else if (aligned && id->passes && may_pass)
+			*holds = true;
+		else
 			in_doubt |= aligned && may_pass;
 	}
-	out->result = in_doubt ? DMARC_TEMPERROR : DMARC_FAIL;
-	if (in_doubt)
+	out->result = out->dkim || out->spf ? DMARC_PASS
+		      : in_doubt            ? DMARC_TEMPERROR
+					    : DMARC_FAIL;
+	if (out->result != DMARC_FAIL)
 		return;
 	out->policy = out->published;
 	if (record->is_test && out->policy > DMARC_POLICY_NONE)

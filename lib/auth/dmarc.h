@@ -74,7 +74,14 @@ struct dmarc_verdict {
 	enum dmarc_policy
 		published; /* and what it would, were it not for t=y or a pass */
 	struct str domain; /* the author's; of several the one with that policy */
+	/* For reports: where the record is that counted (none: there is no such), and
+	 * whether a signature, and SPF, hold for the author. */
+	struct str record;
+	bool dkim, spf;
 };
+/* The organization that a domain belongs to, in arena; none: the DNS does not tell. */
+SWITCHES struct str dmarc_organization(const struct auth_dns *dns, struct str domain,
+	struct arena *arena, deadline_t until);
 /* What is not one plain author never passes; the strongest of the policies that are there
  * counts. With more authors than can be looked at it is PERMERROR and reject, of no
  * domain: somebody's policy would be hidden behind the others. */

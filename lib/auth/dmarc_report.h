@@ -48,7 +48,26 @@ int dmarc_report_read(struct str bytes, struct arena *arena, struct dmarc_report
 int dmarc_report_parse(struct str xml, struct arena *arena, struct dmarc_report *out,
 	struct why *why) MUST_CHECK;
 
+/* ---- dmarc_report_write.c ---- */
+/* Appends it as XML. What XML cannot have becomes "?". */
+void dmarc_report_write(const struct dmarc_report *r, struct buf *out);
+
+/* ---- dmarc_report_collect.c: what was seen, as reports ---- */
+struct dmarc_collected {
+	struct dmarc_report report; /* domain, begin, end and rows */
+	struct buf seen;            /* what it was made of, as it was in the store */
+};
+struct dmarc_collection {
+	VEC(struct dmarc_collected) domains;
+	size_t damaged; /* octets at the end that could not be read */
+};
+/* Strings are in arena. Messages of the same kind become one row. */
+void dmarc_collect(struct str store, struct arena *arena, struct dmarc_collection *out);
+void dmarc_collection_free(struct dmarc_collection *c);
+
 /* ---- dmarc_report_unpack.c: the one that knows zlib ---- */
+/* Appends it as gzip has it. */
+void report_pack(struct str bytes, struct buf *out);
 bool report_is_packed(struct str bytes);
 /* Appends what gzip, or the first member of a zip, has in it: at most `most` octets. -1
  * and why->text. */

@@ -113,3 +113,22 @@ report_unpack(struct str packed, size_t most, struct buf *out, struct why *why)
 		       ? unzip(packed, most, out, why)
 		       : unpack(packed, WINDOW_GZIP, most, out, why);
 }
+
+void
+report_pack(struct str bytes, struct buf *out)
+{
+	z_stream z = { .next_in = (z_const Bytef *)bytes.data,
+		.avail_in = (uInt)bytes.len };
+	size_t room;
+
+	if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, WINDOW_GZIP, MAX_MEM_LEVEL,
+		    Z_DEFAULT_STRATEGY) != Z_OK)
+		mem_exhausted(0);
+	room = deflateBound(&z, bytes.len);
+	buf_need(out, room);
+	z.next_out = (Bytef *)out->data + out->len;
+	z.avail_out = (uInt)room;
+	ensure(deflate(&z, Z_FINISH) == Z_STREAM_END);
+	out->len += room - z.avail_out;
+	deflateEnd(&z);
+}

@@ -81,13 +81,16 @@ lib_auth_srs_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 lib_auth_srs_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 # Aggregate reports of DMARC
+lib_auth_libauth_a_SOURCES += lib/auth/dmarc_store.h lib/auth/dmarc_store.c
 if HAVE_EXPAT
 lib_auth_libauth_a_CFLAGS += $(EXPAT_CFLAGS)
 lib_auth_libauth_a_SOURCES += lib/auth/dmarc_report.h lib/auth/dmarc_report_xml.c \
-	lib/auth/dmarc_report_unpack.c lib/auth/dmarc_report_mail.c
+	lib/auth/dmarc_report_unpack.c lib/auth/dmarc_report_mail.c lib/auth/dmarc_report_write.c \
+	lib/auth/dmarc_report_collect.c lib/auth/dmarc_destinations.h lib/auth/dmarc_destinations.c
 check_PROGRAMS += lib/auth/dmarc_report_test
 TESTS += lib/auth/dmarc_report_test
-lib_auth_dmarc_report_test_SOURCES = lib/auth/dmarc_report_test.c
+lib_auth_dmarc_report_test_SOURCES = lib/auth/dmarc_report_test.c lib/auth/dmarc_store_test.c \
+	lib/auth/dmarc_destinations_test.c
 lib_auth_dmarc_report_test_LDADD = $(TEST_LIBS) lib/auth/libauth.a lib/mime/libmime.a $(BASE_LIBS) \
 	$(EXPAT_LIBS) $(EXTERNAL_LIBS)
 if FUZZ

@@ -693,8 +693,27 @@ IPC_STRUCT(arc_seal)
 	FIELD(STR, dmarc_domain) \
 	FIELD(U8, arc_result) /* as struct arc_verdict (lib/auth/arc.h) */ \
 	FIELD(STR, arc_problem) \
-	LIST(arc_seal, seals)
+	LIST(arc_seal, seals) \
+	FIELD(STR, dmarc_record) \
+	FIELD(BOOL, dmarc_dkim) \
+	FIELD(BOOL, dmarc_spf)
 IPC_RPC(mail_auth, 67)
+/* A message as cleanup writes it down for the report to its author's domain (RFC 9990;
+ * lib/auth/dmarc_store.h). Of each signature there are domain, selector and result. */
+#define dmarc_seen_FIELDS(FIELD, LIST) \
+	FIELD(U64, at)         /* seconds since 1970 */ \
+	FIELD(STR, record)     /* the domain whose record counted */ \
+	FIELD(STR, client)     /* its address */ \
+	FIELD(STR, author)     /* the domain in From */ \
+	FIELD(STR, sender)     /* the domain in MAIL FROM, or none */ \
+	FIELD(U8, disposition) /* enum dmarc_policy: what was done */ \
+	FIELD(U8, reason)      /* enum dmarc_departure: why it is not the policy */ \
+	FIELD(BOOL, dkim)      /* hold for the author */ \
+	FIELD(BOOL, spf) \
+	FIELD(U8, spf_result)  /* enum spf_result */ \
+	FIELD(STR, spf_domain) /* or none: nobody asked */ \
+	LIST(dkim_verdict, signatures)
+IPC_STRUCT(dmarc_seen)
 
 /* ---- postern explain -> a program that it has started for nothing else: what would you
  * do with this message, and why? (explain.h) ---- */

@@ -75,10 +75,10 @@ def programs():
             found.setdefault(folder, set()).add(path)
     rules = read("tools/local.mk").replace("\\\n", " ")
     shared = re.search(r"^TABLE_TOOL = (.*)$", rules, re.M)[1]
-    for rule in re.finditer(r"^tools_(\w+)_SOURCES = (.*)$", rules, re.M):
+    for rule in re.finditer(r"^tools_(\w+)_SOURCES \+?= (.*)$", rules, re.M):
         names = rule[2].replace("$(TABLE_TOOL)", shared).split()
         if not rule[1].endswith(("_test", "_fuzz")):
-            found[rule[1]] = {name for name in names if name in FILES}
+            found.setdefault(rule[1], set()).update(n for n in names if n in FILES)
     return found
 
 
