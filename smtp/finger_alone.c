@@ -30,7 +30,7 @@ service_next_session(void)
 
 /* No jail, and nobody who would want us to end. */
 void
-service_allow_read(const char *directory)
+service_allow_read_links(const char *directory)
 {
 	(void)directory;
 }

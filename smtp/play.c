@@ -69,7 +69,7 @@ service_busy(int change)
 }
 
 void
-service_allow_read(const char *directory)
+service_allow_read_links(const char *directory)
 {
 	(void)directory;
 }

@@ -59,7 +59,7 @@ starttls_prepare(const struct conf *c)
 			STR_ARG(c->p.smtp_tls_exclude_ciphers),
 			STR_ARG(c->p.smtp_tls_mandatory_exclude_ciphers));
 	if (tls.ca_path.len > 0)
-		service_allow_read(arena_cstr(c->arena, tls.ca_path));
+		service_allow_read_links(arena_cstr(c->arena, tls.ca_path));
 	smtp_tls = tls_client_context(&tls, &why);
 	if (!smtp_tls)
 		log_warn("TLS is off: %s", why.text);

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "sandbox_internal.h"
 #include "log.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -77,6 +78,40 @@ void
 service_allow_read(const char *directory)
 {
 	*vec_push(&extra.read) = strdup(directory);
+}
+
+static void
+allow_read_once(const char *directory)
+{
+	for (size_t i = 0; i < extra.read.n; i++)
+		if (strcmp(extra.read.items[i], directory) == 0)
+			return;
+	service_allow_read(directory);
+}
+
+void
+service_allow_read_links(const char *directory)
+{
+	DIR *d = opendir(directory);
+	const struct dirent *entry;
+
+	allow_read_once(directory);
+	while (d && (entry = readdir(d))) {
+		struct buf path CLEANUP(buf_free) = BUF_INIT;
+		char *leads_to, *slash;
+
+		buf_printf(&path, "%s/%s", directory, entry->d_name);
+		leads_to =
+			entry->d_type == DT_LNK ? realpath(buf_cstr(&path), NULL) : NULL;
+		slash = leads_to ? strrchr(leads_to, '/') : NULL;
+		if (slash && slash != leads_to) {
+			*slash = '\0';
+			allow_read_once(leads_to);
+		}
+		free(leads_to);
+	}
+	if (d)
+		closedir(d);
 }
 
 void

@@ -137,6 +137,8 @@ void service_keep_only(int own);
 void service_queue_id(char out[32]);
 /* Extra paths for Landlock, to be added in before_jail (directories). */
 void service_allow_read(const char *directory);
+/* Also where links in it lead to, as those in Debian's /etc/ssl/certs. */
+void service_allow_read_links(const char *directory);
 void service_allow_write(const char *directory);
 void service_allow_write_of(struct str path); /* the directory that a file is in */
 
