@@ -41,7 +41,8 @@ directory_read(const struct conf *c)
 	} built_in[] = { { "spool", "spool" }, { "dns", "dns" }, { "tlsmgr", "tlsmgr" },
 		{ "sasl", "sasl" }, { "dkimsign", "dkimsign" },
 		{ "mailauth", "mailauth" }, { "mailauth-suspect", "mailauth" },
-		{ "cleanup-suspect", "cleanup" }, { "greylistd", "greylistd" } };
+		{ "cleanup-suspect", "cleanup" }, { "greylistd", "greylistd" },
+		{ "stsd", "stsd" } };
 	struct conf_issues issues;
 	struct master_conf *file;
 	struct directory *d = NULL;

@@ -16,6 +16,7 @@ static const struct {
 	{ "pickup", { "cleanup", "bounce" } },
 	{ "cleanup", { "spool", "dns", "proxymap", "mailauth", "dkimsign" } },
 	{ "mailauth", { "dns" } },
+	{ "stsd", { "dns" } },
 	/* Its transports only to have them started: agents answer over their own link. */
 	{ "qmgr", { "spool", "bounce", "pickup", "dns", "proxymap", "flush", "verify",
 			  AGENTS } },
@@ -23,7 +24,7 @@ static const struct {
 	{ "verify", { "cleanup", "proxymap" } },
 	{ "flush", { "qmgr" } },
 	{ "showq", { "qmgr" } },
-	{ "smtp", { "qmgr", "dns", "tlsmgr", "proxymap", "bounce" } },
+	{ "smtp", { "qmgr", "dns", "tlsmgr", "proxymap", "bounce", "stsd" } },
 	{ "lmtp", { "qmgr", "dns", "tlsmgr", "proxymap", "bounce" } },
 	{ "local", { "qmgr", "cleanup", "proxymap" } },
 	{ "virtual", { "qmgr", "proxymap" } },

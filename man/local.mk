@@ -23,6 +23,7 @@ man_MANS += man/pages/tlsmgr.8
 man_MANS += man/pages/greylistd.8
 man_MANS += man/pages/dkimsign.8
 man_MANS += man/pages/mailauth.8
+man_MANS += man/pages/stsd.8
 man_MANS += man/pages/proxymap.8
 man_MANS += man/pages/sasl.8
 man_MANS += man/pages/discard.8

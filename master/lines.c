@@ -22,6 +22,7 @@ static const struct {
 	{ "mailauth", "mailauth" },
 	{ "mailauth-suspect", "mailauth" },
 	{ "greylistd", "greylistd" },
+	{ "stsd", "stsd" },
 	/* Takes, one at a time, what was in the hands of a cleanup that crashed. */
 	{ "cleanup-suspect", "cleanup" },
 };
@@ -156,7 +157,7 @@ serves_all_alone(struct str program)
 {
 	static const char *const programs[] = { "broker", "spool", "dns", "qmgr", "oqmgr",
 		"pickup", "tlsmgr", "verify", "anvil", "scache", "postlogd", "postscreen",
-		"flush", "metrics", "dkimsign", "greylistd" };
+		"flush", "metrics", "dkimsign", "greylistd", "stsd" };
 
 	for (size_t i = 0; i < COUNT(programs); i++)
 		if (str_is(program, programs[i]))

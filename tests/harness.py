@@ -64,7 +64,7 @@ OWNERS = {
 # Folders of the build tree with the programs that each is known by.
 DAEMONS = """master broker smtpd cleanup spool qmgr smtp dns local virtual error discard bounce
     pickup showq pipe lmtp proxymap anvil tlsmgr verify flush sasl postscreen dkimsign mailauth greylistd
-    postlogd spawn""".split()
+    stsd postlogd spawn""".split()
 ALSO_KNOWN_AS = {"lmtp": "smtp"}
 COMMANDS = """postern postfix postlog postconf postmap postalias postqueue postsuper postcat
     postauth postdrop postkick postlock postmulti posttls-finger qshape sendmail

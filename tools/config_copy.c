@@ -358,7 +358,7 @@ static void
 put_service(struct config_copy *c, struct str text, struct buf *out)
 {
 	static const char *const only_ours[] = { "broker", "dns", "dkimsign", "greylistd",
-		"mailauth", "spool" };
+		"mailauth", "spool", "stsd" };
 	struct buf line CLEANUP(buf_free) = BUF_INIT, known CLEANUP(buf_free) = BUF_INIT;
 	struct str rest = text, word = STR_NONE;
 

@@ -715,6 +715,13 @@ IPC_RPC(mail_auth, 67)
 	LIST(dkim_verdict, signatures)
 IPC_STRUCT(dmarc_seen)
 
+/* ---- smtp -> stsd: what does a domain say of its mail exchangers (MTA-STS)? ---- */
+#define sts_REQUEST(FIELD, LIST) FIELD(STR, domain)
+#define sts_REPLY(FIELD, LIST) \
+	FIELD(U8, mode) /* enum mta_sts_mode; MTA_STS_NONE: nothing */ \
+	FIELD(STRS, mx)
+IPC_RPC(sts, 69)
+
 /* ---- postern explain -> a program that it has started for nothing else: what would you
  * do with this message, and why? (explain.h) ---- */
 #define explain_step_FIELDS(FIELD, LIST) \

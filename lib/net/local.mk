@@ -33,3 +33,9 @@ lib_net_net_fuzz_SOURCES = lib/net/net_fuzz.c
 lib_net_net_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_net_net_fuzz_LDADD = $(NET_TEST_LIBS)
 endif
+# HTTPS, for those who fetch something: libcurl
+if HAVE_CURL
+noinst_LIBRARIES += lib/net/libhttps.a
+lib_net_libhttps_a_SOURCES = lib/net/https.h lib/net/https.c
+lib_net_libhttps_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+endif

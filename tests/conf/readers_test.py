@@ -106,7 +106,7 @@ def readers(name):
                       if name.endswith(tuple("_" + s for s in suffixes))}
     if name.startswith("lmtp_"):  # one program, two names: conf_adopt()
         found |= {p for p, words in READ_BY.items() if "smtp_" + name[5:] in words}
-        found = {"lmtp" if p == "smtp" else p for p in found}
+        found = {"lmtp" if p == "smtp" else p for p in found} - {"stsd"}  # smtp's alone
     elif "smtp" in found and not name.startswith("smtp_"):
         found.add("lmtp")
     return ",".join(sorted(found)) or "all"

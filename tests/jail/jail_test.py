@@ -18,15 +18,15 @@ from harness import (ALL_SERVICES, LINES, PATIENCE, TOP, Instance, check, finish
 REFUSED = {"EPERM", "EACCES"}
 MAIL_OWNERS = {"broker", "spool", "qmgr", "pickup", "bounce", "showq", "flush", "local",
                "virtual", "pipe", "spawn", "anvil", "proxymap", "verify", "postscreen",
-               "sasl", "greylistd"}   # run as mail_owner
+               "sasl", "greylistd", "stsd"}   # run as mail_owner
 LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "spawn": ("0", "0"),
              "virtual": ("1", "2")}  # their one child that stays root:
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
            "dns", "local", "virtual", "pipe", "proxymap",
-           "verify", "postscreen", "sasl", "greylistd"}   # may open files
+           "verify", "postscreen", "sasl", "greylistd", "stsd"}   # may open files
 WRITERS = {"spool", "pickup", "verify", "postscreen", "greylistd"}
-INTERNET = {"smtp", "dns", "proxymap", "sasl", "broker"}
+INTERNET = {"smtp", "dns", "proxymap", "sasl", "broker", "stsd"}
 CONNECTORS = {"broker", "proxymap", "sasl"}  # to databases on this machine, as mail_owner
 PARENTS = {"sasl"}  # of processes with the same walls
 COMPILERS = {"smtpd", "postscreen", "cleanup", "qmgr", "local", "virtual"}  # PCRE2's JIT
@@ -146,8 +146,8 @@ def run(situation, user, without):
         mta.smtp().close()
         mta.smtp(9, greeting="421 4.3.2 ").close()  # without an smtpd behind it
         sockets = {}
-        for name in ["broker", "spool", "dns", "sasl", "dkimsign", "mailauth", "greylistd", "postscreen",
-                     "spawn"] + names:
+        for name in ["broker", "spool", "dns", "sasl", "dkimsign", "mailauth", "greylistd", "stsd",
+                     "postscreen", "spawn"] + names:
             service = {"smtpd": f"127.0.0.1:{mta.port()}",
                        "postscreen": f"127.0.0.1:{mta.port(9)}"}.get(name, name)
             if os.path.exists(os.path.join(mta.sbin, name)):
