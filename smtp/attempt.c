@@ -240,6 +240,8 @@ try_nexthop(struct attempt *a, struct str text)
 	a->destination = text;
 	if (nexthop_parse(a->conf, text, smtp_port, &a->nexthop, &why) != ACCEPT ||
 		tls_policy_find(text, a->conf, a->d->arena, &a->tls, &why) != ACCEPT ||
+		sts_find(&a->nexthop, a->conf, a->d->arena, &a->tls, &a->sts, &why) !=
+			ACCEPT ||
 		find_key(a, &why) != ACCEPT) {
 		refuse_nexthop(a, &why);
 		return;

@@ -3,24 +3,31 @@
 #include "explain.h"
 #include "smtp.h"
 
-/* Whom a host has to be; without TLSA records that is not told, as it is the policy. */
+/* Whom a host has to be; without TLSA records, and without MTA-STS, that is not told, as
+ * it is the policy. */
 static void
-explain_dane(const struct host *host, const struct tls_policy *wanted, struct delivery *d)
+explain_tls(const struct host *host, const struct tls_policy *wanted,
+	const struct sts *sts, struct delivery *d)
 {
 	struct tls_policy policy;
 	struct why why;
 
-	if (dane_policy(wanted, host, d->conf, d->arena, &policy, &why) != ACCEPT)
+	if (dane_policy(wanted, host, d->conf, d->arena, &policy, &why) != ACCEPT ||
+		sts_policy(sts, host, d->conf, d->arena, &policy, &why) != ACCEPT)
 		explain_step("TLS", STR_NONE, host->name, "fails for now",
 			arena_str(d->arena, str_c(why.text)));
 	else if (policy.terms.dane)
 		explain_step("TLS", STR_NONE, host->name, "must match TLSA records at",
 			arena_printf(d->arena, "_%u._tcp." STR_FMT, host->port,
 				STR_ARG(policy.terms.dane->base)));
+	else if (sts->mode == MTA_STS_ENFORCE)
+		explain_step("TLS", STR_NONE, host->name,
+			"must have a certificate by the MTA-STS policy of", sts->domain);
 }
 
 static void
-explain_hosts(const struct hosts *h, const struct tls_policy *wanted, struct delivery *d)
+explain_hosts(const struct hosts *h, const struct tls_policy *wanted,
+	const struct sts *sts, struct delivery *d)
 {
 	const struct conf *c = d->conf;
 	size_t n = h->list.n;
@@ -34,7 +41,7 @@ explain_hosts(const struct hosts *h, const struct tls_policy *wanted, struct del
 
 		buf_printf(&at, "[%s]:%u", net_addr_text(&host->addr, text), host->port);
 		explain_step("host", STR_NONE, host->name, "is asked", buf_str(&at));
-		explain_dane(host, wanted, d);
+		explain_tls(host, wanted, sts, d);
 	}
 }
 
@@ -53,6 +60,7 @@ explain_nexthop(struct delivery *d, struct why *why)
 	struct hosts hosts = { 0 };
 	struct tls_policy tls;
 	struct nexthop n;
+	struct sts sts;
 	enum verdict v = nexthop_parse(d->conf, d->ask.nexthop, smtp_port, &n, why);
 
 	if (v != ACCEPT)
@@ -69,9 +77,11 @@ explain_nexthop(struct delivery *d, struct why *why)
 			STR("the mail system does not run"));
 		return ACCEPT;
 	}
-	v = hosts_find(&n, d->conf, d->arena, &hosts, why);
+	v = sts_find(&n, d->conf, d->arena, &tls, &sts, why);
 	if (v == ACCEPT)
-		explain_hosts(&hosts, &tls, d);
+		v = hosts_find(&n, d->conf, d->arena, &hosts, why);
+	if (v == ACCEPT)
+		explain_hosts(&hosts, &tls, &sts, d);
 	hosts_free(&hosts);
 	return v;
 }

@@ -46,6 +46,7 @@ smtp_before_jail(void)
 	edit_prepare(c);
 	quirks_prepare(c);
 	starttls_prepare(c);
+	sts_prepare(c);
 	auth_prepare(c);
 }
 
@@ -67,7 +68,7 @@ static struct service smtp = {
 	.user = USER_NET,
 	.sandbox = SANDBOX_INTERNET | SANDBOX_TABLES,
 	.peers = (const char *const[]){ "qmgr", "dns", "proxymap", "tlsmgr", "bounce",
-		NULL },
+		"stsd", NULL },
 	.before_jail = smtp_before_jail,
 	.start = smtp_start,
 	.explain = smtp_explain,

@@ -391,7 +391,9 @@ session_open(const struct host *host, const struct attempt *a, struct refusal *r
 	struct session *s;
 	struct why why;
 
-	if (dane_policy(&a->tls, host, a->conf, a->d->arena, &policy, &why) != ACCEPT) {
+	if (dane_policy(&a->tls, host, a->conf, a->d->arena, &policy, &why) != ACCEPT ||
+		sts_policy(&a->sts, host, a->conf, a->d->arena, &policy, &why) !=
+			ACCEPT) {
 		policy_failed(host, a, &why, r);
 		return NULL;
 	}
@@ -402,6 +404,8 @@ session_open(const struct host *host, const struct attempt *a, struct refusal *r
 		log_line(SMTP_HOST, a->d->envelope.queue_id, r->text);
 		s = session_try(host, a, &policy, false, &tls_failed, r);
 	}
+	if (s)
+		sts_note(&a->sts, &policy, host, s);
 	return s;
 }
 

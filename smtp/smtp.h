@@ -6,6 +6,7 @@
 
 #include "agent.h"
 #include "checks.h"
+#include "mta_sts.h"
 #include "net.h"
 #include "route.h"
 #include "transcript.h"
@@ -81,6 +82,7 @@ struct tls_policy {
 	struct str servername;   /* for the SNI */
 	struct tls_config terms; /* protocols, ciphers and DANE only */
 	struct str text;         /* all of it: sessions are for the same one only */
+	bool listed;             /* it is an entry of the table */
 };
 enum tls_level tls_policy_level(const struct conf *c); /* without the table */
 struct str tls_policy_grade(const struct conf *c, struct str grade); /* its ciphers */
@@ -112,6 +114,24 @@ SWITCHES enum verdict dane_policy(const struct tls_policy *wanted, const struct 
 	const struct conf *c, struct arena *arena, struct tls_policy *out,
 	struct why *why);
 
+/* ---- sts.c: what MTA-STS makes of a policy (RFC 8461) ---- */
+struct sts {
+	enum mta_sts_mode mode;
+	struct str domain;
+	struct strs mx;
+};
+void sts_prepare(const struct conf *c); /* before the jail */
+/* What the next hop's domain says, where it counts; in arena. A policy to enforce goes
+ * into tls->text. TEMPFAIL: that cannot be told. */
+SWITCHES enum verdict sts_find(const struct nexthop *n, const struct conf *c,
+	struct arena *arena, struct tls_policy *tls, struct sts *out, struct why *why);
+/* Makes the policy of a host what it is with that. TEMPFAIL: not to be asked. */
+enum verdict sts_policy(const struct sts *s, const struct host *h, const struct conf *c,
+	struct arena *arena, struct tls_policy *p, struct why *why);
+/* Mode testing: a session that would not have been, is logged. */
+void sts_note(const struct sts *s, const struct tls_policy *p, const struct host *h,
+	const struct session *session);
+
 /* ---- attempt.c: one delivery on its way through the hosts ---- */
 
 /* Why a recipient was not taken by the host asked last: what becomes of it when no other
@@ -130,6 +150,7 @@ struct attempt {
 	struct nexthop nexthop;
 	struct str destination;     /* the next hop as it was given */
 	struct tls_policy tls;      /* of that */
+	struct sts sts;             /* likewise */
 	struct str key;             /* of the pool */
 	struct refusal *refusals;   /* one for each recipient */
 	bool talked;                /* some host did talk to us */

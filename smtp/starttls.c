@@ -48,7 +48,7 @@ starttls_prepare(const struct conf *c)
 	};
 
 	tls_policy_prepare(c);
-	if (level == TLS_NONE && !tls_policy_has_table())
+	if (level == TLS_NONE && !tls_policy_has_table() && !c->p.smtp_tls_mta_sts)
 		return;
 	if (tls_library_open(c->p.tls_config_file, c->p.tls_config_name, &why) < 0) {
 		log_warn("TLS is off: %s", why.text);

@@ -290,6 +290,7 @@ tls_policy_find(struct str destination, const struct conf *c, struct arena *aren
 	*out = (struct tls_policy){ .level = tls_policy_level(c) };
 	if (tls_policy_has_table())
 		got = lookup(destination, arena, &value, why);
+	out->listed = got == DICT_FOUND;
 	if (got != DICT_ERROR &&
 		(got == DICT_NOTFOUND ||
 			tls_policy_parse(value, arena, out, why) == ACCEPT) &&

@@ -14,6 +14,7 @@ static const struct {
 	unsigned needs;
 } askable[] = {
 	{ "dns", EXPLAIN_DNS },
+	{ "stsd", EXPLAIN_DNS },
 	{ "proxymap", 0 },
 	{ "verify", EXPLAIN_VERIFY },
 };
