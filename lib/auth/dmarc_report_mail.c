@@ -95,12 +95,32 @@ decode(const struct search *s, struct buf *out)
 		buf_add(out, buf_str(&s->leaf));
 }
 
+/* The name of the first element, without its prefix. */
+static struct str
+root_of(struct str xml)
+{
+	ssize_t at = str_chr(xml, '<'), colon;
+	size_t len = 0;
+
+	while (at >= 0) {
+		xml = str_from(xml, (size_t)at + 1);
+		if (!str_starts(xml, STR("?")) && !str_starts(xml, STR("!")))
+			break;
+		at = str_chr(xml, '<');
+	}
+	while (len < xml.len && !ascii_is_space(xml.data[len]) && xml.data[len] != '>')
+		len++;
+	xml = str_sub(xml, 0, len);
+	colon = str_chr(xml, ':');
+	return colon < 0 ? xml : str_from(xml, (size_t)colon + 1);
+}
+
 /* A mail may have text in HTML, too. */
 static bool
 is_report(struct str bytes)
 {
 	return report_is_packed(bytes) ||
-	       (is_xml(bytes) && str_find(bytes, STR("feedback")) >= 0);
+	       (is_xml(bytes) && str_is(root_of(bytes), "feedback"));
 }
 
 static void

@@ -247,6 +247,12 @@ static const struct {
 	{ MIXED "Content-Transfer-Encoding: quoted-printable\r\n\r\n" QUOTED
 		"\r\n--x--\r\n",
 		"" },
+	/* text that asks for feedback, as Microsoft's does; a prologue and a prefix */
+	{ MIXED "Content-Type: text/html\r\n\r\n<div>For feedback</div>\r\n--x\r\n\r\n"
+		"<?xml version=\"1.0\"?>\r\n<!-- none -->\r\n<d:feedback xmlns:d=\"u\">"
+		"<d:policy_published><d:domain>a.example</d:domain></d:policy_published>"
+		"</d:feedback>\r\n--x--\r\n",
+		"" },
 	/* a mail that was handed on as an attachment */
 	{ MIXED "Content-Type: message/rfc822\r\n\r\nSubject: report\r\n\r\n" TINY
 		"\r\n--x--\r\n",

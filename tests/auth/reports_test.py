@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""postauth reports: aggregate reports of DMARC in all forms that they are sent in."""
+"""postauth reports: aggregate reports of DMARC in all forms that they are sent in, and those that
+Google, Microsoft, Amazon and others sent, of a shared set."""
+import glob
 import gzip
 import io
 import json
@@ -12,6 +14,7 @@ from email.message import EmailMessage
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import check, check_equal, check_match, finish, program
 
+SHARED = os.path.join(os.environ.get("POSTERN_SHARED", "../shared"), "vectors", "dmarc-reports-mail-auth")
 XML = b"""<?xml version="1.0"?>
 <feedback xmlns="urn:ietf:params:xml:ns:dmarc-2.0">
  <report_metadata>
@@ -65,6 +68,32 @@ def mailed(content, subtype):
     return mail.as_bytes()
 
 
+def others(reports):
+    """The JSON beside each report has another shape than ours, and words in another case."""
+    paths = sorted(glob.glob(f"{SHARED}/*.xml") + glob.glob(f"{SHARED}/*.eml"))
+    check(len(paths) >= 10, f"only {len(paths)} reports in {SHARED}")
+    for path in paths:
+        with open(os.path.splitext(path)[0] + ".json") as file:
+            want = json.load(file)
+        status, out, err = reports("--json", path)
+        if not check_equal((status, err), (0, ""), path):
+            continue
+        said, about = json.loads(out), want["report_metadata"]
+        check_equal([said[key] for key in ("report_id", "email", "begin", "end", "domain")],
+                    [about["report_id"], about["email"], about["date_range"]["begin"],
+                     about["date_range"]["end"], want["policy_published"]["domain"]], path)
+        check_equal([[str(row[key]) for key in ("count", "source_ip", "disposition", "dkim", "spf",
+                                                "header_from")] for row in said["records"]],
+                    [row_of(record) for record in want["record"]], path)
+
+
+def row_of(record):
+    row = record["row"]
+    done = row["policy_evaluated"]
+    return [str(row["count"]), row["source_ip"], *(done[key].lower() for key in ("disposition", "dkim", "spf")),
+            record["identifiers"]["header_from"]]
+
+
 FORMS = {"xml": XML, "gz": gzip.compress(XML), "zip": zipped("r.xml", XML),
          "mail": mailed(gzip.compress(XML), "gzip"), "crlf": mailed(zipped("r", XML), "zip")
          .replace(b"\n", b"\r\n")}
@@ -96,6 +125,8 @@ with tempfile.TemporaryDirectory() as folder:
                  "dkim_results": [{"domain": "a.example", "selector": "s1", "result": "pass"}],
                  "spf_results": [{"domain": "b.example", "scope": "", "result": "softfail"}],
                  "reasons": [{"type": "local_policy", "comment": "arc=pass"}]}, "a record")
+
+    others(reports)
 
     # Bombs: 80 MB in 80 KB, entities, and a file that does not end.
     for content, trouble in ((gzip.compress(b"<a>" + bytes(80 << 20)), "too large when unpacked"),
