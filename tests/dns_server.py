@@ -11,6 +11,7 @@ record is a text or bytes, or the list of the strings that it shall consist of. 
 UTF-8 stand in names as surrogates (PEP 383). Of types that are not known here the values are the
 bytes of the record."""
 import ipaddress
+import re
 import socket
 import struct
 import threading
@@ -49,6 +50,27 @@ def encode_data(kind, value):
     if isinstance(value, bytes):
         return value
     return encode_name(value)
+
+
+def zone_of(text):
+    """A zone as `postauth dns` prints it, as DnsServer wants it."""
+    zone = {}
+    joined = re.sub(r'\(\s+(".*?")\s+\)', lambda m: m[1].replace("\n\t", " "), text, flags=re.S)
+    for line in joined.splitlines():
+        found = re.match(r"(\S+)\. IN (\w+) (.*)$", line)
+        if not found:
+            assert line.startswith(";"), f"no line of a zone: {line!r}"
+            continue
+        name, kind, data = found.groups()
+        if kind == "TXT":
+            data = "".join(re.findall(r'"(.*?)"', data))
+        elif kind == "MX":
+            data = (int(data.split()[0]), data.split()[1].rstrip("."))
+        elif kind == "TLSA":
+            a, b, c, digest = data.split()
+            data = bytes([int(a), int(b), int(c)]) + bytes.fromhex(digest)
+        zone.setdefault((name, kind), []).append(data)
+    return zone
 
 
 class DnsServer:

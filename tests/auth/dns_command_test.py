@@ -5,29 +5,8 @@ import os
 import re
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from dns_server import DnsServer
+from dns_server import DnsServer, zone_of
 from harness import Instance, check, check_equal, check_match, finish
-
-
-def zone_of(text):
-    """What postauth dns prints, as DnsServer wants it."""
-    zone = {}
-    joined = re.sub(r'\(\s+(".*?")\s+\)', lambda m: m[1].replace("\n\t", " "), text, flags=re.S)
-    for line in joined.splitlines():
-        found = re.match(r"(\S+)\. IN (\w+) (.*)$", line)
-        if not found:
-            check(line.startswith(";"), f"a line of a zone: {line!r}")
-            continue
-        name, kind, data = found.groups()
-        if kind == "TXT":
-            data = "".join(re.findall(r'"(.*?)"', data))
-        elif kind == "MX":
-            data = (int(data.split()[0]), data.split()[1].rstrip("."))
-        elif kind == "TLSA":
-            a, b, c, digest = data.split()
-            data = bytes([int(a), int(b), int(c)]) + bytes.fromhex(digest)
-        zone.setdefault((name, kind), []).append(data)
-    return zone
 
 
 def ask(mta, zone, *more, status=0, domain="example.org"):
