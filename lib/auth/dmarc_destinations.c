@@ -62,7 +62,7 @@ is_plain(struct str local)
 {
 	for (size_t i = 0; i < local.len; i++)
 		if (!ascii_is_alnum(local.data[i]) &&
-			!strchr("!#$&'*+-/=?^_.", local.data[i]))
+			str_chr(STR("!#$&'*+-/=?^_."), local.data[i]) < 0)
 			return false;
 	return local.len > 0 && local.len <= 64 && local.data[0] != '-';
 }

@@ -55,6 +55,7 @@ static const struct {
 	{ STR_INIT(A "mailto:r%0a@a.example"), "" },
 	{ STR_INIT(A "mailto:r\n@a.example"), "" },
 	{ STR_INIT(A "mailto:@a.example"), "" },
+	{ STR_INIT(A "mailto:\0r@a.example"), "" },
 };
 
 TEST(destinations_are_those_that_want_them)

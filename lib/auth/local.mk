@@ -94,7 +94,10 @@ lib_auth_dmarc_report_test_SOURCES = lib/auth/dmarc_report_test.c lib/auth/dmarc
 lib_auth_dmarc_report_test_LDADD = $(TEST_LIBS) lib/auth/libauth.a lib/mime/libmime.a $(BASE_LIBS) \
 	$(EXPAT_LIBS) $(EXTERNAL_LIBS)
 if FUZZ
-EXTRA_PROGRAMS += lib/auth/dmarc_report_fuzz
+EXTRA_PROGRAMS += lib/auth/dmarc_report_fuzz lib/auth/dmarc_destinations_fuzz
+lib_auth_dmarc_destinations_fuzz_SOURCES = lib/auth/dmarc_destinations_fuzz.c
+lib_auth_dmarc_destinations_fuzz_LDADD = lib/auth/libauth.a $(BASE_LIBS) $(EXTERNAL_LIBS)
+lib_auth_dmarc_destinations_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_auth_dmarc_report_fuzz_SOURCES = lib/auth/dmarc_report_fuzz.c
 lib_auth_dmarc_report_fuzz_LDADD = lib/auth/libauth.a lib/mime/libmime.a $(BASE_LIBS) \
 	$(EXPAT_LIBS) $(EXTERNAL_LIBS)
