@@ -23,7 +23,7 @@ when(const struct peak *p)
 }
 
 static void
-report(void)
+report_about(enum anvil_about about, msec_t unit)
 {
 	static const char *const names[ANVIL_EVENTS] = {
 		[ANVIL_CONNECT] = "connection",
@@ -32,8 +32,7 @@ report(void)
 		[ANVIL_NEWTLS] = "newtls",
 		[ANVIL_AUTH] = "auth",
 	};
-	struct peaks peaks = counts_peaks();
-	msec_t unit = service_conf()->p.anvil_rate_time_unit;
+	struct peaks peaks = counts_peaks(about);
 
 	for (int i = 0; i < ANVIL_EVENTS; i++) {
 		const struct peak *p = &peaks.rate[i];
@@ -46,8 +45,22 @@ report(void)
 			log_line(ANVIL_COUNT, log_num(peaks.count.value),
 				str_c(peaks.count.client), when(&peaks.count));
 	}
-	if (peaks.clients.value > 0)
+	if (about == ANVIL_CLIENT && peaks.clients.value > 0) /* as Postfix */
 		log_line(ANVIL_CACHE, log_num(peaks.clients.value), when(&peaks.clients));
+}
+
+static msec_t
+unit_of(const struct conf *c, int about)
+{
+	return about == ANVIL_CLIENT ? c->p.anvil_rate_time_unit
+				     : c->p.anvil_quota_time_unit;
+}
+
+static void
+report(void)
+{
+	for (int i = 0; i < ANVIL_ABOUTS; i++)
+		report_about((enum anvil_about)i, unit_of(service_conf(), i));
 }
 
 static void
@@ -135,9 +148,16 @@ static const struct ipc_handler handlers[] = {
 /* ---- start and end ---- */
 
 static void
+configure(const struct conf *c)
+{
+	for (int i = 0; i < ANVIL_ABOUTS; i++)
+		counts_start((enum anvil_about)i, unit_of(c, i));
+}
+
+static void
 start(void)
 {
-	counts_start(service_conf()->p.anvil_rate_time_unit);
+	configure(service_conf());
 	timer_set(&report_again, deadline_in(service_conf()->p.anvil_status_update_time),
 		report_now, NULL);
 }
@@ -145,7 +165,7 @@ start(void)
 static bool
 reload(const struct conf *fresh)
 {
-	counts_start(fresh->p.anvil_rate_time_unit);
+	configure(fresh);
 	timer_set(&report_again, deadline_in(fresh->p.anvil_status_update_time),
 		report_now, NULL);
 	return true;

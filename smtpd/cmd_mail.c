@@ -150,6 +150,10 @@ cmd_mail(struct session *s, struct str rest)
 	sender = arena_str(s->mail, address_internal(&address, s->command));
 	s->asked_sender = sender;
 	s->asked_size = parameters.size;
+	if (!limits_sender(s, ANVIL_MAIL)) {
+		session_reset_mail(s);
+		return false;
+	}
 	s->t.parameters = parameters;
 	if (filter_is_used(s))
 		s->t.mail_arguments = arena_str(s->mail, arguments);

@@ -1,5 +1,6 @@
 /* limits.c -- see limits.h. Replies and log lines are Postfix's. */
 #include "limits.h"
+#include "address.h"
 #include "service.h"
 #include "session.h"
 #include <errno.h>
@@ -76,19 +77,16 @@ note_trouble(void)
 
 /* False: no answer, errno. */
 SWITCHES static bool
-ask(struct session *s, enum anvil_event event, bool look, struct anvil_reply *said)
+ask_anvil(
+	struct session *s, const struct anvil_request *question, struct anvil_reply *said)
 {
-	struct anvil_request question = {
-		.event = (uint8_t)event, .look = look, .client = s->counted_as
-	};
-
 	if (event_now() < state.left_alone_until) {
 		errno = EAGAIN;
 		return false;
 	}
 	if (state.trouble)
 		state.left_alone_until = deadline_in(PATIENCE);
-	if (anvil_call(anvil(), &question, said, s->arena, deadline_in(PATIENCE)) == 0) {
+	if (anvil_call(anvil(), question, said, s->arena, deadline_in(PATIENCE)) == 0) {
 		state.trouble = false;
 		state.left_alone_until = 0;
 		return true;
@@ -96,6 +94,16 @@ ask(struct session *s, enum anvil_event event, bool look, struct anvil_reply *sa
 	if (errno != ECANCELED)
 		note_trouble();
 	return false;
+}
+
+SWITCHES static bool
+ask(struct session *s, enum anvil_event event, bool look, struct anvil_reply *said)
+{
+	struct anvil_request question = {
+		.event = (uint8_t)event, .look = look, .client = s->counted_as
+	};
+
+	return ask_anvil(s, &question, said);
 }
 
 static void
@@ -162,18 +170,24 @@ counted_name(const struct session *s)
 }
 
 static bool
+is_exempt(const struct session *s)
+{
+	struct why why;
+
+	return match_client(s->site->limit_exceptions, s->name, &s->peer, &why) ==
+		       DICT_FOUND ||
+	       match_client(s->site->xclient_hosts, s->name, &s->peer, &why) ==
+		       DICT_FOUND;
+}
+
+static bool
 is_limited(const struct session *s)
 {
 	bool any = s->p->smtpd_client_connection_count_limit > 0;
-	struct why why;
 
 	for (int i = 0; i < ANVIL_EVENTS; i++)
 		any = any || (limits[i].what && limit_of(s, (enum anvil_event)i) > 0);
-	return any &&
-	       match_client(s->site->limit_exceptions, s->name, &s->peer, &why) !=
-		       DICT_FOUND &&
-	       match_client(s->site->xclient_hosts, s->name, &s->peer, &why) !=
-		       DICT_FOUND;
+	return any && !is_exempt(s);
 }
 
 void
@@ -249,6 +263,84 @@ limits_auth(struct session *s)
 	return is_within(s, ANVIL_AUTH) ||
 	       reply(s, 450, "4.7.1 Error: too many AUTH commands from %.*s",
 		       STR_ARG(s->address));
+}
+
+/* ---- logins and sender domains ---- */
+
+/* A name is known by so much of its end: anvil counts for up to 127 bytes. */
+#define NAME_MOST 110
+
+static const struct {
+	enum anvil_about about;
+	enum anvil_event event;
+	size_t at; /* of the parameter */
+	const char *who, *what, *refusal;
+} quotas[] = {
+#define QUOTA(about, event, parameter, who, what, refusal) \
+	{ \
+		about, event, offsetof(struct params, parameter), who, what, refusal \
+	}
+	QUOTA(ANVIL_LOGIN, ANVIL_MAIL, smtpd_login_message_rate_limit, "login",
+		"Message rate", "too much mail"),
+	QUOTA(ANVIL_LOGIN, ANVIL_RCPT, smtpd_login_recipient_rate_limit, "login",
+		"Recipient rate", "too many recipients"),
+	QUOTA(ANVIL_DOMAIN, ANVIL_MAIL, smtpd_sender_domain_message_rate_limit, "domain",
+		"Message rate", "too much mail"),
+	QUOTA(ANVIL_DOMAIN, ANVIL_RCPT, smtpd_sender_domain_recipient_rate_limit,
+		"domain", "Recipient rate", "too many recipients"),
+#undef QUOTA
+};
+
+/* Strangers write any domain: that counts for nobody. */
+SWITCHES static bool
+is_one_of_ours(struct session *s)
+{
+	return s->sasl_username.len > 0 || session_client_is_ours(s) == DICT_FOUND;
+}
+
+SWITCHES static struct str
+quota_name(struct session *s, enum anvil_about about)
+{
+	struct str local, name = s->sasl_username;
+
+	if (about == ANVIL_DOMAIN && !is_one_of_ours(s))
+		return STR_NONE;
+	if (about == ANVIL_DOMAIN)
+		address_split(s->asked_sender, &local, &name);
+	return name.len ? arena_lower(s->command,
+				  str_from(name, name.len - MIN(name.len, NAME_MOST)))
+			: STR_NONE;
+}
+
+SWITCHES static bool
+is_within_quota(struct session *s, size_t i)
+{
+	int limit = *(const int *)((const char *)s->p + quotas[i].at);
+	struct str name = limit > 0 ? quota_name(s, quotas[i].about) : STR_NONE;
+	struct anvil_request question = { .event = (uint8_t)quotas[i].event,
+		.about = (uint8_t)quotas[i].about };
+	struct anvil_reply said;
+
+	if (!name.len || is_exempt(s))
+		return true;
+	name = arena_printf(s->command, "%s:%.*s", quotas[i].who, STR_ARG(name));
+	question.client = name;
+	if (!ask_anvil(s, &question, &said) || said.rate <= (uint32_t)limit)
+		return true;
+	log_line(SMTPD_LIMIT,
+		arena_printf(s->command, "%s (%.*s)", quotas[i].what, STR_ARG(name)),
+		log_num(said.rate), s->client, str_c(service_name()));
+	return reply(
+		s, 450, "4.7.1 Error: %s from %.*s", quotas[i].refusal, STR_ARG(name));
+}
+
+bool
+limits_sender(struct session *s, enum anvil_event event)
+{
+	for (size_t i = 0; i < COUNT(quotas); i++)
+		if (quotas[i].event == event && !is_within_quota(s, i))
+			return false;
+	return true;
 }
 
 /* ---- TLS sessions ---- */

@@ -23,6 +23,9 @@ void limits_disconnect(struct session *s);
 SWITCHES bool limits_mail(struct session *s);
 SWITCHES bool limits_rcpt(struct session *s);
 SWITCHES bool limits_auth(struct session *s);
+/* One more MAIL or RCPT for who has logged in, and for the domain of asked_sender. False:
+ * too many in anvil_quota_time_unit; the client was told. */
+SWITCHES bool limits_sender(struct session *s, enum anvil_event event);
 /* May it begin another TLS session? False: it has had too many already; logged, with what
  * it wanted: "STARTTLS", or "TLS service". */
 SWITCHES bool limits_may_start_tls(struct session *s, const char *what);

@@ -543,10 +543,19 @@ enum anvil_event {
 	ANVIL_AUTH,
 	ANVIL_EVENTS,
 };
+/* Whom it is counted for. Only clients have connections. */
+enum anvil_about {
+	ANVIL_CLIENT,
+	ANVIL_LOGIN,  /* "login:joe" */
+	ANVIL_DOMAIN, /* of a sender: "domain:example.org" */
+	ANVIL_ABOUTS,
+};
 #define anvil_REQUEST(FIELD, LIST) \
 	FIELD(U8, event) \
-	FIELD(BOOL, look)  /* it has not happened yet: count nothing */ \
-	FIELD(STR, client) /* "smtp:192.0.2.1": service, and address or network */
+	FIELD(BOOL, look) /* it has not happened yet: count nothing */ \
+	FIELD(STR, \
+		client)  /* "smtp:192.0.2.1": service, and address or network; or who */ \
+	FIELD(U8, about) /* enum anvil_about */
 #define anvil_REPLY(FIELD, LIST) \
 	FIELD(U32, rate)  /* events of this kind in this time unit */ \
 	FIELD(U32, count) /* its connections at this moment */

@@ -188,6 +188,56 @@ def anvil_in_trouble():
         wait_until(is_limited, "a limit that has its effect again")
 
 
+def speaks(mta, address, login=""):
+    """A client at this address, logged in, as a front says."""
+    client = Smtp(mta.port(), source=("127.0.0.2", 0))
+    client.say("EHLO front", "250-")
+    client.say(f"XCLIENT ADDR={address} NAME=[UNAVAILABLE] LOGIN={login or '[UNAVAILABLE]'}", "220 ")
+    client.say("EHLO x", "250-")
+    return client
+
+
+def logins_and_domains():
+    """Limits per login, from all its clients, and per sender domain of those who may send."""
+    with Instance({**BASE, "smtpd_authorized_xclient_hosts": "127.0.0.2", "mynetworks": "192.0.2.7",
+                   "smtpd_sasl_auth_enable": "no", "anvil_status_update_time": "1s",
+                   "smtpd_login_message_rate_limit": "2", "smtpd_login_recipient_rate_limit": "3",
+                   "smtpd_sender_domain_message_rate_limit": "4",
+                   "smtpd_sender_domain_recipient_rate_limit": "5"}, services=SERVICES) as mta:
+        mta.start()
+        one, two = speaks(mta, "192.0.2.1", "joe"), speaks(mta, "192.0.2.2", "JOE")
+        one.say("MAIL FROM:<a@x.example>", "250 ")
+        for n in range(3):
+            one.say(f"RCPT TO:<r{n}@here.example>", "250 ")
+        one.say("RCPT TO:<r4@here.example>", "450 4.7.1 Error: too many recipients from login:joe")
+        two.say("MAIL FROM:<a@x.example>", "250 ")
+        two.say("RCPT TO:<r@here.example>", "450 4.7.1 Error: too many recipients from login:joe")
+        two.say("RSET", "250 ")
+        two.say("MAIL FROM:<a@y.example>", "450 4.7.1 Error: too much mail from login:joe")
+        two.say("RCPT TO:<r@here.example>", "503 ")
+        mta.wait_for_log(r"warning: Message rate \(login:joe\) limit exceeded: 3 from "
+                         r"unknown\[192\.0\.2\.2\] for service ")
+        other = speaks(mta, "192.0.2.1", "jim")
+        other.say("MAIL FROM:<a@X.example>", "250 ")
+        other.say("RSET", "250 ")
+        own = speaks(mta, "192.0.2.7")
+        own.say("MAIL FROM:<b@x.example>", "250 ")
+        own.say("RSET", "250 ")
+        own.say("MAIL FROM:<c@x.example>", "450 4.7.1 Error: too much mail from domain:x.example")
+        for sender in ("a@y.example", "", "b@y.example"):
+            own.say(f"MAIL FROM:<{sender}>", "250 ")
+            own.say("RCPT TO:<r@here.example>", "250 ")
+            own.say("RSET", "250 ")
+        stranger = speaks(mta, "192.0.2.9")
+        for _ in range(9):
+            stranger.say("MAIL FROM:<b@x.example>", "250 ")
+            stranger.say("RCPT TO:<r@here.example>", "250 ")
+            stranger.say("RSET", "250 ")
+        mta.wait_for_log(r"statistics: max message rate 3/3600s for \(login:joe\) at ")
+        for client in (one, two, other, own, stranger):
+            client.close()
+
+
 def commits():
     """smtpd_commit_count_limit: no mail begins while as many messages wait to be stored; who
     waits gets his answer, and then others are served again."""
@@ -267,6 +317,7 @@ if is_root():  # Postfix runs as root only
     compared()
 killed_workers()
 anvil_in_trouble()
+logins_and_domains()
 commits()
 networks()
 over_the_wrapper()
