@@ -85,6 +85,7 @@ static const struct {
 	{ KEYWORD_DSN, ESMTP_DSN, "DSN" },
 	{ KEYWORD_SMTPUTF8, ESMTP_SMTPUTF8, "SMTPUTF8" },
 	{ KEYWORD_CHUNKING, 0, "CHUNKING" },
+	{ KEYWORD_LIMITS, 0, "LIMITS" },
 };
 
 /* What this client is not offered for reasons of its own. */
@@ -107,6 +108,8 @@ withheld(struct session *s, struct str *auth)
 		without |= KEYWORD_XFORWARD;
 	if (!s->p->smtputf8_enable)
 		without |= KEYWORD_SMTPUTF8;
+	if (!s->p->smtpd_limits_enable)
+		without |= KEYWORD_LIMITS;
 	s->auth_discarded = without & KEYWORD_AUTH;
 	*auth = login_announced(s);
 	if (!auth->data)
@@ -130,6 +133,9 @@ ehlo_text(struct session *s, unsigned without, struct str auth, struct buf *text
 		buf_addz(text, keywords[i].text);
 		if (keywords[i].keyword == KEYWORD_SIZE && s->p->message_size_limit > 0)
 			buf_printf(text, " %lld", (long long)s->p->message_size_limit);
+		/* RFC 9422 section 4.2; there is none on the messages of a session. */
+		if (keywords[i].keyword == KEYWORD_LIMITS)
+			buf_printf(text, " RCPTMAX=%d", s->p->smtpd_recipient_limit);
 		if (keywords[i].keyword == KEYWORD_AUTH) {
 			buf_printf(text, " " STR_FMT, STR_ARG(auth));
 			/* As a draft of RFC 2554 had it, and old clients. */

@@ -96,6 +96,20 @@ TEST(ehlo_keywords_in_their_order)
 	CHECK(play_logged("discarding EHLO keywords: ETRN DSN CHUNKING\n"));
 }
 
+/* RFC 9422 */
+TEST(limits_are_announced_where_wanted)
+{
+	static const struct exchange rows[] = { GREETING, EHLO, QUIT };
+
+	play_conf("smtpd_limits_enable = yes\nsmtpd_recipient_limit = 150\n");
+	PLAY(rows);
+	CHECK(str_find(buf_str(&play_said), STR("\n250 LIMITS RCPTMAX=150\n")) >= 0);
+	play_conf("smtpd_limits_enable = yes\nsmtpd_discard_ehlo_keywords = limits\n");
+	PLAY(rows);
+	CHECK(str_find(buf_str(&play_said), STR("LIMITS")) < 0);
+	CHECK(play_logged("discarding EHLO keywords: LIMITS\n"));
+}
+
 static const struct exchange data_needs_rcpt[] = {
 	GREETING,
 	{ "DATA\r\n", "503 5.5.1 Error: need RCPT command" }, /* section 4.1.4 */

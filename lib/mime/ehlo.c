@@ -19,6 +19,7 @@ static const struct {
 	{ "SMTPUTF8", KEYWORD_SMTPUTF8 },
 	{ "CHUNKING", KEYWORD_CHUNKING },
 	{ "AUTH", KEYWORD_AUTH },
+	{ "LIMITS", KEYWORD_LIMITS },
 	{ "silent-discard", KEYWORD_SILENT },
 	/* of later extensions: nothing to take away */
 	{ "REQUIRETLS", 0 },

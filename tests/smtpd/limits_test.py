@@ -238,6 +238,21 @@ def logins_and_domains():
             client.close()
 
 
+def announced():
+    """LIMITS (RFC 9422): what is announced is what is kept to."""
+    with Instance({**BASE, "smtpd_limits_enable": "yes", "smtpd_recipient_limit": "2"},
+                  services=SERVICES) as mta:
+        mta.start()
+        smtp = Smtp(mta.port())
+        reply = smtp.say("EHLO x", "250-")
+        check("250 LIMITS RCPTMAX=2" in reply, f"a limit in {reply!r}")
+        smtp.say("MAIL FROM:<a@b>", "250 ")
+        for _ in range(2):
+            smtp.say("RCPT TO:<joe@here.example>", "250 ")
+        smtp.say("RCPT TO:<joe@here.example>", "452 4.5.3 ")
+        smtp.close()
+
+
 def commits():
     """smtpd_commit_count_limit: no mail begins while as many messages wait to be stored; who
     waits gets his answer, and then others are served again."""
@@ -318,6 +333,7 @@ if is_root():  # Postfix runs as root only
 killed_workers()
 anvil_in_trouble()
 logins_and_domains()
+announced()
 commits()
 networks()
 over_the_wrapper()
