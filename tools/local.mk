@@ -67,6 +67,7 @@ tools_postconf_LDADD = lib/sasl/libsasl.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXT
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
 tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
+	tools/progress.h tools/progress.c \
 	tools/queue_walk.h tools/queue_walk.c tools/setgid.h tools/setgid.c \
 	tools/user.h tools/user.c $(COMMAND)
 tools_postqueue_LDADD = lib/service/libservice.a $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
@@ -113,7 +114,7 @@ tools_postalias_LDADD = $(TABLE_LIBS) lib/mime/libmime.a $(COMMAND_LIBS) $(TABLE
 check_PROGRAMS += tools/queue_list_test
 TESTS += tools/queue_list_test
 tools_queue_list_test_SOURCES = tools/queue_list_test.c tools/json.h tools/json.c tools/queue_list.h tools/queue_list.c \
-	tools/queue_walk.h tools/queue_walk.c
+	tools/progress.h tools/progress.c tools/queue_walk.h tools/queue_walk.c
 tools_queue_list_test_LDADD = $(TEST_LIBS) $(TABLE_LIBS) lib/agent/libagent.a \
 	lib/spool/libspool.a $(BASE_LIBS) \
 	$(TABLE_EXTERNAL) $(EXTERNAL_LIBS)

@@ -16,7 +16,8 @@
 
 static const struct command_help help = {
 	"postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | "
-	"postqueue -s site | postqueue --spool",
+	"postqueue -s site | postqueue --spool | "
+	"postqueue [-j | -p] [--query query] [--count]",
 	"lists the queue, and has mail tried now\n"
 	"  -p       list the queue\n"
 	"  -j       list it as JSON, a message on each line\n"
@@ -24,17 +25,29 @@ static const struct command_help help = {
 	"  -i id    try this message now\n"
 	"  -s site  try the mail for this site now\n"
 	"  --spool  how much room the queue takes\n"
+	"  --query 'word ...'\n"
+	"           with -p or -j: only messages of which all words are true:\n"
+	"           from=a@b.c to=@b.c destination=b.c queue=hold,deferred age>2h\n"
+	"           size<10k reason~\"timed out\"; != !~ say no, * is anything\n"
+	"  --count  how many messages these are, nothing else\n"
 	"  -c dir   the directory of main.cf\n"
 	"  -v       accepted\n",
 };
 
 static void
-list(const struct conf *c, enum queue_form form)
+list(const struct conf *c, enum queue_form form, const char *text)
 {
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct why why = { 0 };
+	struct queue_query query;
+
 	if (!user_is_in("authorized_mailq_users", c->p.authorized_mailq_users, c))
 		log_fatal("User %s(%ld) is not allowed to view the mail queue",
 			user_name(), (long)getuid());
-	queue_list(c, form, stdout);
+	if (text && queue_query_parse(str_c(text), c->p.empty_address_recipient, arena,
+			    &query, &why) < 0)
+		log_fatal("%s", why.text);
+	queue_list(c, form, text ? &query : NULL, stdout);
 }
 
 /* Says something to a service below public/ that takes it from everybody who may flush.
@@ -140,57 +153,79 @@ ask_for_space(void *arg)
 	print_space(&said);
 }
 
-enum { SPACE = 256 };
+enum { SPACE = 256, QUERY, COUNT_THEM };
 static const struct option long_options[] = {
 	{ "spool", no_argument, NULL, SPACE },
+	{ "query", required_argument, NULL, QUERY },
+	{ "count", no_argument, NULL, COUNT_THEM },
 	{ 0 },
 };
+
+struct options {
+	const char *directory, *argument, *query;
+	bool count;
+	int mode;
+};
+
+static void
+read_options(int argc, char **argv, struct options *o)
+{
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:fi:jps:v", long_options, NULL)) > 0) {
+		if (opt == 'c')
+			o->directory = optarg;
+		else if (opt == QUERY && !o->query)
+			o->query = optarg;
+		else if (opt == COUNT_THEM)
+			o->count = true;
+		else if (opt == '?' || opt == QUERY || (opt != 'v' && o->mode))
+			command_usage(&help);
+		else if (opt != 'v') {
+			o->mode = opt;
+			o->argument = optarg;
+		}
+	}
+	if (!o->mode && (o->query || o->count))
+		o->mode = 'p';
+	if (!o->mode || optind < argc ||
+		((o->query || o->count) && o->mode != 'p' && o->mode != 'j'))
+		command_usage(&help);
+}
 
 int
 main(int argc, char **argv)
 {
-	const char *directory = NULL, *argument = NULL;
+	struct options o = { 0 };
 	const struct conf *c;
-	int opt, mode = 0;
 
 	setgid_scrub();
 	log_open("postqueue", LOG_TO_STDERR, -1, -1);
 	log_fatal_exit = EX_UNAVAILABLE;
 	command_help(argc, argv, &help);
-	while ((opt = getopt_long(argc, argv, "c:fi:jps:v", long_options, NULL)) > 0) {
-		if (opt == 'c')
-			directory = optarg;
-		else if (opt == '?' || (opt != 'v' && mode))
-			command_usage(&help);
-		else if (opt != 'v') {
-			mode = opt;
-			argument = optarg;
-		}
-	}
-	if (!mode || optind < argc)
-		command_usage(&help);
-	directory = conf_directory(directory);
-	setgid_check_directory(directory);
-	c = command_conf(directory);
+	read_options(argc, argv, &o);
+	o.directory = conf_directory(o.directory);
+	setgid_check_directory(o.directory);
+	c = command_conf(o.directory);
 	command_open_log(c, "postqueue");
-	switch (mode) {
+	switch (o.mode) {
 	case 'p':
-		list(c, QUEUE_FOR_PEOPLE);
+		list(c, o.count ? QUEUE_COUNT : QUEUE_FOR_PEOPLE, o.query);
 		break;
 	case 'j':
-		list(c, QUEUE_JSON);
+		list(c, o.count ? QUEUE_COUNT : QUEUE_JSON, o.query);
 		break;
 	case 'f':
 		tell_qmgr(c, STR("F"));
 		break;
 	case 'i':
-		flush_one(c, argument);
+		flush_one(c, o.argument);
 		break;
 	case SPACE:
 		queue_client_run(ask_for_space, (void *)(uintptr_t)c);
 		break;
 	case 's':
-		flush_site(c, argument);
+		flush_site(c, o.argument);
 	}
 	return 0;
 }

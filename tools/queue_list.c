@@ -5,6 +5,7 @@
 #include "queue_walk.h"
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
 
 /* "(reason)" ends here when it fits. */
 #define REASON_COLUMN 76
@@ -144,7 +145,7 @@ queue_print(struct queue_print *p, const struct listing *l)
 {
 	if (p->form == QUEUE_JSON)
 		print_json(p, l);
-	else
+	else if (p->form == QUEUE_FOR_PEOPLE)
 		print_for_people(p, l);
 	p->messages++;
 	p->bytes += l->size;
@@ -155,7 +156,11 @@ queue_print_end(struct queue_print *p)
 {
 	if (p->form == QUEUE_JSON)
 		return;
-	if (p->messages == 0)
+	if (p->form == QUEUE_COUNT)
+		fprintf(p->out, "%llu\n", (unsigned long long)p->messages);
+	else if (p->messages == 0 && p->query)
+		fputs("No message matches\n", p->out);
+	else if (p->messages == 0)
 		fputs("Mail queue is empty\n", p->out);
 	else
 		fprintf(p->out, "\n-- %llu Kbytes in %llu Request%s.\n",
@@ -166,17 +171,28 @@ queue_print_end(struct queue_print *p)
 static void
 print_message(const struct listing *l, void *arg)
 {
-	queue_print(arg, l);
+	struct queue_print *p = arg;
+	bool meant = !p->query || queue_query_matches(p->query, l,
+					  (int64_t)(time_wall_us() / 1000000));
+
+	progress_step(&p->progress, meant);
+	if (meant)
+		queue_print(p, l);
 }
 
 void
-queue_list(const struct conf *c, enum queue_form form, FILE *out)
+queue_list(const struct conf *c, enum queue_form form, const struct queue_query *query,
+	FILE *out)
 {
-	struct queue_print p = {
-		.out = out, .form = form, .long_ids = c->p.enable_long_queue_ids
-	};
+	struct queue_print p = { .out = out,
+		.form = form,
+		.long_ids = c->p.enable_long_queue_ids,
+		.query = query };
 
+	/* Where the listing itself goes by, it shows how far it is. */
+	progress_begin(&p.progress, form == QUEUE_COUNT || !isatty(fileno(out)));
 	queue_walk(c, print_message, &p);
+	progress_end(&p.progress);
 	queue_print_end(&p);
 	if (fflush(out) || ferror(out))
 		log_fatal("output write error: %s", strerror(errno));

@@ -60,3 +60,16 @@ lib_spool_postfix_file_fuzz_SOURCES = lib/spool/postfix_file_fuzz.c
 lib_spool_postfix_file_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_spool_postfix_file_fuzz_LDADD = $(SPOOL_LIBS)
 endif
+
+# What postqueue and postsuper --query mean
+lib_spool_libspool_a_SOURCES += lib/spool/queue_query.h lib/spool/queue_query.c
+check_PROGRAMS += lib/spool/queue_query_test
+TESTS += lib/spool/queue_query_test
+lib_spool_queue_query_test_SOURCES = lib/spool/queue_query_test.c
+lib_spool_queue_query_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/spool/queue_query_fuzz
+lib_spool_queue_query_fuzz_SOURCES = lib/spool/queue_query_fuzz.c
+lib_spool_queue_query_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_spool_queue_query_fuzz_LDADD = $(SPOOL_LIBS)
+endif
