@@ -143,6 +143,8 @@ apply_states(struct active *a, const struct spool_state *states, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (states[i].kind == SPOOL_REQUEUE)
 			a->message->requeue = true;
+		else if (states[i].kind == SPOOL_REROUTE)
+			a->filter = states[i].reason;
 		else if (states[i].kind == SPOOL_DONE || states[i].kind == SPOOL_FAILED ||
 			 states[i].kind == SPOOL_NOTIFIED ||
 			 states[i].kind == SPOOL_DEFERRED ||

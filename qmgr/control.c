@@ -76,6 +76,22 @@ requeue_message(struct message *m)
 	wake_message(m);
 }
 
+/* Deliveries under way end first, and what is on hold stays there. */
+static void
+reroute_message(struct message *m, struct str route)
+{
+	struct spool_state s = { .mid = m->mid,
+		.kind = SPOOL_REROUTE,
+		.when_us = (uint64_t)outside.now_us(),
+		.reason = route };
+
+	store_state(m, &s);
+	m->rerouted = true;
+	cancel(m);
+	if (m->queue != QUEUE_ON_HOLD)
+		wake_message(m);
+}
+
 static void
 expire_message(struct message *m)
 {
@@ -94,8 +110,8 @@ flush_message(struct message *m)
 
 #define IN(queue) (1u << (queue))
 static const struct {
-	void (*apply)(struct message *m);
-	unsigned queues; /* unless others are named */
+	void (*apply)(struct message *m); /* QUEUE_REROUTE has a route besides */
+	unsigned queues;                  /* unless others are named */
 } actions[] = {
 	[QUEUE_DELETE] = { delete_message, IN(QUEUE_INCOMING) | IN(QUEUE_ACTIVE) |
 						   IN(QUEUE_DEFERRED) |
@@ -110,6 +126,8 @@ static const struct {
 						   IN(QUEUE_DEFERRED) |
 						   IN(QUEUE_ON_HOLD) },
 	[QUEUE_FLUSH] = { flush_message, IN(QUEUE_DEFERRED) },
+	[QUEUE_REROUTE] = { NULL, IN(QUEUE_INCOMING) | IN(QUEUE_ACTIVE) |
+					  IN(QUEUE_DEFERRED) | IN(QUEUE_ON_HOLD) },
 };
 
 static unsigned
@@ -163,6 +181,36 @@ caller_may(const struct ipc_request *rq)
 	return rq->caller->uid == 0 || rq->caller->uid == geteuid();
 }
 
+static bool
+action_is_known(const struct queue_change_request *ask)
+{
+	if (ask->action == QUEUE_REROUTE)
+		return str_chr(ask->route, ':') > 0;
+	return ask->action < COUNT(actions) && actions[ask->action].apply;
+}
+
+/* The next that may be meant: of those that are named by mid, or else of all. Changing a
+ * message moves it among lists and the heap, not in the table. */
+static bool
+next_meant(const struct queue_change_request *ask, size_t *at, struct message **m)
+{
+	if (ask->n_mids == 0)
+		return index_next(&queue_index, at, m);
+	while (*at < ask->n_mids)
+		if ((*m = index_find(&queue_index, ask->mids[(*at)++].mid)))
+			return true;
+	return false;
+}
+
+static void
+change_message(struct message *m, const struct queue_change_request *ask)
+{
+	if (ask->action == QUEUE_REROUTE)
+		reroute_message(m, ask->route);
+	else
+		actions[ask->action].apply(m);
+}
+
 static void
 change(const struct queue_change_request *ask, struct arena *arena,
 	struct queue_change_reply *say)
@@ -176,12 +224,11 @@ change(const struct queue_change_request *ask, struct arena *arena,
 
 	if (ask->action == QUEUE_FLUSH)
 		schedule_revive(); /* else they would wait for their destination */
-	/* Changing a message moves it among lists and the heap, not in the table. */
-	while (index_next(&queue_index, &at, &m)) {
+	while (next_meant(ask, &at, &m)) {
 		if (!(queues & IN(m->queue)) || !in_set(ids, m) ||
 			(ask->action == QUEUE_EXPIRE && m->expire))
 			continue;
-		actions[ask->action].apply(m);
+		change_message(m, ask);
 		if (changed.n < AT_MOST)
 			*vec_push(&changed) = arena_str(arena, str_c(m->queue_id));
 	}
@@ -207,7 +254,7 @@ control_change(struct ipc_request *rq)
 	else if (store_wait_told(deadline_in(TOLD_WAIT)) < 0)
 		say.error = (uint32_t)errno;
 	else if (queue_change_request_get(rq->payload, &ask, rq->arena) < 0 ||
-		 ask.action >= COUNT(actions) || !actions[ask.action].apply)
+		 !action_is_known(&ask))
 		say.error = EINVAL;
 	else if (ask.action == QUEUE_FLUSH && ask.queue_ids.n == 0)
 		flush_all();

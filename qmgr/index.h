@@ -46,6 +46,7 @@ struct message {
 	bool confirmed : 1; /* QUEUE_GONE, and spool knows */
 	bool told : 1;      /* its removal is in the log already */
 	bool requeue : 1;   /* postsuper -r: it goes through cleanup again */
+	bool rerouted : 1; /* while it was read: what was read has the old route */
 	bool dropped : 1; /* index_remove() while listed: freed when it leaves the list */
 	uint16_t pending; /* states of it that spool has not confirmed yet */
 	char queue_id[];  /* NUL-terminated */

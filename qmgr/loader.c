@@ -110,6 +110,7 @@ load_add(struct load *load, struct message *m)
 	if (l->n_places)
 		memcpy(l->places, message_states(m), l->n_places * sizeof(*l->places));
 	m->worked_on = true;
+	m->rerouted = false;
 	m->active = NULL;
 }
 
@@ -160,6 +161,8 @@ load_use(struct loading *l)
 			index_remove(&queue_index, m);
 	} else if (m->queue == QUEUE_ON_HOLD) {
 		/* stays there */
+	} else if (m->rerouted) {
+		index_make_ready(&queue_index, m, false);
 	} else if (l->error) {
 		could_not_read(m, l->error);
 	} else {

@@ -43,7 +43,7 @@ static bool spool_is_deaf; /* keeps updates unanswered */
 static int read_error;     /* of the next read */
 
 static const char *const kind_names[] = { "", "DONE", "FAILED", "DEFERRED", "NOTIFIED",
-	"HOLD", "RELEASE", "EXPIRE", "WAKE", "FINISHED", "DELAY", "REQUEUE" };
+	"HOLD", "RELEASE", "EXPIRE", "WAKE", "FINISHED", "DELAY", "REQUEUE", "REROUTE" };
 
 static struct fake_message *
 fake(uint64_t mid)
@@ -1319,7 +1319,8 @@ command(struct ipc_link *link, enum queue_action action, const char *id)
 {
 	struct str ids = str_c(id);
 	struct queue_change_request ask = { .action = (uint8_t)action,
-		.queue_ids = { &ids, id ? 1 : 0 } };
+		.queue_ids = { &ids, id ? 1 : 0 },
+		.route = STR("other:there") };
 	struct queue_change_reply reply;
 	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
 	struct buf out CLEANUP(buf_free) = BUF_INIT;
@@ -1479,6 +1480,38 @@ QUEUE_TEST(commands_reach_mail_in_flight, "")
 	UNTIL(n_deliveries == 4);
 	CHECK_INT((long long)deliveries[3].envelope.n_rcpts, 1);
 	CHECK_STR(deliveries[3].envelope.rcpts[0].address, "b@two.example");
+	ipc_link_close(link);
+}
+
+/* What was delivered stays so; the rest has the new route, also when it is tried again.
+ */
+QUEUE_TEST(mail_in_flight_is_rerouted, "")
+{
+	struct ipc_link *link = command_connect();
+
+	spool_connect();
+	agent_connect("smtp", "smtp", 10);
+	agent_connect("smtp", "other", 10);
+	new_mail(1, "s@x.example", "a@one.example b@two.example");
+	UNTIL(n_deliveries == 2);
+	CHECK_STR(command(link, QUEUE_REROUTE, "ID1"), "ID1");
+	for (size_t i = 0; i < 2; i++)
+		if (str_is(deliveries[i].envelope.rcpts[0].address, "b@two.example"))
+			answer(i, TEMPFAIL, "4.0.0", "no", false);
+		else
+			delivered(i);
+	UNTIL(store_pending() == 0 && active_count() == 0);
+	for (size_t i = 2; i < 4; i++) {
+		calm();
+		now += 5000 * SECOND;
+		ticker_run();
+		UNTIL(n_deliveries == i + 1);
+		CHECK_STR(deliveries[i].ask.nexthop, "there");
+		CHECK_INT((long long)deliveries[i].envelope.n_rcpts, 1);
+		CHECK_STR(deliveries[i].envelope.rcpts[0].address, "b@two.example");
+		answer(i, TEMPFAIL, "4.0.0", "no", false);
+		UNTIL(store_pending() == 0 && active_count() == 0);
+	}
 	ipc_link_close(link);
 }
 

@@ -2,11 +2,14 @@
 #include "command.h"
 #include "event.h"
 #include "log.h"
+#include "postsuper.h"
+#include "progress.h"
 #include "queue_client.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,6 +43,7 @@ static struct tally {
 	bool asked;
 	unsigned long count;
 } tallies[] = {
+	{ QUEUE_REROUTE, "rerouted", "Rerouted", false, 0 },
 	{ QUEUE_REQUEUE, "requeued", "Requeued", false, 0 },
 	{ QUEUE_DELETE, "removed", "Deleted", false, 0 },
 	{ QUEUE_EXPIRE, "expired", "Force-expired", false, 0 },
@@ -47,6 +51,8 @@ static struct tally {
 	{ QUEUE_RELEASE, "released from hold", "Released from hold", false, 0 },
 };
 
+/* Long options; the first has its order. */
+enum { TO_TRANSPORT = 1, QUERY };
 enum { ANYWHERE = Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD };
 static struct order {
 	char option;
@@ -55,6 +61,7 @@ static struct order {
 	bool asked, all;
 	VEC(struct str) ids;
 } orders[] = {
+	{ .option = TO_TRANSPORT, QUEUE_REROUTE, ANYWHERE },
 	{ .option = 'r', QUEUE_REQUEUE, ANYWHERE },
 	{ .option = 'd', QUEUE_DELETE, Q_MAILDROP | ANYWHERE },
 	{ .option = 'e', QUEUE_EXPIRE, ANYWHERE },
@@ -65,14 +72,18 @@ static struct order {
 
 static const struct conf *conf;
 static struct arena *arena;
-static unsigned named; /* queues of the command line; 0: none */
+static struct progress progress;
+static unsigned named;    /* queues of the command line; 0: none */
+static const char *query; /* "all" are those that match it; NULL: all */
+static struct str route;  /* --to-transport: transport:nexthop */
 
 static const struct command_help help = {
 	"postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id (expire)] "
 	"[-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] "
 	"[-H queue_id (un-hold)] [-p (purge temporary files)] "
 	"[-r queue_id (requeue)] [-s (structure fix)] [-S (redundant structure fix)]"
-	"[-v (verbose)] [queue...]",
+	"[-v (verbose)] [queue...] | postsuper [-c config_dir] --query query "
+	"[-d] [-e] [-f] [-h] [-H] [-r] [--to-transport transport[:nexthop]] [queue...]",
 	"changes messages of the queue; a queue_id of - reads ids from standard input,\n"
 	"ALL means all messages\n"
 	"  -d id    delete\n"
@@ -84,7 +95,13 @@ static const struct command_help help = {
 	"  -p -s -S no work is needed for these\n"
 	"  -c dir   the directory of main.cf\n"
 	"  -v       accepted\n"
-	"  queue    only in these: maildrop, incoming, active, deferred, hold\n",
+	"  queue    only in these: maildrop, incoming, active, deferred, hold\n"
+	"  --query 'word ...'\n"
+	"           the options have no id, but are for all messages that match:\n"
+	"           from=a@b.c to=@b.c destination=b.c queue=hold,deferred age>2h\n"
+	"           size<10k reason~\"timed out\"; != !~ say no, * is anything\n"
+	"  --to-transport transport[:nexthop]\n"
+	"           with --query: they go there, whatever the tables say\n",
 };
 
 /* ---- what is asked for ---- */
@@ -217,12 +234,16 @@ delete_in_maildrop(struct order *o)
 
 /* ---- through qmgr ---- */
 
+/* mids: of these messages in turn, where they are known. */
 static void
-ask_qmgr(struct ipc_link *link, struct order *o, struct strs ids)
+ask_qmgr(struct ipc_link *link, struct order *o, struct strs ids, struct queue_mid *mids)
 {
 	struct queue_change_request ask = { .action = (uint8_t)o->action,
 		.queue_ids = ids,
-		.queues = names_of(queues_of(o)) };
+		.queues = names_of(queues_of(o)),
+		.mids = mids,
+		.n_mids = mids ? ids.n : 0,
+		.route = route };
 	struct queue_change_reply said;
 	struct arena *a CLEANUP(arena_free_at) = arena_new();
 
@@ -241,7 +262,30 @@ ask_qmgr(struct ipc_link *link, struct order *o, struct strs ids)
 	}
 }
 
-/* ALL: page by page, so that neither side has to hold a million ids. */
+/* Of what qmgr listed, those that are meant. */
+static void
+ask_for_page(struct ipc_link *link, struct order *o, const struct queue_list_reply *page,
+	struct arena *a)
+{
+	struct queue_mid *mids = arena_alloc(a, page->n_entries * sizeof(*mids));
+	struct str *ids = arena_alloc(a, page->n_entries * sizeof(*ids));
+	size_t n = 0;
+
+	for (size_t i = 0; i < page->n_entries; i++) {
+		const struct queue_entry *e = &page->entries[i];
+		bool meant = (bit_of(e->queue) & queues_of(o)) &&
+			     (!query || query_means_entry(link, e));
+
+		progress_step(&progress, meant);
+		if (!meant)
+			continue;
+		ids[n] = e->queue_id;
+		mids[n++].mid = e->mid;
+	}
+	ask_qmgr(link, o, (struct strs){ ids, n }, mids);
+}
+
+/* ALL, or what matches: page by page, so that neither side has to hold a million ids. */
 static void
 ask_for_all(struct ipc_link *link, struct order *o)
 {
@@ -250,17 +294,12 @@ ask_for_all(struct ipc_link *link, struct order *o)
 	for (;;) {
 		struct arena *a CLEANUP(arena_free_at) = arena_new();
 		struct queue_list_reply said;
-		struct strs ids = { NULL, 0 };
 
 		queue_client_list(link, &ask, a, &said);
 		if (said.n_entries == 0)
 			return;
-		ids.items = arena_alloc(a, said.n_entries * sizeof(struct str));
-		for (size_t i = 0; i < said.n_entries; i++)
-			if (bit_of(said.entries[i].queue) & queues_of(o))
-				ids.items[ids.n++] = said.entries[i].queue_id;
 		ask.after = said.entries[said.n_entries - 1].mid;
-		ask_qmgr(link, o, ids);
+		ask_for_page(link, o, &said, a);
 	}
 }
 
@@ -273,7 +312,8 @@ order_by_qmgr(struct ipc_link *link, struct order *o)
 	}
 	for (size_t at = 0; at < o->ids.n; at += AT_ONCE)
 		ask_qmgr(link, o,
-			(struct strs){ o->ids.items + at, MIN(o->ids.n - at, AT_ONCE) });
+			(struct strs){ o->ids.items + at, MIN(o->ids.n - at, AT_ONCE) },
+			NULL);
 }
 
 /* ---- on the log itself ---- */
@@ -294,6 +334,15 @@ bit_of_entry(const struct spool_entry *e)
 	return e->wake_us || e->n_states ? Q_DEFERRED : Q_INCOMING;
 }
 
+static const char *
+queue_of_entry(const struct spool_entry *e)
+{
+	for (size_t i = 0; i < COUNT(queues); i++)
+		if (queues[i].bit == bit_of_entry(e))
+			return queues[i].name;
+	return "";
+}
+
 static bool
 consider(const struct spool_entry *e, void *arg)
 {
@@ -303,17 +352,20 @@ consider(const struct spool_entry *e, void *arg)
 		[QUEUE_RELEASE] = SPOOL_RELEASE,
 		[QUEUE_REQUEUE] = SPOOL_REQUEUE,
 		[QUEUE_EXPIRE] = SPOOL_EXPIRE,
+		[QUEUE_REROUTE] = SPOOL_REROUTE,
 	};
 	struct offline *off = arg;
 	struct order *o = off->order;
 	uint64_t now = (uint64_t)time_wall_us();
 
-	if (!(bit_of_entry(e) & queues_of(o)) || !order_names(o, str_c(e->queue_id)))
+	if (!(bit_of_entry(e) & queues_of(o)) || !order_names(o, str_c(e->queue_id)) ||
+		(query && !query_means_stored(e, str_c(queue_of_entry(e)))))
 		return true;
 	if (o->action != QUEUE_EXPIRE || !e->expire) {
-		*vec_push(&off->states) = (struct spool_state){
-			.mid = e->mid, .kind = (uint8_t)kinds[o->action], .when_us = now
-		};
+		*vec_push(&off->states) = (struct spool_state){ .mid = e->mid,
+			.kind = (uint8_t)kinds[o->action],
+			.when_us = now,
+			.reason = route };
 		changed(o, o->action, str_c(e->queue_id));
 	}
 	if (e->hold && (o->option == 'r' || o->option == 'f'))
@@ -362,17 +414,21 @@ run(void *arg)
 
 	(void)arg;
 	for (size_t i = 0; i < COUNT(orders); i++)
-		if (orders[i].asked && orders[i].action == QUEUE_DELETE &&
+		if (orders[i].asked && !query && orders[i].action == QUEUE_DELETE &&
 			(queues_of(&orders[i]) & Q_MAILDROP))
 			delete_in_maildrop(&orders[i]);
 	if (!link)
 		spool = queue_client_open_log(conf);
+	if (query)
+		log_line(POSTSUPER_QUERY, str_c(query));
+	progress_begin(&progress, query != NULL);
 	for (size_t i = 0; i < COUNT(orders); i++) {
 		if (orders[i].asked && link)
 			order_by_qmgr(link, &orders[i]);
 		else if (orders[i].asked && spool)
 			order_on_log(spool, &orders[i]);
 	}
+	progress_end(&progress);
 	if (spool)
 		spool_close(spool);
 }
@@ -393,31 +449,87 @@ summarize(void)
 				tallies[i].count == 1 ? STR_NONE : STR("s"));
 }
 
-int
-main(int argc, char **argv)
+static const struct option long_options[] = {
+	{ "query", required_argument, NULL, QUERY },
+	{ "to-transport", required_argument, NULL, TO_TRANSPORT },
+	{ 0 },
+};
+
+/* "smtp", "smtp:[relay.example]:587": as in transport(5), and printable. */
+static void
+set_route(const char *text)
+{
+	struct str rest = str_c(text), transport = STR_NONE;
+	bool valid = rest.len < 1000;
+
+	for (size_t i = 0; i < rest.len; i++)
+		valid &= ascii_is_print(text[i]) && text[i] != ' ';
+	if (!str_split(&rest, ':', &transport)) {
+		transport = rest;
+		rest = STR_NONE;
+	}
+	if (!valid || transport.len == 0 || str_chr(transport, '/') >= 0)
+		log_fatal("not a transport[:nexthop]: \"%.100s\"", text);
+	route = arena_printf(
+		arena, STR_FMT ":" STR_FMT, STR_ARG(transport), STR_ARG(rest));
+}
+
+/* With --query no option has an id. */
+static bool
+has_query(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (str_starts(str_c(argv[i]), STR("--query")))
+			return true;
+	return false;
+}
+
+/* Gives the directory of main.cf. */
+static const char *
+read_options(int argc, char **argv)
 {
 	const char *directory = NULL;
+	bool by_query = has_query(argc, argv), ordered = false;
 	int opt;
 
-	log_open("postsuper", LOG_TO_STDERR, -1, -1);
-	command_help(argc, argv, &help);
-	arena = arena_new();
-	while ((opt = getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) > 0) {
-		if (opt == '?')
+	while ((opt = getopt_long(argc, argv,
+			by_query ? "c:defhHprsSv" : "c:d:e:f:h:H:pr:sSv", long_options,
+			NULL)) > 0) {
+		if (opt == '?' || (opt == QUERY && query) ||
+			(opt == TO_TRANSPORT && (!by_query || route.len)) ||
+			(opt == QUERY && !by_query))
 			command_usage(&help);
 		if (opt == 'c')
 			directory = optarg;
-		else if (!strchr("psSv", opt))
-			add_order((char)opt, optarg);
+		else if (opt == QUERY)
+			query = optarg;
+		else if (!strchr("psSv", opt)) {
+			if (opt == TO_TRANSPORT)
+				set_route(optarg);
+			add_order((char)opt, by_query ? "ALL" : optarg);
+			ordered = true;
+		}
 	}
-	conf = command_conf(directory);
+	if (by_query && (!query || !ordered))
+		command_usage(&help);
+	return directory;
+}
+
+int
+main(int argc, char **argv)
+{
+	log_open("postsuper", LOG_TO_STDERR, -1, -1);
+	command_help(argc, argv, &help);
+	arena = arena_new();
+	conf = command_conf(read_options(argc, argv));
 	for (; optind < argc; optind++)
 		named |= queue_bit(argv[optind]) |
 			 1u << 31; /* named, though it may be empty */
 	if (!queue_client_may(conf))
 		log_fatal("use of this command is reserved for the superuser");
 	command_open_log(conf, "postsuper");
-	/* -p, -s, -S: the log has no temporary files and no structure to repair. */
+	if (query)
+		query_open(conf, str_c(query), arena);
 	queue_client_run(run, NULL);
 	summarize();
 	log_flush();

@@ -173,6 +173,7 @@ enum spool_state_kind {
 	SPOOL_FINISHED = 9,    /* the message ends here */
 	SPOOL_DELAY_SENT = 10, /* the delay notice was handed on */
 	SPOOL_REQUEUE = 11,    /* what is left goes through cleanup, at `when` */
+	SPOOL_REROUTE = 12,    /* what is left goes to transport:nexthop, in `reason` */
 };
 #define spool_state_FIELDS(FIELD, LIST) \
 	FIELD(U64, mid) \
@@ -472,11 +473,16 @@ enum queue_action {
 	QUEUE_REQUEUE,
 	QUEUE_EXPIRE,
 	QUEUE_FLUSH,
+	QUEUE_REROUTE,
 };
+#define queue_mid_FIELDS(FIELD, LIST) FIELD(U64, mid)
+IPC_STRUCT(queue_mid)
 #define queue_change_REQUEST(FIELD, LIST) \
 	FIELD(U8, action) \
 	FIELD(STRS, queue_ids) /* empty: all */ \
-	FIELD(STRS, queues)    /* names given after the ids; empty: all */
+	FIELD(STRS, queues)    /* names given after the ids; empty: all */ \
+	LIST(queue_mid, mids)  /* where the ids are to be found, or empty: look for them */ \
+	FIELD(STR, route)      /* QUEUE_REROUTE: transport:nexthop */
 #define queue_change_REPLY(FIELD, LIST) \
 	FIELD(U32, error) \
 	FIELD(STRS, changed) /* the ids that were */

@@ -161,6 +161,7 @@ entry_apply(struct entry *e, uint8_t kind, uint64_t when_us)
 	case SPOOL_DEFERRED:
 	case SPOOL_WAKE:
 	case SPOOL_REQUEUE:
+	case SPOOL_REROUTE:
 		e->wake_us = when_us;
 		break;
 	case SPOOL_HOLD:

@@ -30,7 +30,7 @@ set_add(struct rcpt_set *set, struct str rcpts, struct arena *arena)
 
 struct merging {
 	struct rcpt_set ended, tried, notified, delayed;
-	bool hold, release, wake, requeue, expire;
+	bool hold, release, wake, requeue, reroute, expire;
 	struct arena *arena;
 };
 
@@ -67,6 +67,8 @@ still_says_something(struct merging *m, const struct spool_state *s)
 		return first_time(&m->wake);
 	case SPOOL_REQUEUE:
 		return first_time(&m->requeue);
+	case SPOOL_REROUTE:
+		return first_time(&m->reroute);
 	case SPOOL_EXPIRE:
 		return first_time(&m->expire);
 	default:
