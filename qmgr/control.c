@@ -315,7 +315,7 @@ control_list(struct ipc_request *rq)
 	most = ask.most ? MIN(ask.most, AT_MOST) : AT_MOST;
 	found = arena_alloc(rq->arena, most * sizeof(struct message *));
 	n = ask.queue_ids.n ? list_named(ask.queue_ids, ask.after, found, most)
-			    : index_list(&queue_index, ask.after, found, most);
+			    : index_page(&queue_index, ask.after, found, most);
 	say.n_entries = n;
 	say.entries = arena_alloc(rq->arena, (n + 1) * sizeof(*say.entries));
 	for (size_t i = 0; i < n; i++)

@@ -2,6 +2,8 @@
 #include "index.h"
 
 #define FIRST_ROOM 64 /* a power of two */
+/* Mids that are found for a listing at a time, 8 bytes each. */
+#define AHEAD ((size_t)50000)
 
 const char *const queue_names[] = { "incoming", "active", "deferred", "hold", "gone" };
 
@@ -147,6 +149,7 @@ index_free(struct index *ix)
 			message_free(ix->slots[i]);
 	mem_free(ix->slots);
 	mem_free(ix->sleeping);
+	mem_free(ix->ahead.mids);
 	memset(ix, 0, sizeof(*ix));
 }
 
@@ -365,5 +368,61 @@ index_list(const struct index *ix, uint64_t after, struct message **out, size_t 
 		out[left - 1] = m;
 		sift_largest(out, left - 1, 0);
 	}
+	return n;
+}
+
+static void
+look_ahead(struct index *ix, uint64_t after)
+{
+	struct message **found = mem_alloc(AHEAD * sizeof(struct message *));
+
+	if (!ix->ahead.mids)
+		ix->ahead.mids = mem_alloc(AHEAD * sizeof(*ix->ahead.mids));
+	ix->ahead.after = after;
+	ix->ahead.n = index_list(ix, after, found, AHEAD);
+	for (size_t i = 0; i < ix->ahead.n; i++)
+		ix->ahead.mids[i] = found[i]->mid;
+	mem_free(found);
+}
+
+/* Where in ahead the first one behind `after` is. */
+static size_t
+place_ahead(const struct index *ix, uint64_t after)
+{
+	size_t low = 0, high = ix->ahead.n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (ix->ahead.mids[middle] <= after)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+size_t
+index_page(struct index *ix, uint64_t after, struct message **out, size_t most)
+{
+	bool begins = after == 0;
+	size_t n = 0;
+
+	do {
+		size_t at = place_ahead(ix, after);
+
+		if (begins || at == ix->ahead.n || after < ix->ahead.after) {
+			look_ahead(ix, after);
+			begins = false;
+			at = 0;
+		}
+		for (; at < ix->ahead.n && n < most; at++) {
+			struct message *m = index_find(ix, ix->ahead.mids[at]);
+
+			after = ix->ahead.mids[at];
+			if (m && m->queue != QUEUE_GONE)
+				out[n++] = m;
+		}
+	} while (n == 0 && most > 0 && ix->ahead.n > 0);
 	return n;
 }

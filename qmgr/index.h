@@ -46,7 +46,7 @@ struct message {
 	bool confirmed : 1; /* QUEUE_GONE, and spool knows */
 	bool told : 1;      /* its removal is in the log already */
 	bool requeue : 1;   /* postsuper -r: it goes through cleanup again */
-	bool rerouted : 1; /* while it was read: what was read has the old route */
+	bool rerouted : 1;  /* while it was read: what was read has the old route */
 	bool dropped : 1; /* index_remove() while listed: freed when it leaves the list */
 	uint16_t pending; /* states of it that spool has not confirmed yet */
 	char queue_id[];  /* NUL-terminated */
@@ -61,6 +61,10 @@ struct index {
 	struct message **sleeping; /* heap by wake; [0] is not used */
 	size_t n_sleeping, sleeping_room;
 	struct message_list incoming, due;
+	struct {
+		uint64_t after, *mids; /* all that there were behind `after`, in order */
+		size_t n;
+	} ahead; /* what index_page() found on the way */
 };
 
 void index_init(struct index *ix);
@@ -92,6 +96,9 @@ struct message *index_take(struct index *ix);
 /* Up to `most` messages with a mid above `after`, by mid. What a listing asks for. */
 size_t index_list(
 	const struct index *ix, uint64_t after, struct message **out, size_t most);
+/* The same for one who comes again with the last mid until there is nothing left: looks
+ * at all of them once in many times. What came since he began with 0 may be left out. */
+size_t index_page(struct index *ix, uint64_t after, struct message **out, size_t most);
 /* Walks all, in no order. Nothing may be added or removed meanwhile. */
 bool index_next(const struct index *ix, size_t *at, struct message **out);
 

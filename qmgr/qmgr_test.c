@@ -142,6 +142,36 @@ TEST(listing_goes_by_mid)
 	index_free(&ix);
 }
 
+/* What ends on the way is left out, also where nothing is left of what was found ahead.
+ */
+TEST(pages_follow_each_other_to_the_end)
+{
+	struct index ix;
+	struct message *out[1000];
+	uint64_t after = 0, seen = 0;
+	size_t n;
+
+	index_init(&ix);
+	for (uint64_t mid = 1; mid <= 120000; mid++)
+		add(&ix, mid);
+	while ((n = index_page(&ix, after, out, COUNT(out)))) {
+		CHECK(out[0]->mid > after);
+		for (size_t i = 1; i < n; i++)
+			CHECK(out[i]->mid > out[i - 1]->mid);
+		after = out[n - 1]->mid;
+		seen += n;
+		for (uint64_t mid = 3001; after == 1000 && mid <= 103000; mid++)
+			index_remove(&ix, index_find(&ix, mid));
+	}
+	CHECK_INT((long long)seen, 20000);
+	CHECK_INT((long long)after, 120000);
+	add(&ix, 120001);
+	CHECK_INT((long long)index_page(&ix, after, out, COUNT(out)), 1);
+	CHECK_INT((long long)index_page(&ix, 0, out, 3), 3);
+	CHECK_INT((long long)out[2]->mid, 3);
+	index_free(&ix);
+}
+
 TEST(a_sleeping_message_is_small)
 {
 	/* What malloc makes of message and id. With the heap (8) and the table (11 to 21)
