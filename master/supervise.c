@@ -218,6 +218,8 @@ supervise_record(struct worker *w, const struct control *said)
 		break;
 	case CONTROL_FULL:
 		w->full = true;
+		if (l->each == 0)
+			consider_another(l); /* agents are not asked: they offer */
 		supervise(l);
 		consider_limit(l);
 		break;

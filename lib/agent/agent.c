@@ -72,8 +72,10 @@ agent_stay_registered(void *arg)
 void
 agent_run(SWITCHES void (*fn)(struct delivery *d), uint32_t slots)
 {
+	uint32_t limit = service_limit();
+
 	agent.fn = fn;
-	agent.slots = slots;
+	agent.slots = limit ? MIN(slots, limit) : slots;
 	co_spawn(agent_stay_registered, NULL, CO_STACK_SMALL);
 }
 
@@ -281,6 +283,15 @@ delivery_reply(struct ipc_request *rq, struct delivery *d)
 	deliver_answer(rq, &say);
 }
 
+/* All that this process may have are in hand, or were until now: the line may have more
+ * processes. */
+static void
+tell_limit(int change)
+{
+	if (service_limit() && agent.running == service_limit())
+		service_full(change > 0);
+}
+
 static void
 agent_deliver(struct ipc_request *rq)
 {
@@ -301,10 +312,12 @@ agent_deliver(struct ipc_request *rq)
 	log_session(service_next_session());
 	service_busy(+1);
 	agent.running++;
+	tell_limit(+1);
 	d.outcomes = arena_alloc(rq->arena, d.envelope.n_rcpts * sizeof(*d.outcomes));
 	agent.fn(&d);
 	delivery_all(&d, TEMPFAIL, "4.3.0", STR("none"), STR("delivery was interrupted"));
 	delivery_reply(rq, &d);
+	tell_limit(-1);
 	agent.running--;
 	service_busy(-1);
 	agent_leave_if_done();

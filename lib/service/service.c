@@ -135,6 +135,12 @@ service_busy(int change)
 }
 
 void
+service_full(bool full)
+{
+	control_tell(full ? CONTROL_FULL : CONTROL_ROOM, 0);
+}
+
+void
 service_keep_only(int own)
 {
 	int kept[] = { MIN(own, worker.spawn.log), MAX(own, worker.spawn.log) };

@@ -114,6 +114,9 @@ bool service_client(const struct net_addr *client) MUST_CHECK;
 bool service_draining(void);   /* accepts no more; what was begun is finished */
 bool service_stopping(void);   /* the end is now: sessions are being cancelled */
 void service_leave(void);      /* ends the loop and the process, exit 0 */
+/* Handlers that keep to service_limit() have reached it, or have room again: master may
+ * start another worker. */
+void service_full(bool full);
 void service_busy(int change); /* +1/-1: sessions in hand (handlers count themselves) */
 /* Something that only a fresh process can do is due (a table outside the jail changed):
  * stop accepting, finish, leave; master starts another. */
