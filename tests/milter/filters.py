@@ -89,22 +89,26 @@ def clamav(folder, *actions):
 
 
 RSPAMD = """
-options {{ pidfile = "{folder}/rspamd.pid"; filters = ""; dns {{ nameserver = ["127.0.0.1:{dns}"]; }}
+options {{ pidfile = "{folder}/rspamd.pid"; filters = "{modules}"; dns {{ nameserver = ["127.0.0.1:{dns}"]; }}
   control_socket = "{folder}/control mode=0600"; gtube_patterns = "all"; url_tld = "/dev/null";
   tempdir = "{folder}"; }}
 logging {{ type = "console"; level = "info"; }}
-modules {{ path = []; }}
+modules {{ {plugins} }}
 actions {{ reject = 15; add_header = 6; greylist = null; }}
 worker "rspamd_proxy" {{ bind_socket = "127.0.0.1:{port}"; milter = yes; count = 1; timeout = 30s;
   upstream "local" {{ default = yes; self_scan = yes; }} }}
+{settings}
 """
 
 
 @contextlib.contextmanager
-def rspamd(folder):
+def rspamd(folder, modules="", plugins=(), settings="", dns=None):
+    """modules: those in C that look at mail; plugins: those in Lua; dns: the port of the server it asks."""
     port = free_port()
-    path = put(folder, "rspamd.conf", RSPAMD.format(folder=folder, port=port, dns=free_port()))
     share = os.path.join(HOME, "usr/share/rspamd")
+    path = put(folder, "rspamd.conf", RSPAMD.format(
+        folder=folder, port=port, dns=dns or free_port(), modules=modules, settings=settings,
+        plugins="".join(f'path = "{share}/plugins/{name}.lua"; ' for name in plugins) or "path = [];"))
     places = {"CONFDIR": folder, "LOCAL_CONFDIR": folder, "RUNDIR": folder, "DBDIR": folder,
               "LOGDIR": folder, "SHAREDIR": share, "LUALIBDIR": f"{share}/lualib",
               "PLUGINSDIR": f"{share}/plugins", "RULESDIR": f"{share}/rules", "WWWDIR": f"{share}/www"}

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Debian's opendkim as a milter, and mailauth: what it signs as mail leaves comes back from outside and
-is verified, and is found changed when it is; what our own dkimsign signs, it finds good as a milter."""
+"""Debian's opendkim and rspamd as milters, and mailauth: what they sign as mail leaves comes back from
+outside and is verified, and is found changed when it is; what our own dkimsign signs they find good."""
 import os
 import re
-import subprocess
 import sys
-sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), p) for p in ("..", "../smtp")]
+import tempfile
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), p)
+                for p in ("", "..", "../smtp", "../milter")]
+import filters
 from dns_server import DnsServer
-from harness import Instance, check, check_equal, check_match, finish, free_port, kill, wait_until
-from postfix37 import HOME
+from harness import Instance, check, check_equal, check_match, finish, is_root, skip, wait_until
 from sink import Sink
 from verifiers import record_of
 
@@ -19,31 +20,6 @@ MESSAGES = {"plain": FROM + b"Subject: x\n\nhello\n",
             "no body": FROM + b"Subject: x\n\n",
             "dots": FROM + b"\n.\n..\n.x\n",
             "large": FROM + b"\n" + b"a line of a large message\n" * 20000}
-
-
-class Opendkim:
-    """One that signs or verifies; it ends with the block."""
-
-    def __init__(self, mta, name, *lines):
-        self.port = free_port()
-        conf = mta.write(f"opendkim-{name}", "".join(line + "\n" for line in (
-            f"Socket inet:{self.port}@127.0.0.1", "Syslog no", "Background no", "RequireSafeKeys no",
-            "MultipleSignatures no", *lines)))
-        libraries = ":".join(os.path.join(HOME, path) for path in ("usr/lib", "usr/lib/x86_64-linux-gnu"))
-        self.process = subprocess.Popen([os.path.join(HOME, "usr/sbin/opendkim"), "-f", "-x", conf],
-                                        env={**os.environ, "LD_LIBRARY_PATH": libraries})
-
-    def __enter__(self):
-        wait_until(self.listens, "opendkim to listen")
-        return self
-
-    def listens(self):
-        with open("/proc/net/tcp") as file:
-            return f"0100007F:{self.port:04X} 00000000:0000 0A" in file.read()
-
-    def __exit__(self, *_):
-        kill(self.process.pid)
-        self.process.wait()
 
 
 class Site:
@@ -62,7 +38,7 @@ class Site:
             relay_domains="far.example", transport_maps=f"static:smtp:[127.0.0.1]:{self.sink.port}",
             dns_servers=f"127.0.0.1:{dns.port}", dkim_mode="tag", dkim_sign_maps=signs,
             smtpd_relay_restrictions="permit_mynetworks,reject_unauth_destination",
-            smtpd_milters=f"inet:127.0.0.1:{milter.port}" if milter else "")
+            smtpd_milters=milter or "", milter_default_action="tempfail")
 
     def through(self, message, client=None):
         """What the next server gets, with LF, of a message of our own or of a stranger."""
@@ -83,53 +59,82 @@ class Site:
         return re.sub(rb"(?m)^\.\.", b".", got)
 
 
-def it_signs(site, dns, form):
-    """Out through opendkim, and in again from outside."""
-    with Opendkim(site.mta, "s", "Mode s", "Domain here.example", "Selector s", f"KeyFile {site.key}",
-                  f"Canonicalization {form}", "OversignHeaders From") as milter:
-        site.configure(dns, milter)
-        site.mta.reload()
-        signed = {what: site.through(message) for what, message in MESSAGES.items()}
+def comes_back(site, dns, milter, told_by):
+    """Out through a milter that signs, and in again from outside. told_by: how its field begins."""
+    site.configure(dns, milter)
+    site.mta.reload()
+    signed = {what: site.through(message) for what, message in MESSAGES.items()}
     site.configure(dns, None)
     site.mta.reload()
     for what, message in signed.items():
-        check_match(rb"(?m)^DKIM-Signature: v=1; a=rsa-sha256; c=" + form.encode(), message, f"{what}: signed")
+        check_match(rb"(?m)^DKIM-Signature: v=1; a=rsa-sha256; c=" + told_by, message, f"{what}: signed")
         for change, result in ((message, b"pass"), (message + b"more\n", b"fail")):
             told = re.sub(rb"\n\s+", b" ", site.through(change, "192.0.2.7"))
             check_match(rb"(?m)^Authentication-Results: mail\.test\.example;.* dkim=" + result +
-                        rb" .*header\.d=here\.example header\.s=s", told, f"{what}, {form}")
+                        rb" .*header\.d=here\.example header\.s=s", told, f"{what}, {told_by}")
 
 
-def it_verifies(site, dns):
-    """Out through dkimsign, and in again past opendkim as the milter."""
+def ours(site, dns):
+    """Out through dkimsign."""
     site.configure(dns, None, "inline:{here.example=s:s}")
     site.mta.reload()
     signed = {what: site.through(message) for what, message in MESSAGES.items()}
-    keys = site.mta.write("opendkim-keys", f"{site.name} {site.text}\n")
-    with Opendkim(site.mta, "v", "Mode v", f"TestDNSData file:{keys}", "AlwaysAddARHeader yes",
-                  "AuthservID opendkim.example", "InternalHosts file:/dev/null") as milter:
+    for what, message in signed.items():
+        check_equal(message.count(b"DKIM-Signature:"), 1, f"{what}: ours")
+    return signed
+
+
+def opendkim(site, dns, folder, signed):
+    for form in FORMS:
+        with filters.opendkim(folder, "signer", f"Mode s\nDomain here.example\nSelector s\n"
+                              f"KeyFile {site.key}\nCanonicalization {form}\n"
+                              "OversignHeaders From\n") as milter:
+            comes_back(site, dns, milter, form.encode())
+    filters.put(folder, "keys", f"{site.name} {site.text}\n")
+    with filters.opendkim(folder, "verifier", f"Mode v\nTestDNSData file:{folder}/keys\n"
+                          "AlwaysAddARHeader yes\nAuthservID opendkim.example\n") as milter:
         site.configure(dns, milter)
         site.mta.reload()
         for what, message in signed.items():
-            check_equal(message.count(b"DKIM-Signature:"), 1, f"{what}: ours")
             for change, result in ((message, b"pass"), (message + b"more\n", b"fail")):
                 told = re.sub(rb"\n\s+", b" ", site.through(change, "192.0.2.7"))
                 check_match(rb"(?m)^Authentication-Results: opendkim\.example;.*dkim=" + result, told,
                             f"{what}: opendkim")
 
 
+def said_by_rspamd(folder):
+    with open(os.path.join(folder, "rspamd.log")) as log:
+        return log.read()
+
+
+def rspamd(site, dns, folder, signed):
+    settings = ('dkim { }\ndkim_signing { use_esld = false; domain { here.example {'
+                f' selector = "s"; path = "{site.key}"; }} }} }}\n')
+    with filters.rspamd(folder, "dkim", ["dkim_signing"], settings, dns.port) as milter:
+        comes_back(site, dns, milter, b"relaxed/relaxed")
+        site.configure(dns, milter)
+        site.mta.reload()
+        for what, message in signed.items():
+            for change, verdict in ((message, "R_DKIM_ALLOW"), (message + b"more\n", "R_DKIM_REJECT")):
+                before = said_by_rspamd(folder).count(verdict)
+                site.through(change, "192.0.2.7")
+                wait_until(lambda: said_by_rspamd(folder).count(verdict) > before, f"{what}: {verdict}")
+
+
 def main():
-    with Sink() as sink, Instance() as mta:
+    with tempfile.TemporaryDirectory(prefix="postern-both-ways-") as folder, Sink() as sink, Instance() as mta:
+        os.chmod(folder, 0o755)
         site = Site(mta, sink)
         with DnsServer({(site.name, "TXT"): [site.text]}) as dns:
             site.configure(dns, None)
             mta.start()
-            for form in FORMS:
-                it_signs(site, dns, form)
-            it_verifies(site, dns)
-        check_equal(mta.logged("milter.*(can't|cannot)"), 0, "no trouble with the milter")
+            signed = ours(site, dns)
+            opendkim(site, dns, folder, signed)
+            rspamd(site, dns, folder, signed)
     finish()
 
 
-check(os.path.exists(os.path.join(HOME, "usr/sbin/opendkim")), "opendkim in build/debian: ./dev test")
+if not is_root():
+    skip("needs root: the filters run as root here")
+check(filters.are_there(), "opendkim and rspamd in build/debian: ./dev test puts them there")
 main()
