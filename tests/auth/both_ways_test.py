@@ -36,7 +36,8 @@ class Site:
         self.mta.write_configuration(
             smtpd_authorized_xclient_hosts="127.0.0.1", mynetworks="127.0.0.0/8", notify_classes="",
             relay_domains="far.example", transport_maps=f"static:smtp:[127.0.0.1]:{self.sink.port}",
-            dns_servers=f"127.0.0.1:{dns.port}", dkim_mode="tag", dkim_sign_maps=signs,
+            dns_servers=f"127.0.0.1:{dns.port}", dkim_mode="tag", arc_mode="tag",
+            dkim_sign_maps=signs,
             smtpd_relay_restrictions="permit_mynetworks,reject_unauth_destination",
             smtpd_milters=milter or "", milter_default_action="tempfail")
 
@@ -59,19 +60,19 @@ class Site:
         return re.sub(rb"(?m)^\.\.", b".", got)
 
 
-def comes_back(site, dns, milter, told_by):
-    """Out through a milter that signs, and in again from outside. told_by: how its field begins."""
+def comes_back(site, dns, milter, form, seals=False):
+    """Out through a milter that signs, and perhaps seals, and in again from outside."""
     site.configure(dns, milter)
     site.mta.reload()
     signed = {what: site.through(message) for what, message in MESSAGES.items()}
     site.configure(dns, None)
     site.mta.reload()
     for what, message in signed.items():
-        check_match(rb"(?m)^DKIM-Signature: v=1; a=rsa-sha256; c=" + told_by, message, f"{what}: signed")
+        check_match(rb"(?m)^DKIM-Signature: v=1; a=rsa-sha256; c=" + form.encode(), message, f"{what}: signed")
         for change, result in ((message, b"pass"), (message + b"more\n", b"fail")):
             told = re.sub(rb"\n\s+", b" ", site.through(change, "192.0.2.7"))
             check_match(rb"(?m)^Authentication-Results: mail\.test\.example;.* dkim=" + result +
-                        rb" .*header\.d=here\.example header\.s=s", told, f"{what}, {told_by}")
+                        rb" .*header\.d=here\.example header\.s=s.*arc=" + (result if seals else b"none"), told, f"{what}, {form}")
 
 
 def ours(site, dns):
@@ -89,7 +90,7 @@ def opendkim(site, dns, folder, signed):
         with filters.opendkim(folder, "signer", f"Mode s\nDomain here.example\nSelector s\n"
                               f"KeyFile {site.key}\nCanonicalization {form}\n"
                               "OversignHeaders From\n") as milter:
-            comes_back(site, dns, milter, form.encode())
+            comes_back(site, dns, milter, form)
     filters.put(folder, "keys", f"{site.name} {site.text}\n")
     with filters.opendkim(folder, "verifier", f"Mode v\nTestDNSData file:{folder}/keys\n"
                           "AlwaysAddARHeader yes\nAuthservID opendkim.example\n") as milter:
@@ -108,10 +109,10 @@ def said_by_rspamd(folder):
 
 
 def rspamd(site, dns, folder, signed):
-    settings = ('dkim { }\ndkim_signing { use_esld = false; domain { here.example {'
-                f' selector = "s"; path = "{site.key}"; }} }} }}\n')
-    with filters.rspamd(folder, "dkim", ["dkim_signing"], settings, dns.port) as milter:
-        comes_back(site, dns, milter, b"relaxed/relaxed")
+    keys = f'use_esld = false; domain {{ here.example {{ selector = "s"; path = "{site.key}"; }} }}'
+    settings = f"dkim {{ }}\ndkim_signing {{ {keys} }}\narc {{ sign_local = true; {keys} }}\n"
+    with filters.rspamd(folder, "dkim", ["dkim_signing", "arc"], settings, dns.port) as milter:
+        comes_back(site, dns, milter, "relaxed/relaxed", seals=True)
         site.configure(dns, milter)
         site.mta.reload()
         for what, message in signed.items():
