@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Debian's opendkim and rspamd as milters, and mailauth: what they sign as mail leaves comes back from
-outside and is verified, and is found changed when it is; what our own dkimsign signs they find good."""
+outside and is verified, and is found changed when it is; what our own dkimsign signs they find good.
+The same with the seals of ARC, which rspamd knows."""
 import os
 import re
 import sys
@@ -32,12 +33,12 @@ class Site:
                        as_user=False)
         self.name, self.text = record_of(done.stdout)
 
-    def configure(self, dns, milter, signs=""):
+    def configure(self, dns, milter, signs="", seals=""):
         self.mta.write_configuration(
             smtpd_authorized_xclient_hosts="127.0.0.1", mynetworks="127.0.0.0/8", notify_classes="",
             relay_domains="far.example", transport_maps=f"static:smtp:[127.0.0.1]:{self.sink.port}",
             dns_servers=f"127.0.0.1:{dns.port}", dkim_mode="tag", arc_mode="tag",
-            dkim_sign_maps=signs,
+            dkim_sign_maps=signs, arc_sign_maps=seals,
             smtpd_relay_restrictions="permit_mynetworks,reject_unauth_destination",
             smtpd_milters=milter or "", milter_default_action="tempfail")
 
@@ -85,6 +86,13 @@ def ours(site, dns):
     return signed
 
 
+def ours_sealed(site, dns):
+    """A stranger's, sealed as it goes on."""
+    site.configure(dns, None, seals="inline:{ {far.example = s:s domain=here.example} }")
+    site.mta.reload()
+    return {what: site.through(message, "192.0.2.7") for what, message in MESSAGES.items()}
+
+
 def opendkim(site, dns, folder, signed):
     for form in FORMS:
         with filters.opendkim(folder, "signer", f"Mode s\nDomain here.example\nSelector s\n"
@@ -108,18 +116,20 @@ def said_by_rspamd(folder):
         return log.read()
 
 
-def rspamd(site, dns, folder, signed):
+def rspamd(site, dns, folder, signed, sealed):
     keys = f'use_esld = false; domain {{ here.example {{ selector = "s"; path = "{site.key}"; }} }}'
     settings = f"dkim {{ }}\ndkim_signing {{ {keys} }}\narc {{ sign_local = true; {keys} }}\n"
     with filters.rspamd(folder, "dkim", ["dkim_signing", "arc"], settings, dns.port) as milter:
         comes_back(site, dns, milter, "relaxed/relaxed", seals=True)
         site.configure(dns, milter)
         site.mta.reload()
-        for what, message in signed.items():
-            for change, verdict in ((message, "R_DKIM_ALLOW"), (message + b"more\n", "R_DKIM_REJECT")):
-                before = said_by_rspamd(folder).count(verdict)
-                site.through(change, "192.0.2.7")
-                wait_until(lambda: said_by_rspamd(folder).count(verdict) > before, f"{what}: {verdict}")
+        for messages, good, bad in ((signed, "R_DKIM_ALLOW", "R_DKIM_REJECT"),
+                                    (sealed, "ARC_ALLOW", "ARC_REJECT")):
+            for what, message in messages.items():
+                for change, verdict in ((message, good), (message + b"more\n", bad)):
+                    before = said_by_rspamd(folder).count(verdict)
+                    site.through(change, "192.0.2.7")
+                    wait_until(lambda: said_by_rspamd(folder).count(verdict) > before, f"{what}: {verdict}")
 
 
 def main():
@@ -129,9 +139,9 @@ def main():
         with DnsServer({(site.name, "TXT"): [site.text]}) as dns:
             site.configure(dns, None)
             mta.start()
-            signed = ours(site, dns)
+            signed, sealed = ours(site, dns), ours_sealed(site, dns)
             opendkim(site, dns, folder, signed)
-            rspamd(site, dns, folder, signed)
+            rspamd(site, dns, folder, signed, sealed)
     finish()
 
 
