@@ -69,11 +69,13 @@ def comes_back(site, dns, milter, form, seals=False):
     site.configure(dns, None)
     site.mta.reload()
     for what, message in signed.items():
-        check_match(rb"(?m)^DKIM-Signature: v=1; a=rsa-sha256; c=" + form.encode(), message, f"{what}: signed")
+        check_match(rb"(?m)^DKIM-Signature: v=1; a=rsa-sha256; c=" + form.encode(), message,
+                    f"{what}: signed")
         for change, result in ((message, b"pass"), (message + b"more\n", b"fail")):
             told = re.sub(rb"\n\s+", b" ", site.through(change, "192.0.2.7"))
             check_match(rb"(?m)^Authentication-Results: mail\.test\.example;.* dkim=" + result +
-                        rb" .*header\.d=here\.example header\.s=s.*arc=" + (result if seals else b"none"), told, f"{what}, {form}")
+                        rb" .*header\.d=here\.example header\.s=s.*arc=" + (result if seals else b"none"),
+                        told, f"{what}, {form}")
 
 
 def ours(site, dns):
