@@ -12,7 +12,8 @@ static const struct {
 } table[] = {
 	{ "smtpd", { "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush",
 			   "bounce", "sasl", "greylistd" } },
-	{ "postscreen", { "smtpd", "dns", "proxymap" } }, /* smtpd: of type pass */
+	{ "postscreen",
+		{ "smtpd", "dns", "tlsmgr", "proxymap" } }, /* smtpd: of type pass */
 	{ "pickup", { "cleanup", "bounce" } },
 	{ "cleanup", { "spool", "dns", "proxymap", "mailauth", "dkimsign" } },
 	{ "mailauth", { "dns" } },

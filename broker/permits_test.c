@@ -28,6 +28,7 @@ static const struct {
 	{ "virtual", "cleanup", false },
 	{ "local", "cleanup", true }, /* forwarding */
 	{ "postscreen", "smtpd", true },
+	{ "postscreen", "tlsmgr", true },
 	{ "spool", "qmgr", false },
 	{ "dns", "cleanup", false },
 	{ "stranger", "cleanup", false },

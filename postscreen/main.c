@@ -29,7 +29,7 @@ clean_due(void *arg)
 		clean_due, arg);
 }
 
-/* Tables and certificates that only root can read. */
+/* Tables that only root can read. */
 static void
 before_jail(void)
 {
@@ -43,6 +43,7 @@ start(void)
 	msec_t interval = postscreen_site->p->postscreen_cache_cleanup_interval;
 
 	cache_open(service_conf());
+	certificates_start(&postscreen_site->tls);
 	if (interval > 0)
 		timer_set(&clean_again, deadline_in(interval), clean_due, NULL);
 }
@@ -76,7 +77,7 @@ session(struct conn *conn)
 	co_wake_all(&session_ended);
 }
 
-static const char *const peers[] = { "smtpd", "dns", "proxymap", NULL };
+static const char *const peers[] = { "smtpd", "dns", "tlsmgr", "proxymap", NULL };
 
 static const struct service postscreen = {
 	.name = "postscreen",

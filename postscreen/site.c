@@ -211,50 +211,59 @@ wants_tls(const struct params *p, bool *required)
 	return level.len || p->postscreen_use_tls || p->postscreen_enforce_tls;
 }
 
-static struct str
-file_or_none(struct str name)
+static void
+configure_tls(struct site *site)
 {
-	return str_case_is(name, "none") ? STR_NONE : name;
+	const struct params *p = site->p;
+	bool required = site->tls_required;
+	bool insists = p->postscreen_tls_req_ccert && required;
+	bool asks = p->postscreen_tls_ask_ccert || insists;
+	const struct str pairs[CERTIFICATES_PAIRS][2] = {
+		{ p->postscreen_tls_cert_file, p->postscreen_tls_key_file },
+		{ p->postscreen_tls_eccert_file, p->postscreen_tls_eckey_file },
+		{ p->postscreen_tls_dcert_file, p->postscreen_tls_dkey_file },
+	};
+
+	certificates_name(&site->tls, p->postscreen_tls_chain_files, pairs, site->arena);
+	site->tls.config = (struct tls_config){
+		.ca_file = p->postscreen_tls_CAfile,
+		.ca_path = p->postscreen_tls_CApath,
+		.protocols = required ? p->postscreen_tls_mandatory_protocols
+				      : p->postscreen_tls_protocols,
+		.ciphers = required ? p->postscreen_tls_mandatory_ciphers
+				    : p->postscreen_tls_ciphers,
+		/* Who shows a certificate needs a cipher that lets him. */
+		.exclude_ciphers = arena_printf(site->arena, "%.*s %.*s%s",
+			STR_ARG(p->postscreen_tls_exclude_ciphers),
+			STR_ARG(required ? p->postscreen_tls_mandatory_exclude_ciphers
+					 : STR_NONE),
+			asks ? " aNULL" : ""),
+		.dh_file = p->postscreen_tls_dh1024_param_file,
+		.session_lifetime = p->smtpd_tls_session_cache_timeout / 1000,
+		.session_scope = str_c(service_name()),
+		.ask_certificate = asks,
+		.require_certificate = insists,
+		.verify_depth = p->postscreen_tls_ccert_verifydepth,
+		.fingerprint_digest = p->postscreen_tls_fingerprint_digest,
+	};
+	certificates_configure(&site->tls, p, p->postscreen_tls_eecdh_grade, site->arena);
 }
 
 static void
-open_tls(struct site *site, struct arena *scratch)
+open_tls(struct site *site)
 {
 	const struct params *p = site->p;
-	struct tls_config config = {
-		.chain_files = conf_list(p->postscreen_tls_chain_files, scratch),
-		.ca_file = p->postscreen_tls_CAfile,
-		.ca_path = p->postscreen_tls_CApath,
-		.protocols = p->postscreen_tls_protocols,
-		.ciphers = p->postscreen_tls_ciphers,
-		.exclude_ciphers = p->postscreen_tls_exclude_ciphers,
-		.session_scope = str_c(service_name()),
-		.ask_certificate = p->postscreen_tls_ask_ccert,
-		.require_certificate = p->postscreen_tls_req_ccert,
-		.verify_depth = p->postscreen_tls_ccert_verifydepth,
-	};
-	struct why why = { "", "" };
+	bool anonymous = str_case_is(p->postscreen_tls_cert_file, "none");
 
 	if (!wants_tls(p, &site->tls_required))
 		return;
-	if (site->tls_required) {
-		config.protocols = p->postscreen_tls_mandatory_protocols;
-		config.ciphers = p->postscreen_tls_mandatory_ciphers;
-	}
-	if (config.chain_files.n == 0) {
-		config.cert_file = file_or_none(p->postscreen_tls_cert_file);
-		config.key_file = file_or_none(p->postscreen_tls_key_file);
-		config.eccert_file = file_or_none(p->postscreen_tls_eccert_file);
-		config.eckey_file = file_or_none(p->postscreen_tls_eckey_file);
-	}
-	if (config.chain_files.n || config.cert_file.len || config.eccert_file.len)
-		site->tls = tls_server_context(&config, &why);
-	else
-		log_warn("No server certs available. TLS won't be enabled: set "
-			 "postscreen_tls_chain_files");
-	if (!site->tls && why.text[0])
-		log_warn("TLS disabled: %s", why.text);
+	configure_tls(site);
+	certificates_open(&site->tls, p, anonymous, "postscreen_tls_chain_files");
 	site->tls_loglevel = tls_loglevel(p->postscreen_tls_loglevel);
+	if (site->tls_loglevel < 0)
+		log_warn("postscreen_tls_loglevel: \"" STR_FMT "\": wanted is 0 to 4; "
+			 "nothing is logged",
+			STR_ARG(p->postscreen_tls_loglevel));
 }
 
 /* A value that is not expanded names another parameter only as a whole. */
@@ -342,7 +351,7 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 		log_fatal("unsupported postscreen_upstream_proxy_protocol: %.*s: specify "
 			  "haproxy",
 			STR_ARG(p->postscreen_upstream_proxy_protocol));
-	open_tls(site, scratch);
+	open_tls(site);
 	site->checked = event_now();
 	return site;
 }

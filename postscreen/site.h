@@ -3,6 +3,7 @@
 #ifndef SITE_H
 #define SITE_H
 
+#include "certificates.h"
 #include "conf.h"
 #include "dict.h"
 #include "ehlo.h"
@@ -47,8 +48,8 @@ struct site {
 	unsigned discard;  /* EHLO keywords */
 	struct str footer; /* postscreen_reject_footer */
 	struct str expansion_filter;
-	struct str teaser;       /* "220-...\r\n"; empty: none */
-	struct tls_context *tls; /* NULL: none */
+	struct str teaser; /* "220-...\r\n"; empty: none */
+	struct certificates tls;
 	bool tls_required;
 	int tls_loglevel;
 	deadline_t checked; /* when the tables were last looked at */

@@ -91,7 +91,7 @@ withheld(struct session *s)
 		keywords_log(without);
 	if (s->p->disable_vrfy_command)
 		without |= KEYWORD_VRFY;
-	if (!s->site->tls || s->conn->tls)
+	if (!certificates_are_offered(&s->site->tls) || s->conn->tls)
 		without |= KEYWORD_STARTTLS;
 	if (!s->p->smtputf8_enable)
 		without |= KEYWORD_SMTPUTF8;
@@ -300,12 +300,16 @@ cmd_starttls(struct session *s, struct str rest)
 		return session_reply(s, "501 5.5.4 Syntax: STARTTLS");
 	if (s->conn->tls)
 		return session_reply(s, "554 5.5.1 Error: TLS already active");
-	if (!s->site->tls)
+	if (!certificates_are_offered(&s->site->tls))
 		return session_reply(s, NOT_IMPLEMENTED);
+	certificates_refresh(&postscreen_site->tls);
+	if (!s->site->tls.context)
+		return session_reply(
+			s, "454 4.7.0 TLS not available due to local problem");
 	if (!session_reply(s, "220 2.0.0 Ready to start TLS"))
 		return false;
 	conn_tls_trace(s->conn, s->site->tls_loglevel, s->client);
-	if (conn_accept_tls(s->conn, s->site->tls,
+	if (conn_accept_tls(s->conn, s->site->tls.context,
 		    deadline_in(s->p->postscreen_starttls_timeout)) != CONN_OK) {
 		if (s->conn->tls_error.len)
 			log_line(SMTPD_SSL_ACCEPT, s->client, s->conn->tls_error);

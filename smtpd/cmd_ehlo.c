@@ -2,7 +2,6 @@
  * and what we can do for it. */
 #include "login.h"
 #include "milters.h"
-#include "starttls.h"
 
 /* What both do: asks smtpd_helo_restrictions, ends a transaction (section 4.1.4). */
 static bool
@@ -98,7 +97,7 @@ withheld(struct session *s, struct str *auth)
 		keywords_log(without); /* unless "silent-discard" is one of them */
 	if (s->p->disable_vrfy_command)
 		without |= KEYWORD_VRFY;
-	if (!starttls_is_offered(s->site) || s->conn->tls)
+	if (!certificates_are_offered(&s->site->tls) || s->conn->tls)
 		without |= KEYWORD_STARTTLS;
 	if (!is_one_of(s->site->xclient_hosts, s))
 		without |= KEYWORD_XCLIENT;

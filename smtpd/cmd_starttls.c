@@ -2,7 +2,6 @@
 #include "session.h"
 #include "log.h"
 #include "service.h"
-#include "starttls.h"
 
 static struct str
 parameters_text(const struct session *s)
@@ -66,7 +65,7 @@ handshake(struct session *s)
 		log_line(SMTPD_TLS_SETUP, s->client);
 	conn_tls_trace(s->conn, s->site->tls_loglevel, s->client);
 	got = conn_accept_tls(
-		s->conn, s->site->tls, deadline_in(s->p->smtpd_starttls_timeout));
+		s->conn, s->site->tls.context, deadline_in(s->p->smtpd_starttls_timeout));
 	if (got == CONN_OK) {
 		log_handshake(s);
 		return conn_tls_info(s->conn)->reused || limits_new_tls(s);
@@ -79,8 +78,8 @@ handshake(struct session *s)
 bool
 starttls_wrapped(struct session *s)
 {
-	starttls_refresh(smtpd_site);
-	if (s->site->tls)
+	certificates_refresh(&smtpd_site->tls);
+	if (s->site->tls.context)
 		return handshake(s) && is_trusted(s);
 	log_warn("Wrapper-mode request dropped from %.*s for service %s. TLS context "
 		 "initialization failed.",
@@ -95,10 +94,10 @@ cmd_starttls(struct session *s, struct str rest)
 		return reply(s, 501, "5.5.4 Syntax: STARTTLS");
 	if (s->conn->tls)
 		return reply(s, 554, "5.5.1 Error: TLS already active");
-	if (!starttls_is_offered(s->site) && !s->site->tls_required)
+	if (!certificates_are_offered(&s->site->tls) && !s->site->tls_required)
 		return reply(s, 502, "5.5.1 Error: command not implemented");
-	starttls_refresh(smtpd_site);
-	if (!s->site->tls)
+	certificates_refresh(&smtpd_site->tls);
+	if (!s->site->tls.context)
 		return reply(s, 454, "4.7.0 TLS not available due to local problem");
 	if (s->t.open)
 		return reply(s, 503, "5.5.1 Error: MAIL transaction in progress");

@@ -269,7 +269,7 @@ site_close(struct site *site)
 	if (site->sasl_exceptions)
 		match_list_close(site->sasl_exceptions);
 	sasl_close(site->sasl);
-	starttls_close(site);
+	certificates_close(&site->tls);
 	route_close(site->route);
 	policy_close(site->policy);
 	buf_free(&site->ehlo->text);

@@ -5,6 +5,7 @@
 #define SITE_H
 
 #include "base.h"
+#include "certificates.h"
 #include "conf.h"
 #include "dict.h"
 #include "ehlo.h"
@@ -69,17 +70,7 @@ struct site {
 	unsigned faults_wanted;  /* notify_classes */
 	bool prefix_ends;        /* queue id in front of "lost connection" (3.10) */
 	/* starttls.c: */
-	struct tls_context *tls;      /* NULL: none, or not at the moment */
-	struct tls_context *tls_base; /* without certificates; NULL: TLS is off */
-	struct tls_config *tls_config;
-	struct {
-		struct strs chains,
-			pairs; /* chain files; certificate file, key file ... */
-	} tls_files;
-	uint64_t tls_version; /* of the certificates at hand */
-	deadline_t tls_look_again;
-	bool tls_asking, tls_told, tls_refused;
-	struct co_queue tls_waiting;
+	struct certificates tls;
 	bool tls_required, tls_wrapper;
 	bool tls_asks, tls_insists; /* for clients' certificates; on trusted ones */
 	int tls_loglevel;

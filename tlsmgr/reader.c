@@ -28,7 +28,10 @@ struct record {
 
 static const char *const parameters[] = { "smtpd_tls_chain_files", "smtpd_tls_cert_file",
 	"smtpd_tls_key_file", "smtpd_tls_eccert_file", "smtpd_tls_eckey_file",
-	"smtpd_tls_dcert_file", "smtpd_tls_dkey_file", "tls_server_sni_maps" };
+	"smtpd_tls_dcert_file", "smtpd_tls_dkey_file", "postscreen_tls_chain_files",
+	"postscreen_tls_cert_file", "postscreen_tls_key_file",
+	"postscreen_tls_eccert_file", "postscreen_tls_eckey_file",
+	"postscreen_tls_dcert_file", "postscreen_tls_dkey_file", "tls_server_sni_maps" };
 
 static struct {
 	char *directory;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A captured smtpd looks for the private key in its own memory, in each form in which a key
-can lie there, and does not find it; tlsmgr, which has it, finds it. The reader of tlsmgr,
+"""A captured smtpd or postscreen looks for the private key in its own memory, in each form in
+which a key can lie there, and does not find it, nor can it read the file; tlsmgr, which has it, finds it. The reader of tlsmgr,
 which stays root, has one capability, and opens nothing that the configuration does not name.
 The keys of DKIM are dkimsign's in the same way: neither smtpd nor cleanup have or can read them."""
 import os
@@ -13,7 +13,12 @@ from harness import Instance, Smtp, check, check_equal, finish, is_root, process
 from jail_test import Captured, is_captured_build, sanitized_build, skip, socket_of
 
 SETTINGS = {"smtpd_tls_security_level": "may", "smtpd_peername_lookup": "no", "max_idle": "1h",
-            "mydestination": "here.example"}
+            "mydestination": "here.example", "postscreen_greet_wait": "1s", "postscreen_cache_map": "",
+            "postscreen_dnsbl_sites": ""}
+# Each client is to stay with postscreen: none has passed its tests behind the greeting.
+DOORMAN = ["127.0.0.1:{port9} inet n - n - 1 postscreen -o postscreen_pipelining_enable=yes "
+           "-o postscreen_access_list= -o postscreen_greet_banner=",
+           "smtpd pass - - n - - smtpd"]
 
 
 def new_key(mta, kind):
@@ -47,12 +52,13 @@ def forms(path):
     yield lines[2][:48]              # in the file
 
 
-def handshake(mta, version):
+def handshake(mta, version, number=0):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = context.maximum_version = version
-    smtp = Smtp(mta.port())
+    smtp = Smtp(mta.port(number))
+    smtp.say("EHLO x", "250-")
     smtp.say("STARTTLS", "220 ")
     smtp.file.close()
     smtp.socket = context.wrap_socket(smtp.socket)
@@ -71,22 +77,28 @@ def check_reader(mta):
 
 
 def run(kind):
-    with Instance(SETTINGS, services=["smtpd", "cleanup", "tlsmgr"]) as mta:
+    with Instance(SETTINGS, services=["smtpd", "cleanup", "tlsmgr"], extra_services=DOORMAN) as mta:
+        mta.expect_trouble("refused by the jail")
         key = new_key(mta, kind)
         mta.write_configuration(smtpd_tls_chain_files=key)
         os.makedirs(os.path.join(mta.queue, "captured"))
         os.chmod(os.path.join(mta.queue, "captured"), 0o777)
         mta.start()
-        sessions = [handshake(mta, version)
+        sessions = [handshake(mta, version, number) for number in (0, 9)
                     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
-        smtpd = Captured(socket_of(mta, f"127.0.0.1:{mta.port()}"))
+        strangers = {"smtpd": Captured(socket_of(mta, f"127.0.0.1:{mta.port()}")),
+                     "postscreen": Captured(socket_of(mta, f"127.0.0.1:{mta.port(9)}"))}
         tlsmgr = Captured(socket_of(mta, "tlsmgr"))
         with open(key + ".crt", "rb") as file:
             shown = ssl.PEM_cert_to_DER_cert(file.read().decode())
-        check_equal(smtpd.tries("holds " + shown[40:100].hex()), "ok", "the certificate is there")
+        for name, stranger in strangers.items():
+            check_equal(stranger.tries("holds " + shown[40:100].hex()), "ok", f"{name}: the certificate is there")
+            if is_root():  # as somebody else all files are his
+                check(stranger.tries("open-read " + key) in ("EPERM", "EACCES"), f"{name}: the file")
         with_key = 0
         for form in forms(key):
-            check_equal(smtpd.tries("holds " + form.hex()), "ENOENT", f"smtpd: {kind} key")
+            for name, stranger in strangers.items():
+                check_equal(stranger.tries("holds " + form.hex()), "ENOENT", f"{name}: {kind} key")
             with_key += tlsmgr.tries("holds " + form.hex()) == "ok"
         check(with_key > 0, f"tlsmgr has the {kind} key")
         check_reader(mta)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""TLS sessions are resumed by tickets: with any process of smtpd, after a reload, and while
+"""TLS sessions are resumed by tickets: with any process of smtpd or of postscreen, after a reload, and while
 tlsmgr keeps the keys; never where a certificate is asked for that was not asked for before."""
 import contextlib
 import os
+import shutil
 import ssl
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -56,17 +57,34 @@ def shared(mta, client):
     client.connect(mta)
 
 
+def doorman(mta, client):
+    """postscreen has them from tlsmgr, too, and its certificate, which smtpd has not."""
+    check_equal(client.forget().connect(mta, 4), False, "the first with postscreen")
+    check_equal(client.connect(mta, 4), True, "postscreen")
+    pid = mta.process("postscreen")
+    kill(pid)
+    wait_until(lambda: pid not in mta.processes("postscreen"), "the end of postscreen")
+    check_equal(client.connect(mta, 4), True, "another postscreen")
+
+
 def run():
     line = "127.0.0.1:{port1} inet n - n - - smtpd -o smtpd_tls_ask_ccert=yes"
     off = "127.0.0.1:{port2} inet n - n - - smtpd -o smtpd_tls_session_cache_timeout=0"
     empty = "127.0.0.1:{port3} inet n - n - - smtpd -o tls_session_ticket_cipher="
-    with Instance(SETTINGS, services=SERVICES, extra_services=[line, off, empty]) as mta:
-        mta.write_configuration(smtpd_tls_chain_files=mta.certificate())
+    front = ("127.0.0.1:{port4} inet n - n - 1 postscreen -o postscreen_greet_wait=1s "
+             "-o postscreen_pipelining_enable=yes -o postscreen_cache_map= -o postscreen_access_list= -o postscreen_greet_banner= "
+             "-o postscreen_tls_chain_files=$config_directory/front.pem")
+    with Instance(SETTINGS, services=SERVICES, extra_services=[line, off, empty, front, "smtpd pass - - n - - smtpd"]) as mta:
+        chain = mta.certificate()
+        mta.write_configuration(smtpd_tls_chain_files=chain)
+        shutil.copy(chain, os.path.join(mta.etc, "front.pem"))
         mta.expect_trouble("killed by signal 9")
         mta.start()
         clients = [Client(ssl.TLSVersion.TLSv1_2), Client(ssl.TLSVersion.TLSv1_3)]
         for client in clients:
             shared(mta, client)
+        for client in clients:
+            doorman(mta, client)
         mta.wait_for_log(r"Anonymous TLS connection reused from \S+: TLSv1\.3 with cipher", 3)
         mta.wait_for_log(r"Anonymous TLS connection reused from \S+: TLSv1\.2 with cipher", 3)
         mta.wait_for_log(r"Anonymous TLS connection established from \S+: TLSv1\.3 with", 2)
