@@ -71,9 +71,9 @@ route_rewrite(const struct route *r, enum route_context context, struct str addr
 	if (!domain.data) {
 		if (!p->append_at_myorigin)
 			return address;
-		/* $myorigin is what the administrator chose: it gets no $mydomain. */
-		return arena_printf(
+		address = arena_printf(
 			arena, STR_FMT "@" STR_FMT, STR_ARG(local), STR_ARG(origin));
+		address_split(address, &local, &domain);
 	}
 	if (domain.len > 1 && domain.data[domain.len - 1] == '.') {
 		address.len--;

@@ -80,8 +80,9 @@ class Dice(random.Random):
         return {key().lower(): value() for _ in range(self.randint(2, most))}
 
     def inline(self, entries):
-        """The entries as an inline table."""
-        return "inline:{" + ", ".join(f"{{{k} = {v}}}" for k, v in entries.items()) + "}"
+        """The entries as an inline table, which may not be empty."""
+        items = ", ".join(f"{{{k} = {v}}}" for k, v in entries.items())
+        return f"inline:{{{items}}}" if items else ""
 
     def targets(self):
         """One value, or several addresses."""
