@@ -182,7 +182,7 @@ TEST(a_table_says_who_signs)
 {
 	static const struct {
 		const char *value;
-		int n; /* -1: it is no such value */
+		int n;                               /* -1: it is no such value */
 		const char *domain, *selector, *key; /* of the last one */
 	} rows[] = {
 		{ "a:b", 1, "d.test", "a", "b" },
@@ -202,8 +202,8 @@ TEST(a_table_says_who_signs)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct dkim_signer out[DKIM_SIGNERS_MOST];
 		size_t n;
-		bool good = dkim_signers_read(
-			str_c(rows[i].value), STR("d.test"), out, &n);
+		bool good =
+			dkim_signers_read(str_c(rows[i].value), STR("d.test"), out, &n);
 
 		test_row(i);
 		CHECK_INT(good ? (int)n : -1, rows[i].n);

@@ -481,8 +481,9 @@ IPC_STRUCT(queue_mid)
 	FIELD(U8, action) \
 	FIELD(STRS, queue_ids) /* empty: all */ \
 	FIELD(STRS, queues)    /* names given after the ids; empty: all */ \
-	LIST(queue_mid, mids)  /* where the ids are to be found, or empty: look for them */ \
-	FIELD(STR, route)      /* QUEUE_REROUTE: transport:nexthop */
+	LIST(queue_mid, \
+		mids)     /* where the ids are to be found, or empty: look for them */ \
+	FIELD(STR, route) /* QUEUE_REROUTE: transport:nexthop */
 #define queue_change_REPLY(FIELD, LIST) \
 	FIELD(U32, error) \
 	FIELD(STRS, changed) /* the ids that were */

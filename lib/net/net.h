@@ -82,9 +82,9 @@ struct conn {
 	struct str tls_error;  /* why TLS failed; static or owned by tls */
 	struct str tls_who;    /* see conn_tls_trace() */
 	int tls_trace;
-	size_t scanned;        /* bytes behind `at` that hold no line end */
-	bool skipping;         /* within a line that was too long */
-	unsigned fills;        /* reads since the last wait */
+	size_t scanned; /* bytes behind `at` that hold no line end */
+	bool skipping;  /* within a line that was too long */
+	unsigned fills; /* reads since the last wait */
 };
 /* Takes over fd (closed by conn_close, also when it fails: then NULL and errno). */
 struct conn *conn_open(int fd);
@@ -227,8 +227,8 @@ const struct tls_info *conn_tls_info(const struct conn *c); /* NULL in clear */
 /* smtpd_tls_loglevel and its like, in numbers or Postfix's words: 0 to 4; -1: neither. */
 enum { TLS_TRACE_STEPS = 2, TLS_TRACE_HANDSHAKE, TLS_TRACE_ALL };
 int tls_loglevel(struct str text);
-/* Has the steps of a handshake logged that begins later, from level 3 on its bytes, with 4
- * all of the connection's. who: the peer in these lines; lives as long as the conn. */
+/* Has the steps of a handshake logged that begins later, from level 3 on its bytes, with
+ * 4 all of the connection's. who: the peer in these lines; lives as long as the conn. */
 void conn_tls_trace(struct conn *c, int level, struct str who);
 /* What the library says of the error in c->tls_error, for the log; good until
  * conn_close(). None: it was no error of the library's. */

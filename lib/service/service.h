@@ -111,9 +111,9 @@ uint32_t service_next_session(void); /* for log_session() */
  * it, master knows whose bytes it was reading. False: clients of its network did that
  * lately, and are to be refused. */
 bool service_client(const struct net_addr *client) MUST_CHECK;
-bool service_draining(void);   /* accepts no more; what was begun is finished */
-bool service_stopping(void);   /* the end is now: sessions are being cancelled */
-void service_leave(void);      /* ends the loop and the process, exit 0 */
+bool service_draining(void); /* accepts no more; what was begun is finished */
+bool service_stopping(void); /* the end is now: sessions are being cancelled */
+void service_leave(void);    /* ends the loop and the process, exit 0 */
 /* Handlers that keep to service_limit() have reached it, or have room again: master may
  * start another worker. */
 void service_full(bool full);
