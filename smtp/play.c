@@ -68,6 +68,18 @@ service_busy(int change)
 	(void)change;
 }
 
+uint32_t
+service_limit(void)
+{
+	return 0;
+}
+
+void
+service_full(bool full)
+{
+	(void)full;
+}
+
 void
 service_allow_read_links(const char *directory)
 {

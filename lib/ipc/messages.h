@@ -775,6 +775,6 @@ enum {
 	FIELD(STRS, forwarded) /* envelopes of what is sent as new mail */ \
 	LIST(explain_step, steps) \
 	FIELD(BOOL, left_out) /* steps beyond what can be told */
-IPC_RPC(explain, 70)
+IPC_RPC(explain, 71)
 
 #endif
