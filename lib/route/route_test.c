@@ -117,8 +117,10 @@ TEST(canonical_form_by_parameters)
 		"remote_header_rewrite_domain = domain.invalid\n",
 		0);
 	check_rewrite(REWRITE_LOCAL, "user@host", "user@host.example.org");
+	without_conf();
 	with_conf("append_dot_mydomain = yes\nmyorigin = host\n", 0);
 	check_rewrite(REWRITE_LOCAL, "user", "user@host.example.org");
+	without_conf();
 	with_conf(
 		"append_dot_mydomain = yes\nswap_bangpath = no\nallow_percent_hack = no\n"
 		"remote_header_rewrite_domain = domain.invalid\n",

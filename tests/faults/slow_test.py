@@ -55,7 +55,9 @@ def run(engine, slow, environment=None):
         print(f"{slow} ms: {load.taken()} messages taken with {flushes} flushes, {len(lost)} lost",
               flush=True)
         if not environment:
-            check(flushes < load.taken(), f"{load.taken()} messages share {flushes} flushes")
+            # The files engine takes two: syncfs(), and fsync() for the disk's own cache.
+            check(flushes < load.taken() * (2 if engine == "files" else 1),
+                  f"{load.taken()} messages share {flushes} flushes")
         return lost
 
 
