@@ -400,7 +400,9 @@ class Instance:
 
     def port(self, number=0):
         """A free port, the same each time for one number."""
-        return self.ports.setdefault(number, free_port())
+        if number not in self.ports:
+            self.ports[number] = free_port()
+        return self.ports[number]
 
     def _fill_in(self, line):
         line = line.replace("{port}", str(self.port(0)))

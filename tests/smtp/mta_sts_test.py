@@ -289,7 +289,7 @@ def check_directory(mta, site, folder):
 
 def main():
     if not is_root():
-        skip("policies are at port 443")
+        skip("needs root: policies are at port 443")
     with tempfile.TemporaryDirectory(prefix="mta-sts-") as folder:
         site = Site(folder)
         with Instance(site.settings()) as mta:
