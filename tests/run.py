@@ -20,7 +20,7 @@ BUDGET = {'quick': 60, 'default': 900, 'long': 7200}  # seconds for one test
 # Not part of --quick: these take minutes.
 SLOW = ('powercut', 'kill', 'faults', 'import', 'install', 'machines', 'smtpd/postfix',
         'cleanup/postfix', 'tools/sendmail_postfix', 'tools/postmulti', 'package', 'differential',
-        'master/upgrade_load')
+        'master/upgrade_load', 'qmgr/order')
 
 
 def programs(build, goal, listing):
