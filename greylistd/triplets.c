@@ -74,7 +74,8 @@ entry_new(struct str key)
 {
 	struct entry *e = mem_alloc(sizeof(*e) + key.len);
 
-	memcpy(e + 1, key.data, key.len);
+	if (key.len > 0) /* which may have no bytes to show */
+		memcpy(e + 1, key.data, key.len);
 	e->key = str_of(e + 1, key.len);
 	map_set(entries(), e->key, e);
 	return e;
