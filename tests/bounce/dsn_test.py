@@ -117,13 +117,15 @@ def submit(mta, sender, kinds):
     return sent
 
 
-def is_quiet(mta):
-    """Everything that was queued has left, or was tried again."""
+def is_quiet(mta, sent):
+    """All that was sent, and the notices, came to the queue and have left, or were tried again."""
     log = mta.log_text()
     queued = set(re.findall(r"(\w+): from=<.*\(queue active\)", log))
     done = set(re.findall(r"(\w+): removed$", log, re.M))
     tried = collections.Counter(re.findall(r"(\w+): to=.*status=deferred", log))
-    return all(qid in done or tried[qid] > 2 for qid in queued)
+    notices_of_it = set(re.findall(r"notification: (\w+)$", log, re.M))
+    return (len(queued) >= sent and notices_of_it <= queued and
+            all(qid in done or tried[qid] > 2 for qid in queued))
 
 
 def notices(mta):
@@ -164,7 +166,7 @@ def run(mta, relays, nobody, sender, kinds, **settings):
     mta.start()
     sent = submit(mta, sender, kinds)
     mta.wait_for_log("removed" if kinds != ["dead"] else "status=")
-    wait_until(lambda: is_quiet(mta), f"all mail of {type(mta).__name__} has gone")
+    wait_until(lambda: is_quiet(mta, len(sent)), f"all mail of {type(mta).__name__} has gone")
     heard = {name: [plain(mta, line) for line in relays[1].heard[name]] for name in sent.values()}
     return notices(mta), heard
 
