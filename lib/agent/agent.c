@@ -11,7 +11,8 @@
 
 static struct {
 	SWITCHES void (*fn)(struct delivery *d);
-	uint32_t slots;
+	uint32_t slots; /* 0: takes no more */
+	uint32_t most;
 	struct ipc_link *link; /* NULL: lost */
 	struct co_queue lost;
 	unsigned running; /* deliveries in hand */
@@ -75,7 +76,7 @@ agent_run(SWITCHES void (*fn)(struct delivery *d), uint32_t slots)
 	uint32_t limit = service_limit();
 
 	agent.fn = fn;
-	agent.slots = limit ? MIN(slots, limit) : slots;
+	agent.slots = agent.most = limit ? MIN(slots, limit) : slots;
 	co_spawn(agent_stay_registered, NULL, CO_STACK_SMALL);
 }
 
@@ -288,7 +289,7 @@ delivery_reply(struct ipc_request *rq, struct delivery *d)
 static void
 tell_limit(int change)
 {
-	if (service_limit() && agent.running == service_limit())
+	if (agent.running == agent.most)
 		service_full(change > 0);
 }
 
