@@ -30,6 +30,8 @@ def mail_flows(mta, sink, number):
     check_equal(sum("Return-Path: <bare@origin.example>" in text for text in texts), 2 * number,
                 "the domain for senders")
     wait_until(lambda: len(sink.got) == number, "mail at the next hop")
+    # Who is killed between a delivery and its report delivers a second time.
+    wait_until(lambda: mta.logged(": removed$") == number, "the ends in the queue")
 
 
 def refused(mta, *patterns):
