@@ -272,10 +272,13 @@ size_t ipc_list_count(struct ipc_reader *r); /* bounded by the bytes that are le
 	} \
 	IPC_STRUCT_ALSO(name, fields)
 #define IPC_STRUCT(name) IPC_STRUCT_AS(name, name##_FIELDS)
+/* A number that two messages have does not compile: its second name is taken. */
+#define IPC_NUMBER(name, number) \
+	enum { name##_TYPE = number, ipc_number_##number = number };
 /* A NOTE: one way. */
 #define IPC_NOTE(name, number) \
 	IPC_STRUCT_AS(name##_note, name##_NOTE) \
-	enum { name##_TYPE = number }; \
+	IPC_NUMBER(name, number) \
 	UNUSED static inline void name##_send( \
 		struct ipc_link *l_, const struct name##_note *n_) \
 	{ \
@@ -286,7 +289,7 @@ size_t ipc_list_count(struct ipc_reader *r); /* bounded by the bytes that are le
 #define IPC_RPC(name, number) \
 	IPC_STRUCT_AS(name##_request, name##_REQUEST) \
 	IPC_STRUCT_AS(name##_reply, name##_REPLY) \
-	enum { name##_TYPE = number }; \
+	IPC_NUMBER(name, number) \
 	UNUSED SWITCHES static inline int name##_call(struct ipc_peer *p_, \
 		const struct name##_request *ask_, struct name##_reply *said_, \
 		struct arena *arena_, deadline_t patience_) \

@@ -1,6 +1,9 @@
 # lib/ipc
 noinst_LIBRARIES += lib/ipc/libipc.a
-lib_ipc_libipc_a_SOURCES = lib/ipc/ipc.h lib/ipc/messages.h lib/ipc/ipc_impl.h \
+lib_ipc_libipc_a_SOURCES = lib/ipc/ipc.h lib/ipc/ipc_impl.h lib/ipc/messages.h \
+	lib/ipc/messages_auth.h lib/ipc/messages_client.h lib/ipc/messages_deliver.h \
+	lib/ipc/messages_explain.h lib/ipc/messages_lookup.h lib/ipc/messages_mail.h \
+	lib/ipc/messages_queue.h lib/ipc/messages_tls.h \
 	lib/ipc/explain.h lib/ipc/call.c lib/ipc/encode.c lib/ipc/explain.c lib/ipc/hello.c lib/ipc/link.c lib/ipc/out.c \
 	lib/ipc/peer.c lib/ipc/request.c
 IPC_TEST_LIBS = lib/ipc/libipc.a lib/event/libevent.a lib/log/liblog.a $(TEST_LIBS) \
