@@ -112,12 +112,19 @@ def readers(name):
     return ",".join(sorted(found)) or "all"
 
 
+def used_by(row):
+    return re.search(r'\.used_by\s*=\s*"([^"]*)"', row)[1]
+
+
 def with_readers(row, names):
-    """The row, the column changed, its lines filled again."""
-    row = re.sub(r'(\.used_by\s*=\s*)"[^"]*"', lambda m: m[1] + f'"{names}"', row)
-    parts = re.findall(r'(?:[^\s"]|"(?:[^"\\]|\\.)*"|(?<==)\s|\s(?==))+', row)
-    lines = [parts[0]]
-    for part in parts[1:]:
+    """The row with the column put right, and the lines from there on filled again; those before
+    stay, whose strings may have lines of their own."""
+    if used_by(row) == names:
+        return row
+    start, rest = re.split(r"\s+(?=\.used_by)", row, maxsplit=1)
+    rest = re.sub(r'"[^"]*"', f'"{names}"', rest, count=1)
+    lines = start.split("\n")
+    for part in re.split(r"(?<=,)\s+(?=\.)", rest):
         longer = f"{lines[-1]} {part}"
         if len(longer.expandtabs(8)) <= 90:
             lines[-1] = longer
@@ -133,8 +140,17 @@ def honoured(row):
 def column():
     for row in ROW.finditer(read("lib/conf/parameters.def")):
         if honoured(row[0]):
-            got = re.search(r'\.used_by\s*=\s*"([^"]*)"', row[0])[1]
-            check_equal(got, readers(row[1]), f".used_by of {row[1]} (readers_test.py --write)")
+            check_equal(used_by(row[0]), readers(row[1]), f".used_by of {row[1]} (readers_test.py --write)")
+
+
+def writing():
+    row = ('PARAM(a, STRING, .preset =\n\t"one two "\n\t"three", .used_by = "smtp",\n'
+           '\t.tier = 2, .honoured = true)')
+    check_equal(with_readers(row, "smtp"), row, "a row that is right stays")
+    many = ",".join(["smtp"] * 20)
+    check_equal(with_readers(row, many),
+                f'PARAM(a, STRING, .preset =\n\t"one two "\n\t"three",\n\t.used_by = "{many}",\n'
+                '\t.tier = 2, .honoured = true)', "lines of a preset stay")
 
 
 def sentences():
@@ -160,5 +176,6 @@ if sys.argv[1:] == ["--write"]:
         out.write(text)
     sys.exit(0)
 column()
+writing()
 sentences()
 finish()
