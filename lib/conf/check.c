@@ -7,13 +7,13 @@ warn_unhonoured(const struct conf_setting *s, struct conf_issues *issues)
 	const struct param_info *p = s->param;
 
 	/* What it would be anyway needs no support. */
-	if (p->preset && str_is(s->text, p->preset))
+	if (p->honoured || (p->preset && str_is(s->text, p->preset)))
 		return;
 	if (p->tier == 4)
 		conf_issue(issues, false, s->file, s->line, s->name, "remove the setting",
 			"parameter " STR_FMT " is obsolete: it has no effect",
 			STR_ARG(s->name));
-	else if (!p->honoured)
+	else
 		conf_issue(issues, false, s->file, s->line, s->name,
 			"see postconf(5) whether the mail system can do without it",
 			"parameter " STR_FMT " is not supported yet: it has no effect",

@@ -513,11 +513,13 @@ TEST(foreign_names_are_not_expanded_twice)
 
 TEST(settings_without_effect_are_told)
 {
-	struct conf *c = load_with("qmqpd_timeout = 7\n"       /* not yet */
-				   "helpful_warnings = no\n"   /* no more */
-				   "smtp_use_tls = yes\n"      /* deprecated */
-				   "smtp_tls_cipherlist = x\n" /* removed */
-				   "lmtp_tcp_port = 24\n"      /* what it is anyway */
+	struct conf *c = load_with("qmqpd_timeout = 7\n"                /* not yet */
+				   "sun_mailtool_compatibility = yes\n" /* no more */
+				   "smtp_use_tls = yes\n"               /* deprecated */
+				   "smtp_tls_cipherlist = x\n"          /* removed */
+				   "lmtp_tcp_port = 24\n"    /* what it is anyway */
+				   "helpful_warnings = no\n" /* old, and honoured */
+				   "virtual_maps = x\n"      /* an old name */
 				   "relayhost = x\n"
 				   "mine = y\n",
 		NULL);
@@ -527,8 +529,8 @@ TEST(settings_without_effect_are_told)
 	conf_warn_deprecated(c, &issues);
 	check_issue(0, false, 1, "qmqpd_timeout",
 		"parameter qmqpd_timeout is not supported yet: it has no effect");
-	check_issue(1, false, 2, "helpful_warnings",
-		"parameter helpful_warnings is obsolete: it has no effect");
+	check_issue(1, false, 2, "sun_mailtool_compatibility",
+		"parameter sun_mailtool_compatibility is obsolete: it has no effect");
 	check_issue(2, false, 4, "smtp_tls_cipherlist",
 		"parameter smtp_tls_cipherlist is obsolete: it has no effect");
 	check_issue(3, false, 3, "smtp_use_tls",
@@ -539,7 +541,10 @@ TEST(settings_without_effect_are_told)
 		"support for parameter \"smtp_tls_cipherlist\" has been removed; "
 		"instead, "
 		"specify \"smtp_tls_ciphers\"");
-	CHECK_INT(issues.list.n, 5);
+	check_issue(5, false, 7, "virtual_maps",
+		"support for parameter \"virtual_maps\" will be removed; instead, "
+		"specify \"virtual_alias_maps\"");
+	CHECK_INT(issues.list.n, 6);
 	conf_free(c);
 }
 

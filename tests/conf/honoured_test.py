@@ -5,7 +5,7 @@ import os
 import re
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import check, finish
+from harness import check, check_equal, finish
 
 TOP = os.environ.get("TOP_SRCDIR", os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                                 "..", ".."))
@@ -26,7 +26,6 @@ WITHOUT_READER = {
        for name in ("lmtp", "smtp")},
     "smtpd_tls_session_cache_database": "sessions are resumed by tickets, which need no table",
     "qmgr_fudge_factor": "Postfix's queue manager makes no use of it either",
-    "virtual_maps": "through virtual_alias_maps",
 }
 WITHOUT_READER.update({name: "for people and scripts" for name in (
     "html_directory", "mailq_path", "manpage_directory", "meta_directory", "newaliases_path",
@@ -49,7 +48,8 @@ NOT_HONOURED = {
 def rows():
     with open(os.path.join(TOP, "lib/conf/parameters.def"), encoding="utf-8") as f:
         for row in re.finditer(r"^PARAM(?:_AS)?\((\w+),.*?\)$(?=\n[P#])", f.read(), re.M | re.S):
-            yield row[1], ".honoured = true" in row[0], ".tier = 4" in row[0]
+            old = re.search(r'\.legacy = true,\s+\.successor = "(\w+)"', row[0])
+            yield row[1], ".honoured = true" in row[0], ".tier = 4" in row[0], old and old[1]
 
 
 def sources():
@@ -75,15 +75,17 @@ def is_used(name):
                 for own, read in adopted))
 
 
-count = 0
-for name, honoured, obsolete in rows():
-    count += 1
+table = {name: flags for name, *flags in rows()}
+for name, (honoured, obsolete, new_name) in table.items():
     used = is_used(name)
-    if honoured:
+    if new_name:
+        check_equal(honoured, table[new_name][0],
+                    f".honoured of {name}, which is in the default of {new_name}")
+    elif honoured:
         check(used or name in WITHOUT_READER,
               f"{name} is .honoured in lib/conf/parameters.def, but nothing reads it")
     elif not obsolete:
         check(not used or name in NOT_HONOURED,
               f"{name} is read, but not .honoured in lib/conf/parameters.def")
-check(count > 1045, f"only {count} rows of parameters.def were understood")
+check(len(table) > 1045, f"only {len(table)} rows of parameters.def were understood")
 finish()
