@@ -98,6 +98,8 @@ write_returned(struct submission *s, const struct report *r, int fd, deadline_t 
 	struct str chunk;
 	int got = 0;
 
+	if (report_is_redacted(r))
+		return 0;
 	content_open(&c, r->notice->content, fd, r->notice->rest);
 	while (!over && (got = content_next(&c, &chunk)) > 0) {
 		over = headers && header_ends_in(&chunk, &line_begins);
@@ -134,6 +136,14 @@ letter_begin(const struct letter *l, const struct conf *c)
 	return submission_new(&ask);
 }
 
+/* Of the message, what is true of its notice: one that tells of it must have TLS, too
+ * (RFC 8689 section 5). */
+static uint32_t
+returned_flags(const struct report *r)
+{
+	return ENVELOPE_SMTPUTF8 | (report_is_redacted(r) ? 0 : ENVELOPE_REQUIRETLS);
+}
+
 static enum verdict
 send_report(struct report *r, const struct addressee *to, const char *queue_id, int fd,
 	struct arena *a, struct submit_reply *said)
@@ -142,7 +152,7 @@ send_report(struct report *r, const struct addressee *to, const char *queue_id, 
 	struct letter letter = {
 		.to = to->to,
 		.from = to->from,
-		.flags = (r->envelope->flags & ENVELOPE_SMTPUTF8) |
+		.flags = (r->envelope->flags & returned_flags(r)) |
 			 inspection_flags(
 				 r->conf, a, to->postmaster ? "notify" : "bounce"),
 		.queue_id = queue_id,

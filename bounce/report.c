@@ -129,13 +129,27 @@ is_utf8(const struct report *r)
 	return (r->envelope->flags & ENVELOPE_SMTPUTF8) != 0;
 }
 
+static bool
+required_tls(const struct report *r)
+{
+	return r->conf->p.requiretls_enable && r->envelope->flags & ENVELOPE_REQUIRETLS;
+}
+
+/* Whoever it concerns has been told so in the parts above: a notice may have to go where
+ * the message must not. */
+bool
+report_is_redacted(const struct report *r)
+{
+	return required_tls(r) && r->conf->p.requiretls_redact_dsn;
+}
+
 bool
 report_headers_only(const struct report *r)
 {
 	int limit = r->conf->p.bounce_size_limit;
 
 	return r->copy || r->notice->kind != NOTICE_FAILURE ||
-	       r->envelope->ret == RET_HDRS ||
+	       r->envelope->ret == RET_HDRS || required_tls(r) ||
 	       (limit > 0 && r->notice->size > (uint64_t)limit);
 }
 
@@ -154,6 +168,8 @@ add_header(const struct report *r, struct buf *out)
 	add_line(out, r->postmaster ? t->postmaster_subject : t->subject);
 	buf_addz(out, "To: ");
 	add_address_line(out, r->to);
+	if (r->envelope->flags & ENVELOPE_TLS_OPTIONAL)
+		buf_addz(out, "TLS-Required: No\n"); /* as the message had it */
 	buf_printf(out,
 		"Auto-Submitted: auto-%s\nMIME-Version: 1.0\n"
 		"Content-Type: multipart/report; report-type=",

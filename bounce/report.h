@@ -21,6 +21,8 @@ struct report {
 void report_head(const struct report *r, struct buf *out);
 /* Does the third part hold the header only (RET=HDRS, bounce_size_limit)? */
 bool report_headers_only(const struct report *r);
+/* Does it hold nothing of the message, which had REQUIRETLS (RFC 8689 section 5)? */
+bool report_is_redacted(const struct report *r);
 /* A whole message, headers first. */
 void report_transcript(const struct conf *c, const struct transcript_request *n,
 	uint64_t now_us, struct buf *out);

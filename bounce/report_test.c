@@ -30,6 +30,7 @@ make(struct notice_request *n, struct envelope *e)
 	conf.p.myorigin = STR("example.net");
 	conf.p.bounce_size_limit = 50000;
 	conf.p.smtputf8_enable = true;
+	conf.p.requiretls_enable = true;
 	report_head(&r, &out);
 	report_tail(&r, &out);
 	text = arena_str(arena, buf_str(&out));
@@ -167,6 +168,9 @@ static const struct {
 	{ RET_NONE, 100, ENVELOPE_SMTPUTF8,
 		"Undelivered Message\nContent-Type: message/global\n"
 		"Content-Transfer-Encoding: 8bit\n" },
+	{ RET_FULL, 100, ENVELOPE_REQUIRETLS,
+		"Undelivered Message Headers\nContent-Type: text/rfc822-headers\n" },
+	{ RET_NONE, 100, ENVELOPE_TLS_OPTIONAL, "\nTLS-Required: No\n" },
 	{ RET_NONE, 100, ENVELOPE_8BIT,
 		"Undelivered Message\nContent-Type: message/rfc822\n"
 		"Content-Transfer-Encoding: 8bit\n" },

@@ -81,6 +81,22 @@ header_see_encoding(struct message *m, struct field *f)
 	return FIELD_KEEP;
 }
 
+/* RFC 8689: that TLS matters less than the mail (section 3), which counts for nothing
+ * where it was required; and our own mark, of mail that comes back from a filter. */
+enum field_fate
+header_see_tls(struct message *m, struct field *f)
+{
+	const struct params *p = &m->conf->p;
+
+	if (p->tls_required_enable && field_is(f, "TLS-Required") &&
+		str_case_is(str_trim(f->body), "no"))
+		m->envelope.flags |= ENVELOPE_TLS_OPTIONAL;
+	if (p->requiretls_enable && p->requiretls_esmtp_header &&
+		field_is(f, "Require-TLS-ESMTP") && str_case_is(str_trim(f->body), "yes"))
+		m->envelope.flags |= ENVELOPE_REQUIRETLS;
+	return FIELD_KEEP;
+}
+
 /* Where it has been delivered before: local stops loops by it, without reading content.
  */
 enum field_fate

@@ -194,6 +194,7 @@ enum field_fate header_see(struct message *m, struct field *f);
 enum field_fate header_delivered(struct message *m, struct field *f);
 void header_add_missing(struct message *m);
 enum field_fate header_see_encoding(struct message *m, struct field *f);
+enum field_fate header_see_tls(struct message *m, struct field *f);
 /* input.c */
 void input_open(const struct conf *c);
 void input_begin(struct message *m);

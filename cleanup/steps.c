@@ -15,6 +15,7 @@ const struct step steps[] = {
 	{ .name = "limits", .field = header_limits },
 	{ .name = "drop", .field = header_drop },
 	{ .name = "encoding", .field = header_see_encoding },
+	{ .name = "tls", .field = header_see_tls },
 	{ .name = "delivered", .field = header_delivered },
 	{ .name = "addresses", .field = header_rewrite },
 	{ .name = "missing", .field = header_see, .fields_end = header_add_missing },

@@ -34,10 +34,12 @@ is_for_good(const struct attempt *a, const struct refusal *r)
 void
 attempt_refuse(struct attempt *a, size_t rcpt, const struct refusal *r)
 {
-	if (is_for_good(a, r))
+	if (is_for_good(a, r)) {
 		refusal_final(a, rcpt, PERMFAIL, r);
-	else
-		a->refusals[rcpt] = *r;
+		return;
+	}
+	a->refusals[rcpt] = *r;
+	a->unsure |= !r->unfit;
 }
 
 void
@@ -66,6 +68,16 @@ refusals_log(struct attempt *a)
 	}
 }
 
+/* A message with REQUIRETLS goes back when no host can do what it requires (RFC 8689
+ * section 4.2.1); while one of them may, as far as we know, it waits. */
+static void
+judge_unfit(const struct attempt *a, struct refusal *r)
+{
+	if (r->unfit && a->requiretls == REQUIRETLS_ENFORCE && !a->unsure &&
+		!a->conf->p.soft_bounce)
+		r->code[0] = '5';
+}
+
 /* Nobody is left to ask. */
 static void
 refusals_final(struct attempt *a)
@@ -75,7 +87,9 @@ refusals_final(struct attempt *a)
 
 		if (delivery_decided(a->d, i) || r->code[0] == '\0')
 			continue;
-		if (!a->talked && !a->d->site_down) {
+		judge_unfit(a, r);
+		if (!a->talked && !a->d->site_down &&
+			a->requiretls == REQUIRETLS_DISABLE) {
 			a->d->site_down = true;
 			a->d->site_code = arena_printf(a->d->arena, "4%s", r->code + 1);
 			a->d->site_text = r->text;
@@ -240,6 +254,7 @@ try_nexthop(struct attempt *a, struct str text)
 	a->destination = text;
 	if (nexthop_parse(a->conf, text, smtp_port, &a->nexthop, &why) != ACCEPT ||
 		tls_policy_find(text, a->conf, a->d->arena, &a->tls, &why) != ACCEPT ||
+		requiretls_find(a, &why) != ACCEPT ||
 		sts_find(&a->nexthop, a->conf, a->d->arena, &a->tls, &a->sts, &why) !=
 			ACCEPT ||
 		find_key(a, &why) != ACCEPT) {

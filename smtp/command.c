@@ -21,8 +21,9 @@ write_path(struct conn *conn, struct str address, const struct delivery *d)
 }
 
 void
-command_mail(struct session *s, const struct delivery *d, struct str sender)
+command_mail(struct session *s, const struct attempt *a, struct str sender)
 {
+	const struct delivery *d = a->d;
 	const struct envelope *e = &d->envelope;
 	struct conn *conn = s->conn;
 	size_t begin = conn->out.len;
@@ -36,6 +37,8 @@ command_mail(struct session *s, const struct delivery *d, struct str sender)
 		conn_write(conn, STR(" BODY=8BITMIME"));
 	if ((s->offers & OFFERS_SMTPUTF8) && (e->flags & ENVELOPE_SMTPUTF8))
 		conn_write(conn, STR(" SMTPUTF8"));
+	if ((s->offers & OFFERS_REQUIRETLS) && a->requiretls != REQUIRETLS_DISABLE)
+		conn_write(conn, STR(" REQUIRETLS"));
 	if ((s->offers & OFFERS_DSN) && e->envid.len > 0) {
 		conn_write(conn, STR(" ENVID="));
 		write_xtext(conn, e->envid);

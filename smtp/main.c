@@ -47,6 +47,7 @@ smtp_before_jail(void)
 	quirks_prepare(c);
 	starttls_prepare(c);
 	sts_prepare(c);
+	requiretls_prepare(c);
 	auth_prepare(c);
 }
 

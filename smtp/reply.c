@@ -179,6 +179,7 @@ session_refusal(const struct session *s, const struct why *why, struct arena *ar
 		.relay = arena_str(arena, s->namaddrport),
 		.mta = arena_str(arena, s->host),
 		.tls = s->tls,
+		.unfit = s->unfit,
 	};
 	snprintf(out->code, sizeof(out->code), "%s", why->code);
 	if (s->reply.code != 0)

@@ -127,6 +127,7 @@ session_offer(struct session *s, struct str line, const struct strs *without,
 		{ "SMTPUTF8", OFFERS_SMTPUTF8 },
 		{ "DSN", OFFERS_DSN },
 		{ "STARTTLS", OFFERS_STARTTLS },
+		{ "REQUIRETLS", OFFERS_REQUIRETLS },
 	};
 	static const struct {
 		const char *name;
@@ -198,6 +199,8 @@ session_offers(struct session *s, const struct conf *c)
 	for (size_t i = 1; i < s->reply.n_lines; i++)
 		if (!session_offer(s, reply_line(&s->reply, i), &without, c))
 			return false;
+	if (!s->conn->tls)
+		s->offers &= ~(unsigned)OFFERS_REQUIRETLS;
 	return true;
 }
 
@@ -300,6 +303,8 @@ session_greet(struct session *s, const struct attempt *a, bool use_tls, struct w
 		log_line(SMTP_STARTTLS_OFFER, s->host);
 	if (use_tls && !s->conn->tls && starttls(s, c, why) != ACCEPT)
 		return TEMPFAIL;
+	if (requiretls_promised(s, a, why) != ACCEPT)
+		return TEMPFAIL;
 	return auth_login(s, a, doing, why);
 }
 
@@ -397,6 +402,7 @@ session_open(const struct host *host, const struct attempt *a, struct refusal *r
 		policy_failed(host, a, &why, r);
 		return NULL;
 	}
+	requiretls_policy(a, host, &policy);
 	/* What does not leave the machine needs no TLS. */
 	s = session_try(
 		host, a, &policy, policy.level != TLS_NONE && !local, &tls_failed, r);

@@ -132,6 +132,26 @@ enum verdict sts_policy(const struct sts *s, const struct host *h, const struct 
 void sts_note(const struct sts *s, const struct tls_policy *p, const struct host *h,
 	const struct session *session);
 
+/* ---- requiretls.c: what the sender says of TLS (RFC 8689) ---- */
+enum requiretls {
+	REQUIRETLS_DISABLE,       /* or it says nothing */
+	REQUIRETLS_OPPORTUNISTIC, /* it is passed on to who promises the same */
+	REQUIRETLS_STARTTLS,      /* likewise, and nothing is sent in clear */
+	REQUIRETLS_ENFORCE,
+	REQUIRETLS_UNKNOWN, /* the policy cannot be told */
+};
+struct attempt;
+void requiretls_prepare(const struct conf *c); /* before the jail */
+/* Fills in a->requiretls, and makes a->tls what it is with that. TEMPFAIL: nothing must
+ * be sent. */
+SWITCHES enum verdict requiretls_find(struct attempt *a, struct why *why);
+/* Makes the policy of a host as strong as the message wants. */
+void requiretls_policy(
+	const struct attempt *a, const struct host *h, struct tls_policy *p);
+/* TEMPFAIL: the host does not promise what it would have to. */
+enum verdict requiretls_promised(
+	struct session *s, const struct attempt *a, struct why *why);
+
 /* ---- attempt.c: one delivery on its way through the hosts ---- */
 
 /* Why a recipient was not taken by the host asked last: what becomes of it when no other
@@ -142,6 +162,7 @@ struct refusal {
 	struct str relay; /* "host[address]:port", or "none" where no host talked to us */
 	struct str mta, reply; /* the remote side, for the notice; may be none */
 	struct str tls;        /* of the session, or none */
+	bool unfit;            /* REQUIRETLS is beyond the host, and will be tomorrow */
 	bool logged;
 };
 struct attempt {
@@ -151,10 +172,12 @@ struct attempt {
 	struct str destination;     /* the next hop as it was given */
 	struct tls_policy tls;      /* of that */
 	struct sts sts;             /* likewise */
+	enum requiretls requiretls; /* likewise, for this message */
 	struct str key;             /* of the pool */
 	struct refusal *refusals;   /* one for each recipient */
 	bool talked;                /* some host did talk to us */
-	struct strs fallbacks;      /* of smtp_fallback_relay, still to be asked */
+	bool unsure;           /* some refusal may end, for a message with REQUIRETLS */
+	struct strs fallbacks; /* of smtp_fallback_relay, still to be asked */
 	const struct net_addr *had; /* tried already, in a session of the pool */
 };
 SWITCHES void attempt_run(struct delivery *d);
@@ -197,7 +220,8 @@ enum {
 	OFFERS_XFORWARD_HELO = 2048,
 	OFFERS_XFORWARD_IDENT = 4096,
 	OFFERS_XFORWARD_SOURCE = 8192,
-	OFFERS_AUTH = 16384, /* and we have a password, once that was looked up */
+	OFFERS_REQUIRETLS = 32768, /* under TLS */
+	OFFERS_AUTH = 16384,       /* and we have a password, once that was looked up */
 };
 struct session {
 	struct conn *conn; /* NULL: not connected */
@@ -217,6 +241,7 @@ struct session {
 	struct session *next; /* in the pool */
 	bool dead;            /* lost, or told 421: not to be used again */
 	bool tls_failed;
+	bool unfit;                       /* as in struct refusal */
 	bool verified;                    /* the server is who the policy wants */
 	struct str tls_key;               /* of tls_cache.c */
 	struct str tls;                   /* tls= of the log, or none */
@@ -333,7 +358,7 @@ SWITCHES void edit_end(struct edit *e, struct buf *out);
 void edit_free(struct edit *e);
 
 /* ---- command.c: MAIL and RCPT with their parameters, and others ---- */
-void command_mail(struct session *s, const struct delivery *d, struct str sender);
+void command_mail(struct session *s, const struct attempt *a, struct str sender);
 void command_rcpt(
 	struct session *s, const struct delivery *d, size_t rcpt, struct str address);
 /* XFORWARD with what the server wants to know of the client, or of its session. False:

@@ -158,6 +158,7 @@ judge(struct session *s, struct why *why)
 	s->verified = tls_policy_matches(s->policy, s);
 	if (s->verified)
 		return ACCEPT;
+	s->unfit = true;
 	if (t->peer_certificate)
 		log_line(SMTP_CERTIFICATE, s->namaddrport, mismatch(s->policy, t));
 	return why_set(why, "4.7.5", "Server certificate not verified");
@@ -211,6 +212,7 @@ starttls(struct session *s, const struct conf *c, struct why *why)
 	bool must = s->policy->level >= TLS_ENCRYPT;
 	const char *doing = "sending STARTTLS";
 
+	s->unfit = must && (!(s->offers & OFFERS_STARTTLS) || !smtp_tls);
 	if (!(s->offers & OFFERS_STARTTLS))
 		return must ? why_set(why, "4.7.4",
 				      "TLS is required, but was not offered by host %.*s",

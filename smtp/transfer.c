@@ -244,7 +244,7 @@ send_envelope(struct transfer *t)
 		command_sent(t, SENT_XFORWARD_SESSION, 0);
 	if (t->s->dead)
 		return false;
-	command_mail(t->s, t->d, t->sender);
+	command_mail(t->s, t->a, t->sender);
 	command_sent(t, SENT_MAIL, 0);
 	for (size_t i = 0; i < t->d->envelope.n_rcpts; i++) {
 		if (t->mail_refused || t->s->dead)

@@ -84,6 +84,7 @@ static const struct {
 	{ KEYWORD_DSN, ESMTP_DSN, "DSN" },
 	{ KEYWORD_SMTPUTF8, ESMTP_SMTPUTF8, "SMTPUTF8" },
 	{ KEYWORD_CHUNKING, 0, "CHUNKING" },
+	{ KEYWORD_REQUIRETLS, ESMTP_REQUIRETLS, "REQUIRETLS" },
 	{ KEYWORD_LIMITS, 0, "LIMITS" },
 };
 
@@ -107,6 +108,9 @@ withheld(struct session *s, struct str *auth)
 		without |= KEYWORD_XFORWARD;
 	if (!s->p->smtputf8_enable)
 		without |= KEYWORD_SMTPUTF8;
+	/* RFC 8689 section 2: only under TLS. */
+	if (!s->p->requiretls_enable || !s->conn->tls)
+		without |= KEYWORD_REQUIRETLS;
 	if (!s->p->smtpd_limits_enable)
 		without |= KEYWORD_LIMITS;
 	s->auth_discarded = without & KEYWORD_AUTH;
@@ -174,6 +178,7 @@ cmd_ehlo(struct session *s, struct str rest)
 		return false;
 	s->protocol = STR("ESMTP");
 	without = withheld(s, &auth);
+	s->extensions |= ESMTP_REQUIRETLS;
 	for (size_t i = 0; i < COUNT(keywords); i++)
 		if (without & keywords[i].keyword)
 			s->extensions &= ~keywords[i].extension;

@@ -48,6 +48,7 @@ envelope_flags(struct session *s)
 
 	return (given->eight_bit ? ENVELOPE_8BIT : 0) |
 	       (given->smtputf8 ? ENVELOPE_SMTPUTF8 : 0) |
+	       (given->requiretls ? ENVELOPE_REQUIRETLS : 0) |
 	       (s->actions.hold ? ENVELOPE_HOLD : 0) |
 	       (s->actions.discard ? ENVELOPE_DISCARD : 0) |
 	       (message_is_local(s) ? ENVELOPE_REWRITE : 0) |
@@ -137,22 +138,30 @@ end_of_data(struct session *s)
 	return s->conn->bare_lf && is_excluded(s) ? DATA_END_LF_ONLY : DATA_END_STRICT;
 }
 
+/* What filters hand on, and may know no REQUIRETLS, keeps the wish; cleanup reads it. */
+static void
+mark_requiretls(struct session *s)
+{
+	if (s->t.parameters.requiretls && s->p->requiretls_esmtp_header)
+		*vec_push(&s->actions.prepend) = STR("Require-TLS-ESMTP: yes");
+}
+
 void
 message_begin(struct session *s, bool chunked)
 {
 	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
-	struct submit_request ask = { .origin = s->client,
-		.prepend = { s->actions.prepend.items, s->actions.prepend.n } };
-
+	struct submit_request ask = { .origin = s->client };
 	int fds[MILTERS_MOST];
 	size_t n_fds;
 
+	mark_requiretls(s);
 	data_scan_init(&s->t.scan, chunked, end_of_data(s), !s->conn->bare_lf);
 	if (s->t.filter.open) {
 		filter_head(s);
 		return;
 	}
 	message_envelope(s, &envelope);
+	ask.prepend = (struct strs){ s->actions.prepend.items, s->actions.prepend.n };
 	ask.envelope = buf_str(&envelope);
 	ask.received = received_header(s);
 	spf_tell(s, &ask);

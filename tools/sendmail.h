@@ -31,7 +31,7 @@ struct sendmail {
 	uint8_t notify, ret; /* -N, -R */
 	struct str envid;    /* -V */
 	struct str verp;     /* -XV: two delimiters, or none */
-	bool body_8bit, utf8;
+	bool body_8bit, utf8, requiretls;
 	const char *flush_id, *flush_site; /* -qI, -qR */
 	const char *alias_database;        /* -oA */
 	struct arena *arena;

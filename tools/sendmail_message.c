@@ -308,6 +308,7 @@ fill_envelope(const struct sendmail *s, struct str full, struct drop *d)
 	} flags[] = {
 		{ s->body_8bit, ENVELOPE_8BIT },
 		{ s->utf8, ENVELOPE_SMTPUTF8 },
+		{ s->requiretls, ENVELOPE_REQUIRETLS },
 		{ !s->gateway, ENVELOPE_REWRITE },
 		{ s->report, ENVELOPE_REPORT },
 		{ s->verify, ENVELOPE_VERIFY },

@@ -251,6 +251,8 @@ long_option(struct sendmail *s, const char *arg)
 {
 	if (strncasecmp(arg, "smtputf8=", 9) == 0)
 		s->utf8 = strcasecmp(arg + 9, "yes") == 0;
+	if (strncasecmp(arg, "requiretls=", 11) == 0)
+		s->requiretls = strcasecmp(arg + 11, "yes") == 0;
 }
 
 /* As in a header: "a@b.c", "<a@b.c>", "A Name <a@b.c>"; nothing, or <>, is the null

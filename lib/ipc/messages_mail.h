@@ -21,17 +21,17 @@ enum {
 enum { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
 /* envelope.flags */
 enum {
-	ENVELOPE_8BIT = 1,        /* BODY=8BITMIME */
-	ENVELOPE_SMTPUTF8 = 2,    /* RFC 6531 */
-	ENVELOPE_LOCAL = 4,       /* came through sendmail/pickup */
-	ENVELOPE_BOUNCE = 8,      /* made by bounce */
-	ENVELOPE_FORWARDED = 16,  /* made by local */
-	ENVELOPE_HOLD = 32,       /* goes on hold */
-	ENVELOPE_NO_MAPPING = 64, /* receive_override_options and the like */
-	ENVELOPE_REQUIRETLS = 128,
-	ENVELOPE_REWRITE = 256, /* header rewriting for local clients applies */
-	ENVELOPE_VERIFY = 512,  /* sendmail -bv: nothing is delivered; the sender hears
-				   what would have been */
+	ENVELOPE_8BIT = 1,         /* BODY=8BITMIME */
+	ENVELOPE_SMTPUTF8 = 2,     /* RFC 6531 */
+	ENVELOPE_LOCAL = 4,        /* came through sendmail/pickup */
+	ENVELOPE_BOUNCE = 8,       /* made by bounce */
+	ENVELOPE_FORWARDED = 16,   /* made by local */
+	ENVELOPE_HOLD = 32,        /* goes on hold */
+	ENVELOPE_NO_MAPPING = 64,  /* receive_override_options and the like */
+	ENVELOPE_REQUIRETLS = 128, /* RFC 8689 */
+	ENVELOPE_REWRITE = 256,    /* header rewriting for local clients applies */
+	ENVELOPE_VERIFY = 512,     /* sendmail -bv: nothing is delivered; the sender hears
+				      what would have been */
 	ENVELOPE_REPORT = 1024, /* sendmail -v: he hears what came of the first attempt */
 	ENVELOPE_NO_CHECKS = 2048, /* receive_override_options = no_header_body_checks */
 	ENVELOPE_DISCARD = 4096,   /* taken, and forgotten: an access table said so */
@@ -40,6 +40,7 @@ enum {
 				      looked at by header and body checks */
 	ENVELOPE_STRANGER = 65536, /* nothing that it says of itself is believed */
 	ENVELOPE_SIGN = 32768,     /* of a client whose mail dkim_sign_maps sign */
+	ENVELOPE_TLS_OPTIONAL = 131072, /* TLS-Required: No (RFC 8689 section 3) */
 };
 #define rcpt_FIELDS(FIELD, LIST) \
 	FIELD(STR, address)  /* as rewritten; no <> */ \

@@ -20,9 +20,8 @@ static const struct {
 	{ "CHUNKING", KEYWORD_CHUNKING },
 	{ "AUTH", KEYWORD_AUTH },
 	{ "LIMITS", KEYWORD_LIMITS },
+	{ "REQUIRETLS", KEYWORD_REQUIRETLS },
 	{ "silent-discard", KEYWORD_SILENT },
-	/* of later extensions: nothing to take away */
-	{ "REQUIRETLS", 0 },
 };
 
 unsigned

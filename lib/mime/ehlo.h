@@ -21,6 +21,7 @@ enum {
 	KEYWORD_AUTH = 8192,
 	KEYWORD_XVERP = 16384, /* which cannot be taken away */
 	KEYWORD_LIMITS = 32768,
+	KEYWORD_REQUIRETLS = 65536,
 	KEYWORD_SILENT = 1024, /* "silent-discard": do not log it */
 };
 /* Reads a list of keywords; unknown words are ignored with a warning. */

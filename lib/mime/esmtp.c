@@ -108,6 +108,15 @@ read_smtputf8(const struct parameter *p, struct mail_parameters *out)
 	return ACCEPT;
 }
 
+/* RFC 8689 section 4.1 */
+static enum verdict
+read_requiretls(const struct parameter *p, struct mail_parameters *out)
+{
+	(void)p;
+	out->requiretls = true;
+	return ACCEPT;
+}
+
 /* RFC 4954 section 5. Nothing is decided by it, so nothing is wrong with it. */
 static enum verdict
 read_auth(const struct parameter *p, struct mail_parameters *out)
@@ -212,6 +221,7 @@ static const struct {
 	{ "AUTH", 0, VALUE, read_auth },
 	{ "RET", ESMTP_DSN, VALUE, read_ret },
 	{ "ENVID", ESMTP_DSN, VALUE, read_envid },
+	{ "REQUIRETLS", ESMTP_REQUIRETLS, FLAG, read_requiretls },
 	{ "XVERP", ESMTP_XVERP, EITHER, read_xverp },
 };
 static const struct {

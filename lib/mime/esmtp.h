@@ -1,6 +1,6 @@
 /* esmtp.h -- the parameters of MAIL, RCPT and BDAT: SIZE (RFC 1870), BODY (RFC 6152),
- * SMTPUTF8 (RFC 6531), AUTH (RFC 4954), RET, ENVID, NOTIFY and ORCPT (RFC 3461), a
- * chunk's (RFC 3030); and Postfix's XVERP.
+ * SMTPUTF8 (RFC 6531), AUTH (RFC 4954), RET, ENVID, NOTIFY and ORCPT (RFC 3461),
+ * REQUIRETLS (RFC 8689), a chunk's (RFC 3030); and Postfix's XVERP.
  *
  * Everything is bounded by the RFC's own limits. Strings point into the arena. */
 #ifndef ESMTP_H
@@ -16,7 +16,8 @@ enum {
 	ESMTP_DSN = 4,
 	ESMTP_SMTPUTF8 = 8,
 	ESMTP_ALL = 15,
-	ESMTP_XVERP = 16, /* for some clients only */
+	ESMTP_XVERP = 16,      /* for some clients only */
+	ESMTP_REQUIRETLS = 32, /* under TLS only, for who was offered it */
 };
 
 struct mail_parameters {
@@ -25,6 +26,7 @@ struct mail_parameters {
 	struct str envid; /* decoded, or none */
 	bool eight_bit;   /* BODY=8BITMIME */
 	bool smtputf8;
+	bool requiretls;
 	bool xverp;
 	struct str verp; /* XVERP=; none: as the configuration has it */
 	struct str auth; /* AUTH=, as it came and printable; none: <>, or not given */

@@ -42,6 +42,11 @@ static const struct {
 	{ " XVERP SIZE=1", ALL | ESMTP_XVERP, ACCEPT, 0, 1, 0, NULL, false, false },
 	{ " xverp=+= SIZE=1", ALL | ESMTP_XVERP, ACCEPT, 0, 1, 0, NULL, false, false },
 	{ " XVERPX", ALL | ESMTP_XVERP, PERMFAIL, 555, 0, 0, NULL, false, false },
+	{ " REQUIRETLS", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
+	{ " REQUIRETLS=1", ALL | ESMTP_REQUIRETLS, PERMFAIL, 555, 0, 0, NULL, false,
+		false },
+	{ " requiretls SIZE=1", ALL | ESMTP_REQUIRETLS, ACCEPT, 0, 1, 0, NULL, false,
+		false },
 	{ " =1", ALL, PERMFAIL, 555, 0, 0, NULL, false, false },
 };
 
@@ -66,6 +71,8 @@ TEST(mail_parameters)
 		CHECK_INT(got.ret, mail_rows[i].ret);
 		CHECK(got.eight_bit == mail_rows[i].eight_bit);
 		CHECK(got.smtputf8 == mail_rows[i].smtputf8);
+		CHECK(got.requiretls ==
+			((mail_rows[i].extensions & ESMTP_REQUIRETLS) != 0));
 		if (mail_rows[i].envid)
 			CHECK_STR(got.envid, mail_rows[i].envid);
 		else

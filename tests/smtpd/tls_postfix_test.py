@@ -22,6 +22,7 @@ BASE = {
     "smtpd_peername_lookup": "no", "smtpd_error_sleep_time": "0", "compatibility_level": "3.6",
     "smtpd_tls_loglevel": "1", "smtpd_tls_received_header": "yes",
     "smtpd_tls_security_level": "may", "smtpd_tls_chain_files": "@rsa@", "notify_classes": "",
+    "requiretls_enable": "no",  # of Postfix 3.11
 }
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 KEYS = {"rsa": ["rsa:2048"], "ed25519": ["ed25519"],
