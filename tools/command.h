@@ -15,7 +15,7 @@ void command_help(int argc, char **argv, const struct command_help *help);
 NORETURN void command_usage(const struct command_help *help);
 
 /* Reads main.cf of a directory (NULL: the default one), with its warnings. Fatal when it
- * cannot be used. */
+ * cannot be used. It lasts as long as the process. */
 struct conf *command_conf(const char *directory);
 /* Warnings and what is fatal go to the mail log, too, as from "$syslog_name/name". */
 void command_open_log(const struct conf *c, const char *name);

@@ -179,6 +179,13 @@ conf_of(const struct service_line *line)
 	return conf_must_load(explain.x.directory, line->name, &line->overrides);
 }
 
+/* Whom it hands mail to. */
+static struct str
+cleanup_of(const struct conf *c)
+{
+	return arena_str(explain.x.arena, c->p.cleanup_service_name);
+}
+
 /* ---- outcomes ---- */
 
 static void
@@ -234,6 +241,7 @@ static bool
 pass_smtpd(const struct envelope *e)
 {
 	const struct service_line *line = find_smtpd();
+	struct conf *c = conf_of(line);
 	struct explain_request request = {
 		.envelope = encoded(e),
 		.client = explain.client,
@@ -242,7 +250,8 @@ pass_smtpd(const struct envelope *e)
 	};
 	struct explain_reply said;
 
-	explain.cleanup = conf_of(line)->p.cleanup_service_name;
+	explain.cleanup = cleanup_of(c);
+	conf_free(c);
 	ask(line, &request, &said, STR_NONE);
 	if (said.verdict != ACCEPT)
 		outcome(explain.recipient,
@@ -265,7 +274,8 @@ pass_pickup(struct envelope *e)
 
 	e->flags |= ENVELOPE_LOCAL | ENVELOPE_REWRITE | ENVELOPE_MILTERS;
 	submission_overrides(c, explain.x.arena, e);
-	explain.cleanup = c->p.cleanup_service_name;
+	explain.cleanup = cleanup_of(c);
+	conf_free(c);
 	add_mail(encoded(e));
 }
 

@@ -163,6 +163,8 @@ walk_all(void *arg)
 		log_fatal("%s", why.text);
 	w->log_is_damaged = result > 0;
 	spool_reader_close(w->reader);
+	if (w->link)
+		ipc_link_close(w->link);
 }
 
 /* ---- check ---- */

@@ -431,6 +431,8 @@ run(void *arg)
 	progress_end(&progress);
 	if (spool)
 		spool_close(spool);
+	if (link)
+		ipc_link_close(link);
 }
 
 static void

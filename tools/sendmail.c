@@ -136,7 +136,7 @@ run(struct sendmail *s)
 int
 main(int argc, char **argv)
 {
-	struct sendmail s = { .arena = arena_new() };
+	static struct sendmail s; /* what it holds lasts as long as the process */
 	struct buf wrong CLEANUP(buf_free) = BUF_INIT;
 	char nobody[] = "sendmail", *no_arguments[] = { nobody, NULL };
 	char *slash;
@@ -155,6 +155,7 @@ main(int argc, char **argv)
 		fputs(sendmail_usage, stdout);
 		return 0;
 	}
+	s.arena = arena_new();
 	s.mode = mode_of(argv[0]);
 	s.directory = conf_directory(sendmail_directory(argc, argv, s.arena));
 	s.conf = conf_must_load(s.directory, STR_NONE, NULL);

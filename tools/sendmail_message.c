@@ -120,12 +120,26 @@ input_more(struct input *in)
 	return !in->ended;
 }
 
+static void
+input_free(struct input *in)
+{
+	buf_free(&in->ready);
+}
+
 /* ---- the header ---- */
 
 struct header {
 	struct addr_list to, resent; /* for -t; where somebody resent it, to the latter */
 	struct buf out;              /* the header section as it goes out */
 };
+
+static void
+header_free(struct header *h)
+{
+	addr_list_free(&h->to);
+	addr_list_free(&h->resent);
+	buf_free(&h->out);
+}
 
 static void
 header_field(struct header *h, const struct field *f, const struct sendmail *s)
@@ -368,5 +382,7 @@ sendmail_message(struct sendmail *s)
 	drop_child_envelope(&child, &d);
 	(void)!drop_write_chunk(child.fd, buf_str(&h.out));
 	pass_on(&child, &in);
+	input_free(&in);
+	header_free(&h);
 	return report_end(s, drop_child_end(&child));
 }

@@ -149,6 +149,5 @@ table_tool_main(const struct table_tool *tool, int argc, char **argv)
 	status = run(&rq, tables);
 	if (fflush(stdout) != 0)
 		log_fatal("write output: %m");
-	conf_free(c);
 	return status;
 }
