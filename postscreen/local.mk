@@ -14,9 +14,9 @@ check_PROGRAMS += postscreen/postscreen_test
 TESTS += postscreen/postscreen_test
 postscreen_postscreen_test_SOURCES = postscreen/play.h postscreen/play.c postscreen/engine_test.c \
 	postscreen/scores_test.c postscreen/stamps_test.c
-# No libservice: play.c stands in for master and broker.
+# No libservice: play.c and libalone stand in for master and broker.
 postscreen_postscreen_test_LDADD = postscreen/libpostscreen.a $(TEST_LIBS) lib/mime/libmime.a \
-	lib/agent/libagent.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+	lib/agent/libagent.a lib/service/libalone.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 if FUZZ
 EXTRA_PROGRAMS += postscreen/engine_fuzz
 postscreen_engine_fuzz_SOURCES = postscreen/engine_fuzz.c postscreen/play.h postscreen/play.c

@@ -1,4 +1,4 @@
-/* play.c -- see play.h. Stands in for lib/service. */
+/* play.c -- see play.h. Stands in for lib/service, beside alone.c there. */
 #include "play.h"
 #include "event.h"
 #include "log.h"
@@ -7,7 +7,6 @@
 #include "test.h"
 #include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 static const struct conf *conf;
 static struct buf logged, heard;
@@ -18,64 +17,6 @@ const char *
 service_name(void)
 {
 	return "smtp";
-}
-
-uint32_t
-service_next_session(void)
-{
-	return 0;
-}
-
-bool
-service_client(const struct net_addr *client)
-{
-	(void)client;
-	return true;
-}
-
-void
-service_busy(int change)
-{
-	(void)change;
-}
-
-void
-service_retire(const char *why)
-{
-	(void)why;
-}
-
-void
-service_allow_write_of(struct str path)
-{
-	(void)path;
-}
-
-void
-service_allow_read(const char *path)
-{
-	(void)path;
-}
-
-bool
-service_on_trial(void)
-{
-	return false;
-}
-
-struct ipc_peer *
-service_peer(const char *name)
-{
-	(void)name;
-	return NULL;
-}
-
-int
-service_connect_peer(const char *name, deadline_t patience)
-{
-	(void)name, (void)patience;
-	errno = ENOENT;
-	return -1;
 }
 
 /* ---- the stage ---- */

@@ -1,10 +1,10 @@
 /* finger_alone.c -- what smtp asks of other processes, for a command that has none: this
- * takes the places of lib/service and of tls_cache.c. Names are looked up by the library
- * of dns(8), over a link to ourselves; TLS sessions are kept in memory. */
+ * takes the places of tls_cache.c and, beside lib/service/alone.c, of lib/service. Names
+ * are looked up by the library of dns(8), over a link to ourselves; TLS sessions are kept
+ * in memory. */
 #include "answers.h"
 #include "finger.h"
 #include "log.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,42 +22,6 @@ service_name(void)
 	return "posttls-finger";
 }
 
-uint32_t
-service_next_session(void)
-{
-	return 0;
-}
-
-/* No jail, and nobody who would want us to end. */
-void
-service_allow_read_links(const char *directory)
-{
-	(void)directory;
-}
-
-bool
-service_draining(void)
-{
-	return false;
-}
-
-void
-service_leave(void)
-{
-}
-
-void
-service_retire(const char *why)
-{
-	(void)why;
-}
-
-void
-service_busy(int change)
-{
-	(void)change;
-}
-
 int
 service_connect(const char *endpoint, deadline_t patience)
 {
@@ -65,14 +29,6 @@ service_connect(const char *endpoint, deadline_t patience)
 
 	(void)patience;
 	return net_connect_unix(endpoint + strlen("unix:"), &why);
-}
-
-int
-service_connect_peer(const char *name, deadline_t patience)
-{
-	(void)name, (void)patience;
-	errno = ECONNREFUSED;
-	return -1;
 }
 
 /* ---- dns ---- */

@@ -1,4 +1,5 @@
-/* play.c -- see play.h. Stands in for lib/service (no broker, no jail), qmgr and dns. */
+/* play.c -- see play.h. Stands in for lib/service, beside alone.c there, for qmgr and for
+ * dns. */
 #include "play.h"
 #include "log.h"
 #include <arpa/nameser.h>
@@ -37,61 +38,6 @@ const char *
 service_name(void)
 {
 	return "smtp";
-}
-
-uint32_t
-service_next_session(void)
-{
-	return 0;
-}
-
-bool
-service_draining(void)
-{
-	return false;
-}
-
-void
-service_leave(void)
-{
-}
-
-void
-service_retire(const char *why)
-{
-	(void)why;
-}
-
-void
-service_busy(int change)
-{
-	(void)change;
-}
-
-uint32_t
-service_limit(void)
-{
-	return 0;
-}
-
-void
-service_full(bool full)
-{
-	(void)full;
-}
-
-void
-service_allow_read_links(const char *directory)
-{
-	(void)directory;
-}
-
-int
-service_connect_peer(const char *name, deadline_t patience)
-{
-	(void)name, (void)patience;
-	errno = ECONNREFUSED;
-	return -1;
 }
 
 int

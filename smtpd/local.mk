@@ -19,9 +19,9 @@ check_PROGRAMS += smtpd/smtpd_test
 TESTS += smtpd/smtpd_test
 smtpd_smtpd_test_SOURCES = smtpd/play.h smtpd/play.c smtpd/data_test.c \
 	smtpd/policy_test.c smtpd/session_test.c smtpd/auth_test.c
-# No libservice: play.c stands in for master and broker.
+# No libservice: play.c and libalone stand in for master and broker.
 smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a lib/auth/libauth.a lib/sasl/libsasl.a lib/milter/libmilter.a lib/deliver/libdeliver.a $(TEST_LIBS) $(ROUTE_LIBS) lib/mime/libmime.a \
-	lib/agent/libagent.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
+	lib/agent/libagent.a lib/service/libalone.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 EXTRA_DIST += smtpd/README
 if FUZZ
 EXTRA_PROGRAMS += smtpd/data_fuzz smtpd/session_fuzz smtpd/policy_answer_fuzz

@@ -1,4 +1,4 @@
-/* play.c -- see play.h. Stands in for lib/service (no broker, no jail) and for cleanup.
+/* play.c -- see play.h. Stands in for lib/service, beside alone.c there, and for cleanup.
  */
 #include "play.h"
 #include "explain.h"
@@ -45,18 +45,6 @@ service_name(void)
 	return "smtp";
 }
 
-void
-service_allow_read(const char *directory)
-{
-	(void)directory;
-}
-
-bool
-service_on_trial(void)
-{
-	return false;
-}
-
 uint32_t
 service_next_session(void)
 {
@@ -68,18 +56,6 @@ service_client(const struct net_addr *client)
 {
 	(void)client;
 	return !play_suspect;
-}
-
-bool
-service_under_stress(void)
-{
-	return false;
-}
-
-void
-service_busy(int change)
-{
-	(void)change;
 }
 
 bool

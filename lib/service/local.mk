@@ -9,6 +9,9 @@ lib_service_libservice_a_SOURCES = lib/service/service.h lib/service/service_imp
 	lib/service/seccomp.c lib/service/service.c lib/service/spawn.c \
 	lib/service/suspect.h lib/service/suspect.c \
 	lib/service/syscalls.c lib/service/tables.c lib/service/users.c
+# For processes without a master; never beside libservice.
+noinst_LIBRARIES += lib/service/libalone.a
+lib_service_libalone_a_SOURCES = lib/service/service.h lib/service/alone.c
 SERVICE_TEST_LIBS = lib/service/libservice.a $(TEST_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
 check_PROGRAMS += lib/service/service_test lib/service/sandbox_test
 TESTS += lib/service/service_test lib/service/sandbox_test
