@@ -7,6 +7,7 @@
 #include "test.h"
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static const struct conf *conf;
 static struct buf logged, heard;
