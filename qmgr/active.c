@@ -5,6 +5,7 @@
 #include "log.h"
 #include "outside.h"
 #include "store.h"
+#include "suspend.h"
 #include "verp.h"
 
 /* Agents that may die under a recipient in one attempt. */
@@ -167,8 +168,16 @@ static void
 queue_at(struct active *a, uint32_t n, struct str transport, struct str nexthop)
 {
 	struct transport *t = transport_get(transport);
+	const struct suspension *suspension;
 	struct destination *d;
 
+	suspension = suspend_why(transport, nexthop);
+	if (suspension) {
+		a->message->suspended = true;
+		active_settle_here(
+			a, n, TEMPFAIL, "4.3.2", suspend_text(suspension, a->arena));
+		return;
+	}
 	if (t->deferred && !a->message->flush) {
 		active_settle_here(a, n, TEMPFAIL, "4.3.2", STR("deferred transport"));
 		return;
@@ -330,6 +339,7 @@ active_start(struct message *m, struct arena *arena, struct str envelope,
 	index_set_queue(&queue_index, m, QUEUE_ACTIVE);
 	m->active = a;
 	m->worked_on = true;
+	m->suspended = false;
 	count.messages++;
 	count.recipients += a->envelope.n_rcpts;
 	for (uint32_t i = 0; i < a->envelope.n_rcpts; i++)

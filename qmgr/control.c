@@ -175,8 +175,8 @@ flush_all(void)
 
 /* ---- asked by link: answered once spool has told what there is ---- */
 
-static bool
-caller_may(const struct ipc_request *rq)
+bool
+control_caller_may(const struct ipc_request *rq)
 {
 	return rq->caller->uid == 0 || rq->caller->uid == geteuid();
 }
@@ -249,7 +249,7 @@ control_change(struct ipc_request *rq)
 	struct queue_change_request ask;
 	struct queue_change_reply say = { 0 };
 
-	if (!caller_may(rq))
+	if (!control_caller_may(rq))
 		say.error = EPERM;
 	else if (store_wait_told(deadline_in(TOLD_WAIT)) < 0)
 		say.error = (uint32_t)errno;
@@ -308,7 +308,8 @@ control_list(struct ipc_request *rq)
 		ipc_done(rq);
 		return;
 	}
-	if (!caller_may(rq) || queue_list_request_get(rq->payload, &ask, rq->arena) < 0) {
+	if (!control_caller_may(rq) ||
+		queue_list_request_get(rq->payload, &ask, rq->arena) < 0) {
 		queue_list_answer(rq, &say);
 		return;
 	}
@@ -326,7 +327,7 @@ control_list(struct ipc_request *rq)
 void
 control_space(struct ipc_request *rq)
 {
-	if (caller_may(rq))
+	if (control_caller_may(rq))
 		store_pass_on(rq);
 	else
 		spool_space_answer(rq, &(struct spool_space_reply){ .error = EPERM });

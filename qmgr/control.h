@@ -10,6 +10,8 @@
 SWITCHES void control_change(struct ipc_request *rq);
 SWITCHES void control_list(struct ipc_request *rq);
 void control_space(struct ipc_request *rq);
+/* Is it one of these who asks? */
+bool control_caller_may(const struct ipc_request *rq);
 /* Plain connections to public/qmgr, as everybody who may reach the socket may make them:
  *	W	look whether something is due
  *	F	try everything that is deferred now (postqueue -f)

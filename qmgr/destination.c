@@ -4,6 +4,7 @@
 #include "log.h"
 #include "outside.h"
 #include "schedule_impl.h"
+#include "suspend.h"
 #include "ticker.h"
 
 /* ---- the dead ---- */
@@ -134,6 +135,33 @@ destination_defer_jobs(struct destination *d, const char *code, struct str text)
 			at = after;
 		}
 	}
+}
+
+static void
+destination_suspend(struct destination *d)
+{
+	const struct suspension *s = suspend_why(d->transport->name, d->nexthop);
+	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
+
+	if (!s)
+		return;
+	for (const struct share *share = d->shares; share;) {
+		share->job->message->message->suspended = true;
+		share = share->next == d->shares ? NULL : share->next;
+	}
+	destination_defer_jobs(d, "4.3.2", suspend_text(s, scratch));
+	destination_consider(d);
+}
+
+void
+destinations_suspend(struct transport *t)
+{
+	size_t at = 0;
+	struct str key;
+	void *d;
+
+	while (map_next(t->destinations, &at, &key, &d))
+		destination_suspend(d); /* may remove it, which map_next allows */
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "explained.h"
 #include "outside.h"
 #include "schedule.h"
+#include "suspend.h"
 
 static void
 explain_end_of_route(const struct route_result *to)
@@ -21,6 +22,7 @@ explain_one(const struct envelope *e, struct rcpt *r, struct explain_reply *say,
 	struct arena *arena)
 {
 	struct str filter = active_filter(e);
+	const struct suspension *suspension;
 	struct route_result to;
 	struct why why = { 0 };
 
@@ -32,7 +34,11 @@ explain_one(const struct envelope *e, struct rcpt *r, struct explain_reply *say,
 			e->sender, r->address, arena, &to, &why);
 	}
 	explain_end_of_route(&to);
-	if (say->verdict == ACCEPT && transport_is_deferred(to.transport))
+	suspension = suspend_why(to.transport, to.nexthop);
+	if (say->verdict == ACCEPT && suspension)
+		say->verdict = (uint8_t)why_set(
+			&why, "4.3.2", STR_FMT, STR_ARG(suspend_text(suspension, arena)));
+	else if (say->verdict == ACCEPT && transport_is_deferred(to.transport))
 		say->verdict = (uint8_t)why_set(&why, "4.3.2", "deferred transport");
 	say->code = arena_str(arena, str_c(why.code));
 	say->text = arena_str(arena, str_c(why.text));
@@ -52,6 +58,7 @@ qmgr_explain(
 		say->verdict = TEMPFAIL;
 		return;
 	}
+	suspend_start(); /* this process does nothing else, and begins here */
 	explain_one(&e, &e.rcpts[ask->rcpt], say, arena);
 	envelope_put(&envelope, &e);
 	say->envelope = arena_str(arena, buf_str(&envelope));

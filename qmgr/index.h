@@ -45,6 +45,7 @@ struct message {
 	bool seen : 1;      /* announced by the present link to spool */
 	bool confirmed : 1; /* QUEUE_GONE, and spool knows */
 	bool told : 1;      /* its removal is in the log already */
+	bool suspended : 1; /* perhaps it waits for a destination that is */
 	bool requeue : 1;   /* postsuper -r: it goes through cleanup again */
 	bool rerouted : 1;  /* while it was read: what was read has the old route */
 	bool dropped : 1; /* index_remove() while listed: freed when it leaves the list */

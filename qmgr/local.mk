@@ -7,6 +7,7 @@ QMGR_PARTS = qmgr/active.h qmgr/active_impl.h qmgr/active.c qmgr/attempt.c \
 	qmgr/feedback.h qmgr/feedback.c \
 	qmgr/index.h qmgr/index.c qmgr/loader.h qmgr/loader.c qmgr/notice.h qmgr/notice.c \
 	qmgr/outside.h qmgr/requeue.h qmgr/requeue.c qmgr/resolver.h qmgr/resolver.c \
+	qmgr/suspend.h qmgr/suspend.c \
 	qmgr/schedule.h qmgr/schedule_impl.h qmgr/schedule.c qmgr/transport.c \
 	qmgr/destination.c qmgr/ready.c qmgr/job.c qmgr/preempt.c qmgr/clog.c \
 	qmgr/store.h qmgr/store.c qmgr/ticker.h qmgr/ticker.c qmgr/verp.h qmgr/verp.c

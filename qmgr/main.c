@@ -14,6 +14,7 @@
 #include "resolver.h"
 #include "service.h"
 #include "store.h"
+#include "suspend.h"
 #include "ticker.h"
 #include <errno.h>
 #include <stdio.h>
@@ -111,6 +112,7 @@ static const struct ipc_handler handlers[] = {
 	{ .type = agent_ready_TYPE, .run = agent_ready, .direct = true },
 	{ .type = queue_change_TYPE, .run = control_change, .stack = CO_STACK_SMALL },
 	{ .type = queue_list_TYPE, .run = control_list, .stack = CO_STACK_SMALL },
+	{ .type = suspensions_changed_TYPE, .run = suspend_changed, .direct = true },
 	{ .type = spool_space_TYPE, .run = control_space, .direct = true },
 	{ 0 },
 };
@@ -140,6 +142,7 @@ start(void)
 	open_reader();
 	index_init(&queue_index);
 	schedule_init();
+	suspend_start();
 	loader_start();
 	store_start();
 	events_start();

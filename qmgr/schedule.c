@@ -77,6 +77,17 @@ schedule_cancel(struct active *a)
 			}
 }
 
+void
+schedule_suspend(void)
+{
+	size_t at = 0;
+	struct str name;
+	void *t;
+
+	while (map_next(schedule.transports, &at, &name, &t))
+		destinations_suspend(t);
+}
+
 /* ---- choosing ---- */
 
 static struct flight *

@@ -140,6 +140,10 @@ size_t schedule_flights(void);
  * called again at the latest. */
 deadline_t schedule_tick(deadline_t now);
 
+/* Other destinations are suspended than before: mail that waits for one of them waits no
+ * longer. */
+void schedule_suspend(void);
+
 /* ---- workers ---- */
 void worker_ready(
 	struct ipc_link *link, const char *program, struct str transport, uint32_t slots);

@@ -78,6 +78,8 @@ void destination_rest(struct destination *d);
 void destination_succeeded(struct destination *d);
 void destination_failed(struct destination *d, const struct why *why);
 void first_dead_lives(void);
+/* Those of t that are suspended by now: their mail is deferred. */
+void destinations_suspend(struct transport *t);
 void destination_defer_jobs(struct destination *d, const char *code, struct str text);
 
 #endif

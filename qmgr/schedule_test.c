@@ -6,6 +6,7 @@
 #include "event.h"
 #include "outside.h"
 #include "schedule_impl.h"
+#include "suspend.h"
 #include "ticker.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,20 @@ void
 destination_warn(struct destination *d)
 {
 	(void)d;
+}
+
+const struct suspension *
+suspend_why(struct str transport, struct str nexthop)
+{
+	(void)transport, (void)nexthop;
+	return NULL;
+}
+
+struct str
+suspend_text(const struct suspension *s, struct arena *arena)
+{
+	(void)s, (void)arena;
+	return STR_NONE;
 }
 
 static int64_t

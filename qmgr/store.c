@@ -1,5 +1,6 @@
 /* store.c -- see store.h. */
 #include "store.h"
+#include "suspend.h"
 #include "active.h"
 #include "event.h"
 #include "events.h"
@@ -226,6 +227,8 @@ place(struct message *m, const struct spool_message_note *note)
 	m->arrival_us = note->arrival_us;
 	m->size = note->size;
 	m->expire = note->expire;
+	/* Nobody has read yet what it waits for. */
+	m->suspended = note->n_states > 0 && suspend_any();
 	if (note->hold) {
 		index_set_queue(&queue_index, m, QUEUE_ON_HOLD);
 		return;

@@ -72,7 +72,7 @@ tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queu
 	tools/user.h tools/user.c $(COMMAND)
 tools_postqueue_LDADD = lib/service/libservice.a $(TABLE_LIBS) lib/agent/libagent.a lib/spool/libspool.a $(BASE_LIBS) $(TABLE_EXTERNAL) \
 	$(EXTERNAL_LIBS)
-tools_postsuper_SOURCES = tools/postsuper.h tools/postsuper.c tools/postsuper_query.c \
+tools_postsuper_SOURCES = tools/postsuper.h tools/postsuper.c tools/postsuper_query.c tools/postsuper_suspend.c \
 	tools/progress.h tools/progress.c tools/queue_client.h tools/queue_client.c $(COMMAND)
 tools_postsuper_LDADD = lib/service/libservice.a lib/spool/libspool.a $(BASE_LIBS) $(EXTERNAL_LIBS)
 tools_postcat_SOURCES = tools/postcat.h tools/postcat.c tools/postcat_records.c tools/queue_client.h tools/queue_client.c $(COMMAND)

@@ -52,7 +52,7 @@ static struct tally {
 };
 
 /* Long options; the first has its order. */
-enum { TO_TRANSPORT = 1, QUERY };
+enum { TO_TRANSPORT = 1, QUERY, SUSPEND, RESUME, REASON };
 enum { ANYWHERE = Q_INCOMING | Q_ACTIVE | Q_DEFERRED | Q_HOLD };
 static struct order {
 	char option;
@@ -83,7 +83,9 @@ static const struct command_help help = {
 	"[-H queue_id (un-hold)] [-p (purge temporary files)] "
 	"[-r queue_id (requeue)] [-s (structure fix)] [-S (redundant structure fix)]"
 	"[-v (verbose)] [queue...] | postsuper [-c config_dir] --query query "
-	"[-d] [-e] [-f] [-h] [-H] [-r] [--to-transport transport[:nexthop]] [queue...]",
+	"[-d] [-e] [-f] [-h] [-H] [-r] [--to-transport transport[:nexthop]] [queue...] | "
+	"postsuper [-c config_dir] [--suspend destination] [--resume destination] "
+	"[--reason text]",
 	"changes messages of the queue; a queue_id of - reads ids from standard input,\n"
 	"ALL means all messages\n"
 	"  -d id    delete\n"
@@ -101,7 +103,13 @@ static const struct command_help help = {
 	"           from=a@b.c to=@b.c destination=b.c queue=hold,deferred age>2h\n"
 	"           size<10k reason~\"timed out\"; != !~ say no, * is anything\n"
 	"  --to-transport transport[:nexthop]\n"
-	"           with --query: they go there, whatever the tables say\n",
+	"           with --query: they go there, whatever the tables say\n"
+	"  --suspend [transport:]nexthop\n"
+	"           mail for this destination waits ...\n"
+	"  --resume [transport:]nexthop\n"
+	"           ... until it is resumed; it is tried at once\n"
+	"  --reason text\n"
+	"           with --suspend: what mailq and the log say of it\n",
 };
 
 /* ---- what is asked for ---- */
@@ -413,6 +421,10 @@ run(void *arg)
 	struct spool *spool = NULL;
 
 	(void)arg;
+	if (suspend_is_wanted()) {
+		suspend_apply(conf, link, arena);
+		return;
+	}
 	for (size_t i = 0; i < COUNT(orders); i++)
 		if (orders[i].asked && !query && orders[i].action == QUEUE_DELETE &&
 			(queues_of(&orders[i]) & Q_MAILDROP))
@@ -454,6 +466,9 @@ summarize(void)
 static const struct option long_options[] = {
 	{ "query", required_argument, NULL, QUERY },
 	{ "to-transport", required_argument, NULL, TO_TRANSPORT },
+	{ "suspend", required_argument, NULL, SUSPEND },
+	{ "resume", required_argument, NULL, RESUME },
+	{ "reason", required_argument, NULL, REASON },
 	{ 0 },
 };
 
@@ -505,6 +520,10 @@ read_options(int argc, char **argv)
 			directory = optarg;
 		else if (opt == QUERY)
 			query = optarg;
+		else if (opt == SUSPEND || opt == RESUME)
+			suspend_add(opt == RESUME, optarg, arena);
+		else if (opt == REASON)
+			suspend_set_reason(optarg);
 		else if (!strchr("psSv", opt)) {
 			if (opt == TO_TRANSPORT)
 				set_route(optarg);
@@ -512,7 +531,8 @@ read_options(int argc, char **argv)
 			ordered = true;
 		}
 	}
-	if (by_query && (!query || !ordered))
+	if ((by_query && (!query || !ordered)) ||
+		(suspend_is_wanted() && (ordered || optind < argc)))
 		command_usage(&help);
 	return directory;
 }

@@ -39,6 +39,19 @@ queue_client_is_id(struct str id)
 	return true;
 }
 
+int
+queue_client_become_owner(const struct conf *c)
+{
+	const char *log = queue_client_log(c);
+	struct stat st;
+
+	if (stat(log, &st) < 0)
+		return -1;
+	if (geteuid() != st.st_uid && (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0))
+		log_fatal("cannot become the owner of %s: %s", log, strerror(errno));
+	return 0;
+}
+
 struct spool *
 queue_client_open_engine(const struct conf *c, bool files)
 {
@@ -52,13 +65,9 @@ queue_client_open_engine(const struct conf *c, bool files)
 	};
 	struct why why = { 0 };
 	struct spool *spool;
-	struct stat st;
 
-	if (stat(o.directory, &st) < 0)
+	if (queue_client_become_owner(c) < 0)
 		return NULL; /* no log yet: nothing in it */
-	if (geteuid() != st.st_uid && (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0))
-		log_fatal("cannot become the owner of %s: %s", o.directory,
-			strerror(errno));
 	spool = spool_open(&o, &why);
 	if (!spool)
 		log_fatal("cannot open the log: %s", why.text);
@@ -142,6 +151,24 @@ queue_client_change(struct ipc_link *link, const struct queue_change_request *as
 		log_fatal("the queue manager does not answer: %s", strerror(errno));
 	if (said->error)
 		log_fatal("the queue manager refuses: %s", strerror((int)said->error));
+}
+
+void
+queue_client_suspensions_changed(struct ipc_link *link)
+{
+	struct suspensions_changed_request ask = { 0 };
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct suspensions_changed_reply said;
+	struct str reply;
+
+	suspensions_changed_request_put(&bytes, &ask);
+	if (ipc_link_call(link, suspensions_changed_TYPE, buf_str(&bytes), -1, arena,
+		    &reply, NULL, deadline_in(PATIENCE)) < 0 ||
+		ipc_decoded(suspensions_changed_reply_get(reply, &said, arena)) < 0)
+		log_fatal("the queue manager does not answer: %s", strerror(errno));
+	if (said.error)
+		log_fatal("the queue manager refuses: %s", strerror((int)said.error));
 }
 
 void

@@ -11,6 +11,9 @@
 bool queue_client_may(const struct conf *c);
 /* "$queue_directory/log" */
 const char *queue_client_log(const struct conf *c);
+/* Whose the log is, so that the files belong to him that are made in it. 0; -1: there is
+ * none yet. Fatal for errors. */
+BLOCKS int queue_client_become_owner(const struct conf *c);
 /* With the mail system down: the log, to be written to. We become its owner, to whom the
  * files belong that are made on the way. NULL: there is none yet. Fatal for errors. */
 BLOCKS struct spool *queue_client_open_log(const struct conf *c);
@@ -30,6 +33,8 @@ SWITCHES void queue_client_list(struct ipc_link *link,
 SWITCHES void queue_client_change(struct ipc_link *link,
 	const struct queue_change_request *ask, struct arena *arena,
 	struct queue_change_reply *said);
+/* The file of suspensions is a new one. */
+SWITCHES void queue_client_suspensions_changed(struct ipc_link *link);
 SWITCHES void queue_client_space(
 	struct ipc_link *link, struct arena *arena, struct spool_space_reply *said);
 

@@ -167,6 +167,10 @@ IPC_STRUCT(queue_entry)
 	FIELD(STRS, queue_ids) /* empty: all */
 #define queue_list_REPLY(FIELD, LIST) LIST(queue_entry, entries)
 IPC_RPC(queue_list, 41)
+/* Other destinations are suspended than before (lib/spool/suspension.h). */
+#define suspensions_changed_REQUEST(FIELD, LIST) FIELD(U32, unused)
+#define suspensions_changed_REPLY(FIELD, LIST)   FIELD(U32, error)
+IPC_RPC(suspensions_changed, 45)
 
 /* ---- smtpd -> flush: the mail of one site is to be tried now. Answered at once. ---- */
 enum flush_status {

@@ -73,3 +73,16 @@ lib_spool_queue_query_fuzz_SOURCES = lib/spool/queue_query_fuzz.c
 lib_spool_queue_query_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 lib_spool_queue_query_fuzz_LDADD = $(SPOOL_LIBS)
 endif
+
+# Destinations that are suspended: qmgr, postsuper
+lib_spool_libspool_a_SOURCES += lib/spool/suspension.h lib/spool/suspension.c
+check_PROGRAMS += lib/spool/suspension_test
+TESTS += lib/spool/suspension_test
+lib_spool_suspension_test_SOURCES = lib/spool/suspension_test.c
+lib_spool_suspension_test_LDADD = $(TEST_LIBS) $(SPOOL_LIBS)
+if FUZZ
+EXTRA_PROGRAMS += lib/spool/suspension_fuzz
+lib_spool_suspension_fuzz_SOURCES = lib/spool/suspension_fuzz.c
+lib_spool_suspension_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+lib_spool_suspension_fuzz_LDADD = $(SPOOL_LIBS)
+endif
