@@ -25,7 +25,7 @@ static const char help[] =
 	"  -g grade     of ciphers: medium, high\n"
 	"  -h lookup    dns, native\n"
 	"  -H, -k, -K   our own certificates: chain files, or certificate and key\n"
-	"  -l level     none, may, encrypt\n"
+	"  -l level     none, may, encrypt (the default), dane, dane-only\n"
 	"  -L options   what of TLS is shown: none, summary, untrusted, peercert, cache\n"
 	"  -o name=val  instead of what main.cf says\n"
 	"  -p list      protocols\n"
@@ -234,7 +234,7 @@ take(int option, const char *value)
 	case 'C':
 		finger.chain = true;
 		break;
-	case 'f': /* for levels that we do not have */
+	case 'f': /* accepted */
 	case 'M':
 	case 'v':
 		break;

@@ -93,7 +93,7 @@ static const struct command_help help = {
 	"  -f id    the same, and release what is on hold\n"
 	"  -h id    put on hold\n"
 	"  -H id    release\n"
-	"  -r id    try again now, with routes found anew\n"
+	"  -r id    make a new message of it, its addresses rewritten anew\n"
 	"  -p -s -S no work is needed for these\n"
 	"  -c dir   the directory of main.cf\n"
 	"  -v       accepted\n"
