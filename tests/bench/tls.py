@@ -1,4 +1,4 @@
-"""handshakes.py -- what a TLS handshake costs the server: ours, where tlsmgr has the key, beside
+"""tls.py -- what a TLS handshake costs the server: ours, where tlsmgr has the key, beside
 `openssl s_server` with the same key, protocol and cipher. `./dev bench tls`.
 
 The figure is handshakes for each second of CPU of all processes of the server, so that neither
