@@ -97,7 +97,8 @@ tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
 	tools/postern_jail.c tools/postern_log.c tools/postern_reload.c tools/postern_run.c \
 	tools/postern_upgrade.c tools/postern_spool.c tools/postern_tls.c \
 	tools/postern_import.c tools/config_copy.h tools/config_copy.c tools/postfix_queue.h tools/postfix_queue.c \
-	tools/queue_import.c tools/queue_export.c \
+	tools/queue_import.h tools/queue_import.c tools/import_parcel.c tools/import_local.c \
+	tools/queue_export.h tools/queue_export.c tools/export_files.c tools/export_local.c \
 	tools/queue_client.h tools/queue_client.c $(COMMAND)
 tools_postern_LDADD = lib/service/libservice.a lib/agent/libagent.a lib/spool/libspool.a \
 	lib/mime/libmime.a $(TABLE_LIBS) $(BASE_LIBS) \

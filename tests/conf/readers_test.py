@@ -21,7 +21,7 @@ COMMON = ("base", "log", "event", "conf", "net", "ipc", "dict", "service")
 # smtp, in whose folder it is; postcat has names of records.
 NO_READER = re.compile(r"_(?:test|fuzz|bench)\.c$|/play\.c$|tools/check|"
                        r"smtp/finger|tools/postcat_records|tools/config_copy|tools/postern_import|"
-                       r"tools/queue_export")
+                       r"tools/queue_export|tools/export_")
 
 
 def read(path):
