@@ -49,6 +49,12 @@ static struct cache_table table = {
 	.give = give,
 };
 
+static void
+keep(struct str key, struct str value)
+{
+	cache_table_set(&table, key, value);
+}
+
 /* ---- requests ---- */
 
 static void
@@ -78,7 +84,6 @@ answer(struct ipc_request *rq)
 
 		log_answer(&t, &said);
 		say.wait = (uint32_t)said.wait;
-		cache_table_changed(&table);
 	}
 	greylist_answer(rq, &say);
 }
@@ -95,6 +100,7 @@ before_jail(void)
 {
 	cache_table_open(&table, service_conf()->p.greylist_map, service_conf());
 	triplets_taken();
+	triplets_tell(keep);
 }
 
 static void

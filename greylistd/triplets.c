@@ -123,6 +123,35 @@ make_room(const struct triplets_rules *r, int64_t now)
 		forget(known.waiting.oldest ? known.waiting.oldest : known.back.oldest);
 }
 
+/* ---- what is changed ---- */
+
+static void (*tell)(struct str key, struct str value);
+
+void
+triplets_tell(void (*fn)(struct str key, struct str value))
+{
+	tell = fn;
+}
+
+static void
+entry_value(const struct entry *e, struct buf *out)
+{
+	buf_clear(out);
+	buf_printf(
+		out, "%lld:%lld:%u", (long long)e->first, (long long)e->last, e->count);
+}
+
+static void
+changed(const struct entry *e)
+{
+	struct buf value CLEANUP(buf_free) = BUF_INIT;
+
+	if (!tell)
+		return;
+	entry_value(e, &value);
+	tell(e->key, buf_str(&value));
+}
+
 /* The entry with that key, new when there is none that is still good. */
 static struct entry *
 entry_find(struct str key, const struct triplets_rules *r, int64_t now)
@@ -138,6 +167,7 @@ entry_find(struct str key, const struct triplets_rules *r, int64_t now)
 		e = entry_new(key);
 		e->first = e->last = now;
 		queue_join(e);
+		changed(e);
 	}
 	return e;
 }
@@ -149,6 +179,7 @@ entry_seen(struct entry *e, uint32_t times, int64_t now)
 	e->last = now;
 	e->count = times < UINT32_MAX - e->count ? e->count + times : UINT32_MAX;
 	queue_join(e);
+	changed(e);
 }
 
 /* ---- asking ---- */
@@ -240,9 +271,7 @@ triplets_each(void (*fn)(struct str key, struct str value, void *arg), void *arg
 	for (size_t at = 0; map_next(entries(), &at, &key, &value);) {
 		const struct entry *e = value;
 
-		buf_clear(&text);
-		buf_printf(&text, "%lld:%lld:%u", (long long)e->first, (long long)e->last,
-			e->count);
+		entry_value(e, &text);
 		fn(key, buf_str(&text), arg);
 	}
 }
@@ -261,12 +290,14 @@ triplets_take(struct str key, struct str value)
 	uint64_t first, last, count;
 	struct entry *e;
 
-	if (key.len == 0 || key.len > KEY_MOST || map_get(entries(), key) ||
+	if (key.len == 0 || key.len > KEY_MOST ||
 		!take_number(&value, INT64_MAX / 2, &first) ||
 		!take_number(&value, INT64_MAX / 2, &last) ||
 		!take_number(&value, UINT32_MAX, &count) || value.len > 0)
 		return false;
-	e = entry_new(key);
+	e = map_get(entries(), key);
+	if (!e)
+		e = entry_new(key);
 	e->first = (int64_t)first;
 	e->last = (int64_t)last;
 	e->count = (uint32_t)count;

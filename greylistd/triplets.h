@@ -39,7 +39,9 @@ size_t triplets_count(void); /* networks and triplets */
 
 /* Calls fn with each entry. */
 void triplets_each(void (*fn)(struct str key, struct str value, void *arg), void *arg);
-/* Adds such an entry; false: it is none. */
+/* From now on calls fn with each entry that is new, or another one. */
+void triplets_tell(void (*fn)(struct str key, struct str value));
+/* Adds such an entry, in place of one with this key; false: it is none. */
 bool triplets_take(struct str key, struct str value) MUST_CHECK;
 /* After the last one. */
 void triplets_taken(void);

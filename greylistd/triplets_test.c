@@ -200,7 +200,7 @@ TEST(what_is_no_entry_is_not_taken)
 		bool want;
 	} cases[] = {
 		{ STR_INIT("n s r"), STR_INIT("1:2:0"), true },
-		{ STR_INIT("n s r"), STR_INIT("1:2:0"), false }, /* again */
+		{ STR_INIT("n s r"), STR_INIT("2:2:0"), true }, /* instead */
 		{ STR_INIT("n"), STR_INIT("1:2:7"), true },
 		{ STR_INIT(""), STR_INIT("1:2:0"), false },
 		{ STR_INIT("a"), STR_INIT(""), false },

@@ -207,7 +207,7 @@ cache_wants_probe(const struct address *a, const struct cache_times *t, int64_t 
 	return true;
 }
 
-bool
+const struct address *
 cache_learn(struct str name, enum verify_status status, struct str text,
 	const struct cache_times *t, int64_t now)
 {
@@ -215,15 +215,15 @@ cache_learn(struct str name, enum verify_status status, struct str text,
 	struct address *a = map_get(addresses(), folded(name, &low));
 
 	if (!a || status == VERIFY_UNKNOWN)
-		return false;
+		return NULL;
 	set_probed(a, 0);
 	if (status != VERIFY_OK && a->status == VERIFY_OK && !is_expired(a, t, now))
-		return true;
+		return a;
 	a->status = status;
 	a->updated = now;
 	set_text(a, text);
 	co_wake_all(&a->learned);
-	return true;
+	return a;
 }
 
 /* ---- the table ---- */

@@ -30,10 +30,10 @@ struct address *cache_take(struct str name, const struct cache_times *t, int64_t
 /* Is a probe due? Not while one is under way, that began lately. */
 bool cache_wants_probe(const struct address *a, const struct cache_times *t, int64_t now);
 void cache_probing(struct address *a, int64_t now); /* one was sent */
-/* What a probe found out. A failure does not replace a success that is still good. False:
+/* What a probe found out. A failure does not replace a success that is still good. NULL:
  * nobody asked for that address. */
-bool cache_learn(struct str name, enum verify_status status, struct str text,
-	const struct cache_times *t, int64_t now);
+const struct address *cache_learn(struct str name, enum verify_status status,
+	struct str text, const struct cache_times *t, int64_t now);
 /* Removes what has expired; how many stay and go. */
 void cache_clean(
 	const struct cache_times *t, int64_t now, size_t *retained, size_t *dropped);

@@ -58,6 +58,15 @@ static struct cache_table table = {
 };
 
 static void
+keep(const struct address *a)
+{
+	struct buf value CLEANUP(buf_free) = BUF_INIT;
+
+	cache_entry_put(a, &value);
+	cache_table_set(&table, str_c(a->name), buf_str(&value));
+}
+
+static void
 clean_now(void *arg)
 {
 	struct cache_times t = times();
@@ -196,11 +205,14 @@ learn(struct ipc_request *rq)
 	struct probed_request said;
 	struct probed_reply say = { .unused = 0 };
 
+	const struct address *a = NULL;
+
 	if (probed_request_get(rq->payload, &said, rq->arena) == 0 &&
-		said.status <= VERIFY_BOUNCE &&
-		cache_learn(said.address, (enum verify_status)said.status, said.text, &t,
-			now()))
-		cache_table_changed(&table);
+		said.status <= VERIFY_BOUNCE)
+		a = cache_learn(said.address, (enum verify_status)said.status, said.text,
+			&t, now());
+	if (a)
+		keep(a);
 	probed_answer(rq, &say);
 }
 

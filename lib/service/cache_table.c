@@ -36,7 +36,7 @@ read_entry(struct str key, struct str value, void *arg)
 }
 
 static void
-read_all(const struct cache_table *t, const struct conf *c)
+read_all(struct cache_table *t, struct str path, const struct conf *c)
 {
 	struct reading reading = { .table = t };
 	struct why why = { "", "" };
@@ -46,6 +46,7 @@ read_all(const struct cache_table *t, const struct conf *c)
 	if (d && !why.text[0] && dict_each(d, read_entry, &reading) < 0)
 		log_warn("table %.*s: cannot be read as a whole: the cache begins empty",
 			STR_ARG(t->spec));
+	cache_journal_open(&t->journal, path, t->take, &reading.bad);
 	if (reading.bad > 0)
 		log_warn("table %.*s: %zu entries cannot be used", STR_ARG(t->spec),
 			reading.bad);
@@ -81,7 +82,7 @@ cache_table_open(struct cache_table *t, struct str wanted, const struct conf *c)
 		return;
 	}
 	t->spec = arena_str(arena, wanted);
-	read_all(t, c);
+	read_all(t, str_from(t->spec, (size_t)colon + 1), c);
 	service_allow_write_of(str_from(t->spec, (size_t)colon + 1));
 }
 
@@ -91,6 +92,7 @@ struct cache_writer {
 	struct str spec;
 	struct arena *arena;
 	VEC(struct str) keys, values;
+	bool is_written;
 };
 
 void
@@ -115,6 +117,7 @@ write_snapshot(void *arg)
 		ok = dict_build_finish(b, &why) == 0;
 	else if (b)
 		dict_build_abort(b);
+	w->is_written = ok;
 	if (!ok)
 		log_warn("table %.*s: cannot be written: %s", STR_ARG(w->spec), why.text);
 }
@@ -125,8 +128,11 @@ write_all_of(struct cache_table *t)
 	struct cache_writer w = { .spec = t->spec, .arena = arena_new() };
 
 	t->dirty = false;
+	cache_journal_turn(&t->journal);
 	t->give(&w);
 	event_offload(write_snapshot, &w);
+	if (w.is_written)
+		cache_journal_settle(&t->journal);
 	vec_free(&w.keys);
 	vec_free(&w.values);
 	arena_free(w.arena);
@@ -164,6 +170,15 @@ cache_table_changed(struct cache_table *t)
 	t->dirty = true;
 	service_busy(1);
 	timer_set(&t->write_later, deadline_in(WRITE_DELAY), write_due, t);
+}
+
+void
+cache_table_set(struct cache_table *t, struct str key, struct str value)
+{
+	if (!t->spec.len)
+		return;
+	cache_journal_add(&t->journal, key, value);
+	cache_table_changed(t);
 }
 
 static void

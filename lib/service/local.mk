@@ -2,7 +2,7 @@
 noinst_LIBRARIES += lib/service/libservice.a
 lib_service_libservice_a_SOURCES = lib/service/service.h lib/service/service_impl.h \
 	lib/service/sandbox_internal.h lib/service/spawn.h lib/service/syscalls.h \
-	lib/service/accept.c lib/service/accepted.c lib/service/cache_table.h lib/service/cache_table.c lib/service/capabilities.c lib/service/captured.c \
+	lib/service/accept.c lib/service/accepted.c lib/service/cache_journal.h lib/service/cache_journal.c lib/service/cache_table.h lib/service/cache_table.c lib/service/capabilities.c lib/service/captured.c \
 	lib/service/control.c lib/service/datagrams.c lib/service/explained.c \
 	lib/service/maillog.c lib/service/maillog.h lib/service/instance.h lib/service/instance.c lib/service/landlock.c lib/service/options.c \
 	lib/service/peers.c lib/service/queue_id.c lib/service/sandbox.c \
@@ -25,3 +25,7 @@ TESTS += lib/service/seccomp_test
 lib_service_seccomp_test_SOURCES = lib/service/seccomp_test.c lib/service/seccomp.c \
 	lib/service/syscalls.c
 lib_service_seccomp_test_LDADD = $(TEST_LIBS) lib/log/liblog.a lib/base/libbase.a
+check_PROGRAMS += lib/service/cache_journal_test
+TESTS += lib/service/cache_journal_test
+lib_service_cache_journal_test_SOURCES = lib/service/cache_journal_test.c
+lib_service_cache_journal_test_LDADD = $(SERVICE_TEST_LIBS)

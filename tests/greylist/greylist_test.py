@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Instance, check, check_equal, finish, kill, wait_until
+from harness import Instance, check, check_equal, finish, is_root, kill, wait_until
 
 SETTINGS = {
     "mydestination": "here.example", "local_recipient_maps": "", "local_transport": "discard",
@@ -79,7 +79,7 @@ def networks_are_known():
 
 
 def nobody_remembers():
-    """Killed, it begins with what was written; without it mail is let in."""
+    """Without a table a killed one has forgotten everybody; without it mail is let in."""
     with Instance({**SETTINGS, "greylist_map": ""}, services=SERVICES) as mta:
         mta.start()
         comes_back(mta, "a@x.example")
@@ -93,6 +93,31 @@ def nobody_remembers():
         mta.start()
         check(is_in(mta, "a@x.example"), "without greylistd mail is let in")
         mta.wait_for_log(r"smtpd\[\d+\]: warning: greylistd: .*: for a while check_greylist has no effect")
+
+
+def killed():
+    """Killed at any moment, it knows all that it has answered; what it wrote is whole."""
+    with Instance(SETTINGS, services=SERVICES) as mta:
+        mta.expect_trouble("greylistd")
+        mta.start()
+        comes_back(mta, "a@x.example")
+        check(not is_in(mta, "b@x.example"), "another sender waits")
+        for _ in range(3):
+            pid = mta.process("greylistd")
+            at = mta.log_position()
+            kill(pid)
+            mta.wait_for_log(f"pid {pid} .*killed by signal 9", since=at)
+            wait_until(lambda: is_in(mta, "a@x.example"), "the next one, which knows")
+        journal = os.path.join(mta.data, "greylist_cache.journal")
+        check(os.path.getsize(journal) > 0, "a journal while it runs")
+        if is_root():
+            check_equal(os.stat(journal).st_mode & 0o777, 0o600, "mode of the journal")
+        mta.stop()
+        check_equal([n for n in os.listdir(mta.data) if "journal" in n], [], "journals at its end")
+        type_ = mta.run("postconf", "-h", "default_cache_db_type").stdout.strip()
+        known = mta.run("postmap", "-s", f"{type_}:{mta.data}/greylist_cache").stdout
+        for sender in "ab":
+            check(f"127.0.0.0/24 {sender}@x.example r@here.example" in known, f"{sender} in {known!r}")
 
 
 def only_warned():
@@ -115,6 +140,7 @@ def nothing_runs_without_it():
 mail_comes_again()
 networks_are_known()
 nobody_remembers()
+killed()
 only_warned()
 nothing_runs_without_it()
 finish()
