@@ -16,7 +16,9 @@ TESTS += lib/net/net_test lib/net/tls_test
 lib_net_net_test_SOURCES = lib/net/net_test.c lib/net/addr_test.c lib/net/dnslist_test.c \
 	lib/net/haproxy_test.c
 lib_net_net_test_LDADD = $(NET_TEST_LIBS)
-lib_net_tls_test_SOURCES = lib/net/tls_test.c lib/net/tls_dane_test.c lib/net/tls_keys_test.c lib/net/tls_sign_test.c
+lib_net_tls_test_SOURCES = lib/net/tls_stage.h lib/net/tls_stage.c lib/net/tls_test.c \
+	lib/net/tls_config_test.c lib/net/tls_dane_test.c lib/net/tls_keys_test.c \
+	lib/net/tls_resume_test.c lib/net/tls_sign_test.c
 lib_net_tls_test_LDADD = $(NET_TEST_LIBS)
 if FUZZ
 EXTRA_PROGRAMS += lib/net/net_fuzz lib/net/dnslist_fuzz lib/net/haproxy_fuzz lib/net/tls_dane_fuzz

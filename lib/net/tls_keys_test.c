@@ -1,5 +1,6 @@
 /* tls_keys_test.c -- handshakes whose private key somebody else uses. */
 #include "tls_keys.h"
+#include "tls_stage.h"
 #include "test.h"
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -10,12 +11,6 @@
 static struct tls_chains *keys; /* what the other process would have */
 static int asked, at_once, most_at_once;
 static bool refuses;
-
-static deadline_t
-soon(void)
-{
-	return deadline_in(20 * 1000);
-}
 
 struct job {
 	const struct tls_key_use *use;
@@ -107,7 +102,7 @@ serve(void *arg)
 {
 	struct side *s = arg;
 
-	s->result = conn_accept_tls(s->conn, s->ctx, soon());
+	s->result = conn_accept_tls(s->conn, s->ctx, stage_soon());
 	s->done = true;
 }
 
@@ -190,8 +185,8 @@ each_row(void *arg)
 			refuses = failing;
 			asked = 0;
 			open_pair(&server, &client);
-			got = conn_connect_tls(
-				client.conn, client.ctx, STR_NONE, STR_NONE, soon());
+			got = conn_connect_tls(client.conn, client.ctx, STR_NONE,
+				STR_NONE, stage_soon());
 			CHECK((got == CONN_OK) == !failing);
 			while (!server.done)
 				co_yield ();
@@ -211,18 +206,9 @@ each_row(void *arg)
 	event_stop();
 }
 
-static void
-in_loop(void (*fn)(void *))
-{
-	event_init();
-	co_spawn(fn, NULL, CO_STACK_LARGE);
-	event_run();
-	event_after_fork();
-}
-
 TEST(each_kind_of_key_is_used_elsewhere)
 {
-	in_loop(each_row);
+	stage_run(each_row);
 }
 
 /* ---- many at a time: what one leaves in OpenSSL's error queue is no other's ---- */
@@ -238,13 +224,13 @@ one_of_many(void *arg)
 	open_pair(&server, &client);
 	if (running++ % 4 == 3) { /* no TLS at all */
 		conn_write(client.conn, STR("EHLO x\r\nMAIL FROM:<>\r\n"));
-		(void)conn_flush(client.conn, soon());
+		(void)conn_flush(client.conn, stage_soon());
 		while (!server.done)
 			co_yield ();
 		CHECK(server.result == CONN_ERROR);
 	} else {
 		CHECK(conn_connect_tls(client.conn, client.ctx, STR_NONE, STR_NONE,
-			      soon()) == CONN_OK);
+			      stage_soon()) == CONN_OK);
 		while (!server.done)
 			co_yield ();
 		CHECK(server.result == CONN_OK);
@@ -283,5 +269,5 @@ many(void *arg)
 
 TEST(handshakes_wait_side_by_side)
 {
-	in_loop(many);
+	stage_run(many);
 }
