@@ -18,6 +18,7 @@ SHARED = os.environ["POSTERN_SHARED"] + "/bench"
 TOOLS = os.environ["BENCH_TOOLS"]    # where load, sink and slowdisk were built
 HOME = os.environ["BENCH_HOME"]
 PREFIX = os.environ["POSTERN_PREFIX"]
+DEAD_PORT = int(os.environ.setdefault("DEAD_PORT", "2599"))  # of u@dead.test
 FAN = [f"127.0.1.{i}" for i in range(1, 101)]  # d1.fan.test .. d100.fan.test
 
 
@@ -117,13 +118,13 @@ class Parked:
 
 
 class Sink:
-    """Takes the relayed mail of both systems."""
+    """Takes the relayed mail of both systems; on DEAD_PORT, that for the dead host, who lives."""
 
-    def __init__(self):
-        self.path = f"/dev/shm/bench-sink.{os.getpid()}"
+    def __init__(self, port=driver.SINK_PORT):
+        self.path = f"/dev/shm/bench-sink.{os.getpid()}.{port}"
         self.process = subprocess.Popen(
-            [f"{TOOLS}/sink", self.path, str(driver.SINK_PORT), "127.0.0.1", *FAN])
-        while not is_listening(driver.SINK_PORT):
+            [f"{TOOLS}/sink", self.path, str(port), "127.0.0.1", *FAN])
+        while not is_listening(port):
             time.sleep(0.01)
 
     def read(self):

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from rig import PREFIX, Postern, KernelMemory, Sink, SlowDisk, System, driver, interleaved, now
+from rig import DEAD_PORT, PREFIX, Postern, KernelMemory, Sink, SlowDisk, System, driver, interleaved, now
 
 MILLION = int(os.environ.get("BENCH_MESSAGES", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -227,6 +227,32 @@ def million(postern, _, __):
     postern.start_empty()
 
 
+def drain(postern, _, sink):
+    """The dead host lives again, and all its mail is tried at once: how long that takes, and what
+    new mail for others waits meanwhile."""
+    postern.start_empty()
+    postern.load("mail", "-k", "-s", 100, "-n", MILLION, "-l", 600, "-f", postern.rcpt("dead"),
+                 timeout=1200)
+    settle(postern)
+    alive, delays, begin = Sink(DEAD_PORT), [], now()
+    try:
+        postern.tool("postqueue", "-f")
+        while alive.read()[0] < MILLION:
+            came, at = sink.read()[0], now()
+            client = driver.Smtp(postern.addr)
+            client.send([postern.rcpt("relay")], driver.BODY4K)
+            client.quit()
+            delays.append(sink.wait(0, came + 1) - at)
+            time.sleep(0.2)
+        took = alive.read()[2] - begin
+    finally:
+        alive.close()
+    row(f"drain of {MILLION} after an outage", f"{MILLION / took:.0f}/s", "", True)
+    row("new mail for another host meanwhile", f"at most {max(delays):.2f} s", "<= 5 s",
+        max(delays) <= 5, f"median {statistics.median(delays) * 1e3:.0f} ms of {len(delays)}")
+    postern.start_empty()
+
+
 def settle(system):
     """Until it has nothing more to do."""
     before = system.cpu()
@@ -316,6 +342,7 @@ FIGURES = {
     "clients": clients,
     "deferred": deferred,
     "million": million,
+    "drain": drain,
 }
 
 
