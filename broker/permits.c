@@ -11,7 +11,7 @@ static const struct {
 	const char *peers[MOST];
 } table[] = {
 	{ "smtpd", { "cleanup", "dns", "anvil", "tlsmgr", "proxymap", "verify", "flush",
-			   "bounce", "sasl", "greylistd" } },
+			   "bounce", "sasl", "greylistd", "mailauth" } },
 	{ "postscreen",
 		{ "smtpd", "dns", "tlsmgr", "proxymap" } }, /* smtpd: of type pass */
 	{ "pickup", { "cleanup", "bounce" } },

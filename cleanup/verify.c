@@ -2,6 +2,7 @@
  * of mailauth and told in an Authentication-Results field (RFC 8601). Those that came
  * with it and pretend to be ours are removed. */
 #include "config.h"
+#include "alone.h"
 #include "message.h"
 #include "log.h"
 #include "results.h"
@@ -101,7 +102,7 @@ verify_field(struct message *m, struct field *f)
 /* ---- asking ---- */
 
 SWITCHES static int
-ask(struct message *m, const char *service, struct mail_auth_reply *said)
+ask(struct message *m, struct ipc_peer *mailauth, struct mail_auth_reply *said)
 {
 	struct mail_auth_request question = { .queue_id = str_c(m->queue_id),
 		.wants_dmarc = settings.dmarc != MODE_OFF,
@@ -114,8 +115,7 @@ ask(struct message *m, const char *service, struct mail_auth_reply *said)
 	struct str reply;
 
 	mail_auth_request_put(&payload, &question);
-	stream = ipc_stream_begin(
-		service_peer(service), mail_auth_TYPE, buf_str(&payload), patience);
+	stream = ipc_stream_begin(mailauth, mail_auth_TYPE, buf_str(&payload), patience);
 	if (!stream)
 		return -1;
 	/* When this fails, so does the end. */
@@ -154,14 +154,27 @@ is_known(const struct mail_auth_reply *said)
 	       said->dmarc_published <= DMARC_REJECT && said->arc_result <= ARC_TEMPERROR;
 }
 
+SWITCHES static int
+ask_alone(struct message *m, struct mail_auth_reply *said)
+{
+	deadline_t until = deadline_in(m->conf->p.dkim_time_limit + PATIENCE);
+	struct ipc_peer *suspects = service_peer("mailauth-suspect");
+	int result;
+
+	do
+		result = alone_turn(suspects, until) < 0 ? -1 : ask(m, suspects, said);
+	while (result == 0 && said->is_alone_denied);
+	return result;
+}
+
 /* A process that died may have done so of another message: once more, alone. */
 SWITCHES static void
 verdicts_of(struct message *m, struct mail_auth_reply *said)
 {
-	int result = ask(m, "mailauth", said);
+	int result = ask(m, service_peer("mailauth"), said);
 
-	if (result < 0 && (errno == ECONNRESET || errno == EPIPE))
-		result = ask(m, "mailauth-suspect", said);
+	if (result < 0 && alone_is_called_for(errno))
+		result = ask_alone(m, said);
 	if (result < 0)
 		give_up(m, said, strerror(errno));
 	else if (said->error.len)

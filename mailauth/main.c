@@ -1,28 +1,27 @@
-/* mailauth -- verifies the signatures of strangers' mail with a library that has been
- * broken into before: nothing can be reached from here but the DNS, a process serves a
- * few hundred messages, and what makes it hang or crash costs that message its verdict.
+/* mailauth -- verifies the signatures of strangers' mail, and asks the second engine for
+ * SPF, with libraries that have been broken into before: nothing can be reached from here
+ * but the DNS, a process serves a few hundred messages, and what makes it hang or crash
+ * costs that message its verdict.
  */
+#include "config.h"
 #include "dkim_sign.h"
 #include "event.h"
 #include "log.h"
 #include "results.h"
 #include "service.h"
+#include "spf.h"
+#include "turn.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
-	SERVES = 500,  /* messages, then a fresh process takes over */
+	SERVES = 500,  /* messages and clients, then a fresh process takes over */
 	BEAT = 1000,   /* ms */
 	HANGS = 10000, /* ms without a turn of the loop */
 };
 
-static struct {
-	unsigned served;
-	bool one_at_a_time; /* mailauth-suspect: what was in hand when another one died */
-	bool busy;
-	struct co_queue turn;
-} mailauth;
+static unsigned messages;
 
 /* ---- the watchdog: a thread sees whether the loop still turns ---- */
 
@@ -184,40 +183,88 @@ verify(struct ipc_request *rq, const struct mail_auth_request *asked,
 	authors_free(r.authors);
 }
 
+/* ---- a client ---- */
+
+static void
+ask_libspf2(const struct spf2_request *asked, struct arena *arena, struct spf2_reply *say)
+{
+	struct spf_question q = { .helo = asked->helo,
+		.sender = asked->sender,
+		.receiver = asked->receiver,
+		.until = deadline_in(asked->patience),
+		.dns = &dns };
+	struct spf_verdict v = { .result = SPF_TEMPERROR,
+		.problem = STR("malformed request") };
+
+	if (net_addr_parse(asked->client, 0, &q.client) == 0)
+		spf2_check(&q, arena, &v);
+	say->result = (uint8_t)v.result;
+	say->problem = v.problem;
+}
+
+/* ---- requests ---- */
+
+static void
+served(void)
+{
+	turn_end();
+	service_busy(-1);
+	if (++messages == SERVES)
+		service_retire("it has served enough");
+}
+
 static void
 on_message(struct ipc_request *rq)
 {
 	struct mail_auth_reply say = { .error = STR_NONE };
 	struct mail_auth_request asked;
 
+	if (!turn_begin(rq)) {
+		say.is_alone_denied = true;
+		mail_auth_answer(rq, &say);
+		return;
+	}
 	service_busy(+1);
-	while (mailauth.one_at_a_time && mailauth.busy)
-		if (co_wait(&mailauth.turn, DEADLINE_NEVER) < 0)
-			break;
-	mailauth.busy = true;
 	if (mail_auth_request_get(rq->payload, &asked, rq->arena) == 0)
 		verify(rq, &asked, &say);
 	else
 		say.error = STR("malformed request");
-	mailauth.busy = false;
-	co_wake_one(&mailauth.turn);
 	mail_auth_answer(rq, &say);
-	service_busy(-1);
-	if (++mailauth.served == SERVES)
-		service_retire("it has served enough");
+	served();
+}
+
+static void
+on_client(struct ipc_request *rq)
+{
+	struct spf2_reply say = { .result = SPF_TEMPERROR };
+	struct spf2_request asked;
+
+	if (!turn_begin(rq)) {
+		say.is_alone_denied = true;
+		spf2_answer(rq, &say);
+		return;
+	}
+	service_busy(+1);
+	if (spf2_request_get(rq->payload, &asked, rq->arena) == 0)
+		ask_libspf2(&asked, rq->arena, &say);
+	spf2_answer(rq, &say);
+	served();
 }
 
 static const struct ipc_handler handlers[] = {
 	{ .type = mail_auth_TYPE, .run = on_message, .stack = CO_STACK_LARGE },
+	{ .type = spf2_TYPE, .run = on_client, .stack = CO_STACK_LARGE },
+	{ .type = auth_turn_TYPE, .run = turn_on_request },
 	{ 0 },
 };
 
 /* ---- the process ---- */
 
-/* The library and OpenSSL find what they want to read at their first use. */
+/* The libraries and OpenSSL find what they want to read at their first use. */
 static void
 before_jail(void)
 {
+#ifdef HAVE_OPENDKIM
 	const struct dkim_rules rules = { .signatures = 1 };
 	struct why why;
 	struct dkim_verifier *v = dkim_verify_new(&dns, &rules, DEADLINE_NEVER, &why);
@@ -225,13 +272,16 @@ before_jail(void)
 	if (!v)
 		log_fatal("%s", why.text);
 	dkim_verify_free(v);
+#endif
 	dkim_content_free(dkim_content_new(true, false)); /* OpenSSL's */
 }
 
 static void
 start(void)
 {
-	mailauth.one_at_a_time = strcmp(service_name(), "mailauth-suspect") == 0;
+	/* What was in hand when another one died. */
+	if (strcmp(service_name(), "mailauth-suspect") == 0)
+		turn_start();
 	watch_start();
 }
 

@@ -6,7 +6,7 @@ smtpd_libsmtpd_a_SOURCES = smtpd/session.h smtpd/verbs.h smtpd/site.h smtpd/poli
 	smtpd/cmd_bdat.c smtpd/cmd_starttls.c smtpd/cmd_xclient.c smtpd/cmd_xforward.c smtpd/claims.h smtpd/claims.c smtpd/cmd_misc.c smtpd/cmd_etrn.c \
 	smtpd/message.c smtpd/storage.c smtpd/received.c smtpd/data.c smtpd/site.c \
 	smtpd/lists.c smtpd/policy.c smtpd/checks.c smtpd/ccert.c smtpd/access.c smtpd/listed.c \
-	smtpd/hosts.h smtpd/hosts.c smtpd/spf_session.h smtpd/spf_session.c smtpd/backup.c smtpd/listings.h smtpd/listings.c smtpd/expand.h \
+	smtpd/hosts.h smtpd/hosts.c smtpd/spf_session.h smtpd/spf_session.c smtpd/spf_engine.h smtpd/spf_engine.c smtpd/backup.c smtpd/listings.h smtpd/listings.c smtpd/expand.h \
 	smtpd/expand.c smtpd/delegate.c smtpd/policy_answer.h smtpd/policy_answer.c smtpd/verified.c smtpd/limits.h smtpd/limits.c smtpd/greylist.c \
 	smtpd/starttls.h smtpd/starttls.c \
 	smtpd/explained.h smtpd/explain.c smtpd/milters.h smtpd/milters.c smtpd/milter_macros.c \

@@ -13,7 +13,8 @@ smtpd_open(void)
 }
 
 static const char *const peers[] = { "cleanup", "cleanup-suspect", "dns", "proxymap",
-	"flush", "anvil", "tlsmgr", "bounce", "verify", "sasl", "greylistd", NULL };
+	"flush", "anvil", "tlsmgr", "bounce", "verify", "sasl", "greylistd", "mailauth",
+	"mailauth-suspect", NULL };
 
 static const struct service smtpd = {
 	.name = "smtpd",

@@ -573,6 +573,11 @@ static const struct {
 	{ "spf_mode = enforce\n", "192.0.2.2", "h", "a@slow.example", "451 4.7.24" },
 	{ "spf_mode = enforce\n", "192.0.2.2", "h", "a@mistake.example", "250 " },
 	{ "spf_mode = tag\n", "192.0.2.2", "h", "a@spf.example", "250 " },
+	/* The second engine is not there: ours counts. */
+	{ "spf_engine = both\nspf_mode = enforce\n", "192.0.2.2", "h", "a@spf.example",
+		"550 5.7.23" },
+	{ "spf_engine = both\nspf_mode = enforce\n", "192.0.2.1", "h", "a@spf.example",
+		"250 " },
 	{ "spf_mode = enforce\nsoft_bounce = yes\n", "192.0.2.2", "h", "a@spf.example",
 		"450 4.7.23" },
 	{ "smtpd_client_restrictions = permit_dnswl_client dnswl.test, reject\n",

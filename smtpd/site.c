@@ -108,6 +108,7 @@ open_lists(struct site *site)
 		p->smtpd_client_event_limit_exceptions,
 		match_parents(c, "smtpd_client_event_limit_exceptions"), c);
 	site->spf_mode = spf_mode_parse(p->spf_mode);
+	site->spf_engine = spf_engine_parse(p->spf_engine);
 	site->spf_exempt = match_list_open("spf_exempt_clients", p->spf_exempt_clients,
 		match_parents(c, "spf_exempt_clients"), c);
 	site->wants_dmarc = !str_case_is(p->dmarc_mode, "off");

@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "route.h"
 #include "sasl.h"
+#include "spf_engine.h"
 #include "spf_session.h"
 
 /* smtpd_forbid_bare_newline */
@@ -43,6 +44,7 @@ struct site {
 	struct match_list *dkim_exempt;      /* dkim_exempt_clients */
 	bool verifies, wants_dmarc;          /* any mode; dmarc_mode */
 	enum spf_mode spf_mode;
+	enum spf_engine spf_engine;
 	struct match_list *log_permits; /* smtpd_log_access_permit_actions or NULL */
 	struct match_list *mx_backup_networks; /* permit_mx_backup_networks or NULL */
 	struct match_list *noop_commands, *forbidden_commands; /* NULL: none */

@@ -6,7 +6,7 @@
 #include "mailbox.h"
 #include "results.h"
 #include "session.h"
-#include "spf.h"
+#include "spf_engine.h"
 #include "spf_session.h"
 
 #define VALUE_MOST 320 /* octets of one value in the header: a path and some more */
@@ -61,7 +61,7 @@ judge(struct session *s, struct str sender, struct spf_verdict *out)
 		.dns = &dns,
 	};
 
-	spf_check(&question, arena, out);
+	spf_engine_check(s, &question, arena, out);
 	out->domain = arena_str(s->mail, out->domain);
 	out->mechanism = arena_str(s->mail, out->mechanism);
 	out->problem = arena_str(s->mail, out->problem);

@@ -57,10 +57,8 @@ static enum step PRINTF(3, 4)
 
 /* ---- the DNS ---- */
 
-/* A name for complaints, and as text for questions: what is no visible ASCII becomes \DDD
- * (RFC 1035 section 5.1). */
-static struct str
-as_text(struct spf_evaluation *e, struct str name)
+struct str
+spf_name_text(struct str name, struct arena *arena)
 {
 	struct buf text CLEANUP(buf_free) = BUF_INIT;
 
@@ -70,7 +68,14 @@ as_text(struct spf_evaluation *e, struct str name)
 			buf_printf(&text, "\\%03u", (unsigned char)name.data[i]);
 		else
 			buf_addc(&text, name.data[i]);
-	return arena_str(e->arena, buf_str(&text));
+	return arena_str(arena, buf_str(&text));
+}
+
+/* For complaints and questions. */
+static struct str
+as_text(struct spf_evaluation *e, struct str name)
+{
+	return spf_name_text(name, e->arena);
 }
 
 enum dns_status
@@ -429,8 +434,8 @@ identify(struct spf_evaluation *e)
 	return MATCH;
 }
 
-void
-spf_check(const struct spf_question *q, struct arena *arena, struct spf_verdict *out)
+struct spf_evaluation *
+spf_begin(const struct spf_question *q, struct arena *arena, struct spf_verdict *out)
 {
 	struct spf_evaluation *e = arena_alloc(arena, sizeof(*e));
 
@@ -441,7 +446,21 @@ spf_check(const struct spf_question *q, struct arena *arena, struct spf_verdict 
 	e->client = q->client;
 	net_addr_unmap(&e->client);
 	e->v6 = e->client.sa.ss_family == AF_INET6;
-	if (identify(e) == DONE || open_frame(e, &e->frames[0], e->domain) == DONE)
+	return identify(e) == DONE ? NULL : e;
+}
+
+bool
+spf_identity(const struct spf_question *q, struct arena *arena, struct spf_verdict *out)
+{
+	return spf_begin(q, arena, out) != NULL;
+}
+
+void
+spf_check(const struct spf_question *q, struct arena *arena, struct spf_verdict *out)
+{
+	struct spf_evaluation *e = spf_begin(q, arena, out);
+
+	if (!e || open_frame(e, &e->frames[0], e->domain) == DONE)
 		return;
 	e->depth = 1;
 	while (next_term(e) != DONE)

@@ -46,10 +46,21 @@ struct spf_verdict {
  * wrong; behind what out holds. */
 void spf_verdict_show(const struct spf_verdict *v, struct buf *out);
 
+/* Only who is asked about: is_of_helo and domain. False: there is no domain that could
+ * have a record, and *out is the verdict. */
+bool spf_identity(
+	const struct spf_question *q, struct arena *arena, struct spf_verdict *out);
+
 /* Answers within the limits of section 4.6.4: ten terms that ask the DNS, two answers
  * that there is nothing, ten MX records a mechanism, ten PTR records, and q->until. Fills
  * in all of *out; its strings are in arena, or those of the question. */
 SWITCHES void spf_check(
+	const struct spf_question *q, struct arena *arena, struct spf_verdict *out);
+
+/* The same by libspf2, which knows no void look-ups and names no mechanism, and has been
+ * broken into before: for a process that has nothing to lose (mailauth), on a large
+ * stack. Temperror where the build does not have it. */
+SWITCHES void spf2_check(
 	const struct spf_question *q, struct arena *arena, struct spf_verdict *out);
 
 #endif

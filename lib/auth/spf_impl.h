@@ -48,6 +48,13 @@ struct spf_evaluation {
 };
 
 /* ---- spf.c ---- */
+/* What an engine begins with: who is asked about. NULL: no domain that could have a
+ * record, and *out says so. */
+struct spf_evaluation *spf_begin(
+	const struct spf_question *q, struct arena *arena, struct spf_verdict *out);
+/* A name as text for questions: what is no visible ASCII becomes \DDD (RFC 1035 section
+ * 5.1). */
+struct str spf_name_text(struct str name, struct arena *arena);
 /* One question about a name as it is (not as text). */
 SWITCHES enum dns_status spf_ask(
 	struct spf_evaluation *e, struct str name, uint16_t type, struct dns_reply *said);

@@ -66,8 +66,26 @@ IPC_STRUCT(arc_seal)
 	LIST(arc_seal, seals) \
 	FIELD(STR, dmarc_record) \
 	FIELD(BOOL, dmarc_dkim) \
-	FIELD(BOOL, dmarc_spf)
+	FIELD(BOOL, dmarc_spf) \
+	FIELD(BOOL, is_alone_denied) /* lib/auth/alone.h */
 IPC_RPC(mail_auth, 67)
+/* ---- smtpd -> mailauth: what does libspf2 say of this client? (lib/auth/spf.h) ---- */
+#define spf2_REQUEST(FIELD, LIST) \
+	FIELD(STR, client) /* its address */ \
+	FIELD(STR, helo) \
+	FIELD(STR, sender) \
+	FIELD(STR, receiver) \
+	FIELD(U32, patience) /* ms */
+#define spf2_REPLY(FIELD, LIST) \
+	FIELD(U8, result)   /* enum spf_result */ \
+	FIELD(STR, problem) /* printable ASCII, at most 500 octets, or none */ \
+	FIELD(BOOL, is_alone_denied)
+IPC_RPC(spf2, 72)
+/* ---- smtpd, cleanup -> mailauth-suspect: answered when it is the caller's turn
+ * (lib/auth/alone.h) ---- */
+#define auth_turn_REQUEST(FIELD, LIST) FIELD(U32, unused)
+#define auth_turn_REPLY(FIELD, LIST)   FIELD(U32, unused)
+IPC_RPC(auth_turn, 73)
 /* A message as cleanup writes it down for the report to its author's domain (RFC 9990;
  * lib/auth/dmarc_store.h). Of each signature there are domain, selector and result. */
 #define dmarc_seen_FIELDS(FIELD, LIST) \
