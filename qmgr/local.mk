@@ -19,7 +19,9 @@ TESTS += qmgr/qmgr_test qmgr/queue_test qmgr/schedule_test
 qmgr_qmgr_test_SOURCES = qmgr/qmgr_test.c qmgr/index.h qmgr/index.c qmgr/feedback.h \
 	qmgr/feedback.c qmgr/backoff.h qmgr/backoff.c qmgr/verp.h qmgr/verp.c
 qmgr_qmgr_test_LDADD = $(TEST_LIBS) $(BASE_LIBS) -lm
-qmgr_queue_test_SOURCES = qmgr/queue_test.c $(QMGR_PARTS)
+qmgr_queue_test_SOURCES = qmgr/play.h qmgr/play.c qmgr/queue_test.c \
+	qmgr/queue_command_test.c qmgr/queue_failure_test.c qmgr/queue_pace_test.c \
+	qmgr/queue_parts_test.c $(QMGR_PARTS)
 qmgr_queue_test_LDADD = $(TEST_LIBS) $(QMGR_LIBS)
 qmgr_schedule_test_SOURCES = qmgr/schedule_test.c qmgr/schedule.h qmgr/schedule_impl.h \
 	qmgr/schedule.c qmgr/transport.c qmgr/destination.c qmgr/ready.c qmgr/job.c \
