@@ -125,6 +125,27 @@ address_quote(struct str address, struct arena *arena)
 	return arena_str(arena, buf_str(&b));
 }
 
+static void
+put_unquoted_local(struct buf *out, struct str local)
+{
+	for (size_t i = 0; i < local.len; i++) {
+		if (local.data[i] == '"')
+			continue;
+		if (local.data[i] == '\\' && i + 1 < local.len)
+			i++;
+		buf_addc(out, local.data[i]);
+	}
+}
+
+struct str
+address_unquote_local(struct str local, struct arena *arena)
+{
+	struct buf b CLEANUP(buf_free) = BUF_INIT;
+
+	put_unquoted_local(&b, local);
+	return arena_str(arena, buf_str(&b));
+}
+
 struct str
 address_unquote(struct str address, struct arena *arena)
 {
@@ -134,16 +155,12 @@ address_unquote(struct str address, struct arena *arena)
 	if (str_chr(address, '"') < 0 && str_chr(address, '\\') < 0)
 		return address;
 	address_split(address, &local, &domain);
-	for (size_t i = 0; i < local.len; i++) {
-		if (local.data[i] == '"')
-			continue;
-		if (local.data[i] == '\\' && i + 1 < local.len)
-			i++;
-		buf_addc(&b, local.data[i]);
-	}
+	put_unquoted_local(&b, local);
 	if (domain.data) {
 		buf_addc(&b, '@');
 		buf_add(&b, domain);
+	} else if (str_chr(buf_str(&b), '@') >= 0) {
+		return address;
 	}
 	return arena_str(arena, buf_str(&b));
 }

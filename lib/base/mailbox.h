@@ -9,13 +9,15 @@
  * STR_NONE (data NULL) when there is none. */
 void address_split(struct str address, struct str *local, struct str *domain);
 /* The RFC 5321 form of an internal address: quotes the local part where it must be, and
- * back. What needs no quotes is returned as it is. */
+ * back. What needs no quotes is returned as it is; and so is "a@b" without a domain,
+ * where the quotes are all that tells it from another address. */
 struct str address_quote(struct str address, struct arena *arena);
 struct str address_unquote(struct str address, struct arena *arena);
 /* Appends what address_quote() gives. */
 void address_put(struct buf *out, struct str address);
 /* The same for a local part alone, whether it needs quotes or not. */
 struct str address_quote_local(struct str local, struct arena *arena);
+struct str address_unquote_local(struct str local, struct arena *arena);
 /* RFC 5321 section 4.1.2: words of atext with single dots between them, which needs no
  * quotes. */
 bool address_is_dot_string(struct str local);

@@ -38,6 +38,7 @@ TEST(quotes)
 		{ ".a@example.org", "\".a\"@example.org" },
 		{ "a..b@example.org", "\"a..b\"@example.org" },
 		{ "j\xc3\xbcrgen@example.org", "j\xc3\xbcrgen@example.org" },
+		{ "\"a@b\"", "\"a@b\"" }, /* no domain: a@b is another address */
 		{ "user", "user" },
 		{ "", "" },
 	};

@@ -383,7 +383,7 @@ route_locate(struct route *r, struct str address, struct arena *arena,
 			domain = r->conf->p.myhostname;
 		domain = arena_lower(arena, without_last_dot(domain));
 		if (r->conf->p.resolve_dequoted_address && is_quoted(local))
-			local = address_unquote(local, arena);
+			local = address_unquote_local(local, arena);
 		v = route_domain_class(r, domain, &out->class, why);
 		if (v != ACCEPT)
 			return v;
