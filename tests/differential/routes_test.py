@@ -15,7 +15,18 @@ TRANSPORTS = [f"{name} unix - - n - - discard\n  -o syslog_name=postfix/{name}"
               for name in ("t1", "t2", "loc", "virt", "rel", "dflt")]
 LINE = re.compile(r"postfix/(\w+)\S*: (\w+): to=<(.*?)>, (?:orig_to=<(.*?)>, )?relay=\w+, .*?"
                   r"dsn=([\d.]+), status=(\w+) \((.*)\)$", re.M)
+# What 3.12 says otherwise than 3.7 under a setting that 3.7 does not know.
+NEWER = {("relocated_prefix_enable", "no"): (r"^user has moved to ", "")}
 NO_AGENT = ("qmgr", "error", "retry")  # VIOLATIONS.md: qmgr says itself what needs no agent
+
+
+def forget_refused(mta):
+    """Else pickup offers it again with each message that comes, and logs its refusal again."""
+    mta.stop()
+    maildrop = os.path.join(mta.queue, "maildrop")
+    for name in os.listdir(maildrop):
+        os.unlink(os.path.join(maildrop, name))
+    mta.start()
 
 
 def outcome(mta, sender, addresses):
@@ -24,6 +35,8 @@ def outcome(mta, sender, addresses):
     check(done.returncode == 0, f"sendmail -bv: {done.stderr}")
     found = mta.wait_for_log(r"qmgr\[\d+\]: (\w+): from=<|(unreasonable virtual_alias_maps)",
                              since=since)
+    if found and found[2]:
+        forget_refused(mta)
     if not found or found[2]:
         return set()
     mta.wait_for_log(rf"{found[1]}: removed", since=since)
@@ -35,9 +48,17 @@ def outcome(mta, sender, addresses):
     return lines
 
 
-def judge(what, mtas, sender, addresses):
+def as_newer(lines, settings):
+    for setting, (pattern, text) in NEWER.items():
+        if setting in settings.items():
+            lines = {(*rest, re.sub(pattern, text, why)) for *rest, why in lines}
+    return lines
+
+
+def judge(what, mtas, settings, sender, addresses):
     """Some of the addresses in one message: a bad alias among them refuses it."""
     want, got = (outcome(mta, sender, addresses) for mta in mtas)
+    want = as_newer(want, settings)
     check(len(want) >= len(addresses) / 3 or not got, f"{what}: {len(want)} recipients looked at")
     for entry in sorted(want ^ got):
         check(False, f"{what}, from {sender}: only {'theirs' if entry in want else 'ours'}: {entry}")
@@ -60,7 +81,7 @@ def main():
             for mta in mtas:
                 mta.start()
             for at in range(0, ADDRESSES, TOGETHER):
-                judge(f"set {number}", mtas, sender, addresses[at:at + TOGETHER])
+                judge(f"set {number}", mtas, settings, sender, addresses[at:at + TOGETHER])
 
 
 main()
