@@ -133,6 +133,7 @@ cleanup_submit(struct ipc_request *rq)
 
 	log_session(service_next_session());
 	service_busy(+1);
+	service_renew_tables();
 	if (submit_request_get(rq->payload, &m.ask, m.arena) < 0) {
 		message_fail(&m, TEMPFAIL, 451, "4.3.0", "malformed submission");
 	} else if (message_open(&m)) {

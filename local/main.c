@@ -156,26 +156,9 @@ recipient_deliver(struct delivery *d, size_t i)
 	vec_free(&r.forward);
 }
 
-/* A table that was made anew is used at once; where the jail is in the way a fresh
- * process will, and this one still answers what it was asked. */
-static void
-tables_renew(void)
-{
-	struct maps *all[] = { tables.alias, tables.mailbox_transport,
-		tables.mailbox_command, tables.fallback_transport, tables.quota };
-	bool well = !route_changed(local_route) || route_reopen(local_route);
-
-	for (size_t i = 0; i < COUNT(all); i++)
-		if (maps_changed(all[i]))
-			well &= maps_reopen(all[i]);
-	if (!well)
-		service_retire("a table has changed");
-}
-
 static void
 local_deliver(struct delivery *d)
 {
-	tables_renew();
 	for (size_t i = 0; i < d->envelope.n_rcpts; i++)
 		recipient_deliver(d, i);
 }

@@ -385,6 +385,7 @@ postscreen_session(struct conn *conn)
 
 	co_name("postscreen session");
 	log_session(service_next_session());
+	service_renew_tables();
 	if (!site_refresh(postscreen_site))
 		service_retire("a table changed");
 	load.open++;

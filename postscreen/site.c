@@ -364,9 +364,6 @@ site_refresh(struct site *site)
 	if (event_now() - site->checked < LOOK_AGAIN)
 		return true;
 	site->checked = event_now();
-	for (size_t i = 0; i < COUNT(tables); i++)
-		if (maps_changed(*table_at(site, i)))
-			ok &= maps_reopen(*table_at(site, i));
 	for (size_t i = 0; i < site->access.n; i++) {
 		struct dict *d = site->access.items[i].table;
 

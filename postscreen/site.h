@@ -58,8 +58,8 @@ struct site {
 /* Opens everything; mistakes are fatal. BLOCKS */
 struct site *site_open(const struct conf *conf, const struct conf *under_stress)
 	MUST_CHECK;
-/* Once a second: has a table changed on disk? False when one did and cannot be opened
- * again from inside the jail. */
+/* Once a second: has a table of the access list changed on disk? False when one did and
+ * cannot be opened again from inside the jail. */
 bool site_refresh(struct site *site);
 /* What the access list says of a client. */
 SWITCHES enum access_kind site_access(

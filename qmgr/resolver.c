@@ -5,8 +5,7 @@
 #include "outside.h"
 #include "service.h"
 
-#define AT_ONCE     50
-#define CHECK_EVERY ((msec_t)1000) /* between two looks at the tables' files */
+#define AT_ONCE 50
 
 struct work {
 	void (*fn)(void *arg);
@@ -18,7 +17,6 @@ static struct {
 	struct work *first, *last;
 	size_t running;
 	VEC(struct route *) retired;
-	deadline_t next_check;
 } resolver;
 
 static void
@@ -34,18 +32,6 @@ resolver_retire(struct route *old)
 	*vec_push(&resolver.retired) = old;
 	if (resolver.running == 0)
 		close_retired();
-}
-
-/* Contract 1.4: a changed table is used at once, not after the next reload. */
-static void
-check_tables(void)
-{
-	if (event_now() < resolver.next_check)
-		return;
-	resolver.next_check = event_now() + CHECK_EVERY;
-	if (resolver.running == 0 && route_changed(outside.route) &&
-		!route_reopen(outside.route))
-		service_retire("a table has changed");
 }
 
 static void
@@ -71,7 +57,7 @@ resolver_run(void (*fn)(void *arg), void *arg)
 {
 	struct work *w;
 
-	check_tables();
+	service_renew_tables();
 	if (!route_may_switch(outside.route)) {
 		fn(arg);
 		return;

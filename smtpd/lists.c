@@ -308,23 +308,3 @@ policy_close(struct policy *p)
 	arena_free(p->arena);
 	mem_free(p);
 }
-
-bool
-policy_changed(const struct policy *p)
-{
-	for (size_t i = 0; i < p->tables.n; i++)
-		if (maps_changed(p->tables.items[i].maps))
-			return true;
-	return false;
-}
-
-bool
-policy_reopen(struct policy *p)
-{
-	bool ok = true;
-
-	for (size_t i = 0; i < p->tables.n; i++)
-		if (maps_changed(p->tables.items[i].maps))
-			ok &= maps_reopen(p->tables.items[i].maps);
-	return ok;
-}

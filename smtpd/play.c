@@ -65,12 +65,6 @@ service_stopping(void)
 }
 
 void
-service_retire(const char *why)
-{
-	log_info("retiring: %s", why);
-}
-
-void
 service_queue_id(char out[32])
 {
 	snprintf(out, 32, "TESTQ%zu", play_mail.count + 1);

@@ -39,8 +39,6 @@ enum subject {
  */
 struct policy *policy_open(const struct conf *conf) MUST_CHECK;
 void policy_close(struct policy *p);
-bool policy_changed(const struct policy *p);
-bool policy_reopen(struct policy *p);
 
 /* At the stages of a session. False: send s->refusal. Under smtpd_delay_reject the first
  * three say yes, and policy_rcpt asks everything. */

@@ -418,8 +418,7 @@ smtpd_session(struct conn *conn)
 	struct session *s;
 
 	co_name("smtpd session");
-	if (!site_refresh(smtpd_site))
-		service_retire("a table changed");
+	service_renew_tables();
 	s = session_open(conn);
 	if (peer_identify(s)) {
 		log_line(SMTPD_CONNECT, s->client);

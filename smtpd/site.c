@@ -6,8 +6,6 @@
 #include "log.h"
 #include "service.h"
 
-#define LOOK_AGAIN 1000 /* ms between looks at the files of tables */
-
 struct site *smtpd_site;
 
 /* yes means normalize since 3.9. */
@@ -240,7 +238,6 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 	open_sasl(site);
 	site->route = route_open(conf, ROUTE_TRANSPORT);
 	site->policy = policy_open(conf);
-	site->checked = event_now();
 	return site;
 }
 
@@ -278,22 +275,4 @@ site_close(struct site *site)
 	arena_free(site->arena);
 	fd_close(&site->queue);
 	mem_free(site);
-}
-
-bool
-site_refresh(struct site *site)
-{
-	bool ok = true;
-
-	if (event_now() - site->checked < LOOK_AGAIN)
-		return true;
-	site->checked = event_now();
-	for (size_t i = 0; i < COUNT(tables); i++)
-		if (maps_changed(*table_at(site, i)))
-			ok &= maps_reopen(*table_at(site, i));
-	if (route_changed(site->route))
-		ok &= route_reopen(site->route);
-	if (policy_changed(site->policy))
-		ok &= policy_reopen(site->policy);
-	return ok;
 }

@@ -79,7 +79,6 @@ struct site {
 	struct str banner; /* "220 " and smtpd_banner */
 	struct ehlo_answer *ehlo;
 	struct arena *arena;
-	deadline_t checked;             /* when the tables were last looked at */
 	deadline_t storage_short_until; /* the spool said that it has no room */
 	int queue;                      /* queue_directory, to look at its file system */
 	deadline_t space_at;            /* when that is looked at again */
@@ -96,9 +95,6 @@ bool storage_is_short(struct site *site);
 struct site *site_open(const struct conf *conf, const struct conf *under_stress)
 	MUST_CHECK;
 void site_close(struct site *site);
-/* Once a second: has a table changed on disk? False when one did and cannot be opened
- * again from inside the jail. */
-bool site_refresh(struct site *site);
 
 /* The one of this worker. */
 extern struct site *smtpd_site;

@@ -157,18 +157,6 @@ write_mailbox(struct delivery *d, const struct rcpt *r, struct str address,
 		STR_ARG(p->path), bare.text);
 }
 
-/* A table that was made anew is used at once; where the jail is in the way a fresh
- * process will, and this one still answers what it was asked. */
-static void
-tables_renew(void)
-{
-	struct maps *all[] = { tables.mailbox, tables.uid, tables.gid, tables.quota };
-
-	for (size_t i = 0; i < COUNT(all); i++)
-		if (maps_changed(all[i]) && !maps_reopen(all[i]))
-			service_retire("a table has changed");
-}
-
 static struct str
 delivered_to(const struct delivery *d, bool maildir)
 {
@@ -180,7 +168,6 @@ delivered_to(const struct delivery *d, bool maildir)
 static void
 virtual_deliver(struct delivery *d)
 {
-	tables_renew();
 	for (size_t i = 0; i < d->envelope.n_rcpts; i++) {
 		const struct rcpt *r = &d->envelope.rcpts[i];
 		struct str address = arena_lower(d->arena, r->address);

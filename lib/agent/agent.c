@@ -315,6 +315,7 @@ agent_deliver(struct ipc_request *rq)
 	agent.running++;
 	tell_limit(+1);
 	d.outcomes = arena_alloc(rq->arena, d.envelope.n_rcpts * sizeof(*d.outcomes));
+	service_renew_tables();
 	agent.fn(&d);
 	delivery_all(&d, TEMPFAIL, "4.3.0", STR("none"), STR("delivery was interrupted"));
 	delivery_reply(rq, &d);

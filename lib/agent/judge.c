@@ -17,13 +17,6 @@ agent_filter(const char *parameter, struct str value)
 	filter.maps = maps_open(parameter, value, 0, service_conf());
 }
 
-static void
-filter_renew(void)
-{
-	if (maps_changed(filter.maps) && !maps_reopen(filter.maps))
-		service_retire("a table has changed");
-}
-
 /* "5.1.1 text" of a table instead of what was found. Success stays success, and a failure
  * one, whatever the table says. */
 static bool
@@ -52,7 +45,6 @@ apply_filter(const struct delivery *d, struct judgement *j)
 
 	if (!filter.maps || maps_empty(filter.maps))
 		return;
-	filter_renew();
 	key = arena_printf(d->arena, "%s " STR_FMT, j->code, STR_ARG(j->text));
 	switch (maps_find(filter.maps, key, d->arena, &value, &why)) {
 	case DICT_NOTFOUND:

@@ -184,6 +184,8 @@ dict_changed(const struct dict *d)
 {
 	struct stamp *s = d->stamp;
 
+	if (d->users > 0)
+		return false; /* is asked about again */
 	if (dict_is_told(d))
 		return true;
 	if (d->ops->inner_changed)
@@ -197,6 +199,18 @@ dict_changed(const struct dict *d)
 	return s->changed;
 }
 
+/* Could a fresh process open what this one cannot? Not when the file is the one that
+ * could not be opened at the start, either. */
+static bool
+is_worth_a_process(const struct dict *d)
+{
+	struct stat now;
+
+	return d->state || !d->file || stat(d->file, &now) < 0 ||
+	       !is_same_file(&now, &d->stamp->seen) ||
+	       !is_same_content(&now, &d->stamp->seen);
+}
+
 /* The new one is opened before the old one is closed: when it cannot be, the old one
  * goes on. */
 bool
@@ -206,8 +220,11 @@ dict_reopen(struct dict *d)
 	struct why why = { 0 };
 	void *state = d->ops->open(d, &stamp, &why);
 
-	if (!state)
-		return false;
+	if (!state) {
+		d->stamp->changed = false;
+		d->stamp->next = deadline_in(STAT_EVERY_MS);
+		return !is_worth_a_process(d);
+	}
 	if (d->state)
 		d->ops->close(d->state);
 	d->state = state;
@@ -215,6 +232,27 @@ dict_reopen(struct dict *d)
 	d->broken = (struct why){ 0 };
 	d->opened = dict_told_calls;
 	return true;
+}
+
+bool
+dict_renew_one(struct dict *d)
+{
+	return !d || !dict_changed(d) || dict_reopen(d);
+}
+
+bool
+dict_renew(void)
+{
+	static deadline_t next;
+	static uint64_t told;
+	bool well;
+
+	if (!deadline_passed(next) && told == dict_told_calls)
+		return true;
+	next = deadline_in(STAT_EVERY_MS);
+	told = dict_told_calls;
+	well = maps_renew_all();
+	return match_lists_renew_all() && well;
 }
 
 /* ---- opening and asking ---- */
@@ -350,6 +388,8 @@ dict_open(struct str spec, unsigned flags, const struct conf *c, struct why *why
 	if (!d->state) {
 		d->broken = *why;
 		d->stamp->next = deadline_in(STAT_EVERY_MS);
+		if (d->file && stat(d->file, &d->stamp->seen) < 0)
+			d->stamp->seen = (struct stat){ 0 };
 		if (!d->name)
 			d->name = "";
 	} else {
@@ -407,6 +447,8 @@ enum dict_result
 dict_lookup(struct dict *d, struct str key, struct arena *arena, struct str *value,
 	struct why *why)
 {
+	enum dict_result got;
+
 	if (!d->state) {
 		*why = d->broken;
 		return DICT_ERROR;
@@ -416,7 +458,10 @@ dict_lookup(struct dict *d, struct str key, struct arena *arena, struct str *val
 		return DICT_NOTFOUND;
 	if ((d->flags & DICT_FOLD) && dict_has_fixed_keys(d) && has_upper(key))
 		key = arena_lower(arena, key);
-	return d->ops->find(d, key, arena, value, why);
+	d->users++;
+	got = d->ops->find(d, key, arena, value, why);
+	d->users--;
+	return got;
 }
 
 void

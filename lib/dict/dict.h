@@ -41,10 +41,14 @@ SWITCHES enum dict_result dict_lookup(struct dict *d, struct str key, struct are
 /* Is the type keyed by patterns (pcre, regexp, cidr, tcp): asked with the whole key only?
  */
 bool dict_is_pattern(const struct dict *d);
-/* True when a file below was replaced or changed since it was opened. dict_reopen opens
- * it again; false when the jail forbids that (the worker then retires). */
+/* True when a file below was replaced or changed since it was opened, and nobody is in a
+ * look-up. dict_reopen opens it again; false when it cannot, but a fresh process may (the
+ * worker then retires). */
 bool dict_changed(const struct dict *d);
 bool dict_reopen(struct dict *d);
+/* The same for the tables of all maps and match lists that this process has open, at most
+ * once a second: a changed one is used from the next request on. */
+bool dict_renew(void);
 /* Whatever is open of this table, without proxy: in front, counts as changed. */
 void dict_must_reopen(struct str spec);
 /* Who owns the file below, as it was opened: as whom its commands run (local). 0 for
@@ -110,8 +114,6 @@ struct maps *maps_open(
 	const char *parameter, struct str value, unsigned flags, const struct conf *c);
 void maps_close(struct maps *m);
 bool maps_empty(const struct maps *m);
-bool maps_changed(const struct maps *m);
-bool maps_reopen(struct maps *m);
 SWITCHES enum dict_result maps_find(struct maps *m, struct str key, struct arena *arena,
 	struct str *value, struct why *why);
 /* The same, and whose table it was found in (dict_owner). */
@@ -142,8 +144,6 @@ struct match_list *match_list_open(const char *parameter, struct str value,
 /* Is the parameter one of parent_domain_matches_subdomains: parent_matches above? */
 bool match_parents(const struct conf *c, const char *parameter);
 void match_list_close(struct match_list *l);
-bool match_list_changed(const struct match_list *l);
-bool match_list_reopen(struct match_list *l);
 /* DICT_FOUND: matches. match_domain: the name or, by the rules of the list, a parent;
  * match_string: the whole only (mydestination, virtual_*_domains, debug words);
  * match_client: name with parents, then the address. */

@@ -28,6 +28,7 @@ struct dict {
 	void *state;             /* the type's own; NULL: could not be opened */
 	struct why broken;       /* then this is why */
 	uint64_t opened;         /* dict_told_calls at that time */
+	unsigned users;          /* look-ups under way: it stays as it is */
 	struct stamp *stamp;
 	struct arena *arena;
 };
@@ -92,6 +93,11 @@ void *dict_fails(struct why *why, const char *fmt, ...) PRINTF(2, 3);
 /* "open PATH: No such file or directory" */
 void *dict_fails_errno(struct why *why, const char *what, const char *path);
 /* told.c */
+/* The tables that changed; d may be NULL. False when one could not be opened again. */
+bool dict_renew_one(struct dict *d);
+bool maps_renew_all(void);
+bool match_lists_renew_all(void);
+
 extern uint64_t dict_told_calls;         /* of dict_must_reopen(), so far */
 bool dict_is_told(const struct dict *d); /* one of them since it was opened */
 struct str dict_without_proxy(struct str spec);

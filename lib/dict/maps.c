@@ -4,6 +4,8 @@
 #include "explain.h"
 #include "log.h"
 
+static struct maps *all;
+
 /* A table that cannot even be named (unknown type, no name) fails like one that cannot be
  * opened: the parameter is wrong, and mail must wait until it is right. */
 static void
@@ -35,14 +37,21 @@ maps_open(const char *parameter, struct str value, unsigned flags, const struct 
 		m->double_bounce_sender = arena_str(arena, c->p.double_bounce_sender);
 	for (size_t i = 0; i < items.n; i++)
 		add_table(m, items.items[i], c);
+	m->next = all;
+	all = m;
 	return m;
 }
 
 void
 maps_close(struct maps *m)
 {
+	struct maps **at = &all;
+
 	if (!m)
 		return;
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
 	for (size_t i = 0; i < m->tables.n; i++)
 		dict_close(m->tables.items[i].dict);
 	vec_free(&m->tables);
@@ -56,25 +65,13 @@ maps_empty(const struct maps *m)
 }
 
 bool
-maps_changed(const struct maps *m)
-{
-	for (size_t i = 0; i < m->tables.n; i++)
-		if (m->tables.items[i].dict && dict_changed(m->tables.items[i].dict))
-			return true;
-	return false;
-}
-
-bool
-maps_reopen(struct maps *m)
+maps_renew_all(void)
 {
 	bool well = true;
 
-	for (size_t i = 0; i < m->tables.n; i++) {
-		struct dict *d = m->tables.items[i].dict;
-
-		if (d && dict_changed(d))
-			well &= dict_reopen(d);
-	}
+	for (const struct maps *m = all; m; m = m->next)
+		for (size_t i = 0; i < m->tables.n; i++)
+			well &= dict_renew_one(m->tables.items[i].dict);
 	return well;
 }
 

@@ -11,6 +11,7 @@ struct maps_table {
 };
 
 struct maps {
+	struct maps *next; /* of all that are open */
 	struct arena *arena;
 	const char *parameter;
 	unsigned flags;

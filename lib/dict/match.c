@@ -25,12 +25,15 @@ struct match_item {
 };
 
 struct match_list {
+	struct match_list *next; /* of all that are open */
 	struct arena *arena;
 	const char *parameter;
 	const struct conf *conf;
 	bool parent_matches;
 	VEC(struct match_item) items;
 };
+
+static struct match_list *all;
 
 /* /file within /file within ...: a file that names itself ends here. */
 enum { FILES_DEEP = 10 };
@@ -159,6 +162,8 @@ match_list_open(const char *parameter, struct str value, bool parent_matches,
 	l->conf = c;
 	l->parent_matches = parent_matches;
 	add_items(l, value, false, 0);
+	l->next = all;
+	all = l;
 	return l;
 }
 
@@ -176,8 +181,13 @@ match_parents(const struct conf *c, const char *parameter)
 void
 match_list_close(struct match_list *l)
 {
+	struct match_list **at = &all;
+
 	if (!l)
 		return;
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
 	for (size_t i = 0; i < l->items.n; i++)
 		dict_close(l->items.items[i].dict);
 	vec_free(&l->items);
@@ -185,25 +195,13 @@ match_list_close(struct match_list *l)
 }
 
 bool
-match_list_changed(const struct match_list *l)
-{
-	for (size_t i = 0; i < l->items.n; i++)
-		if (l->items.items[i].dict && dict_changed(l->items.items[i].dict))
-			return true;
-	return false;
-}
-
-bool
-match_list_reopen(struct match_list *l)
+match_lists_renew_all(void)
 {
 	bool well = true;
 
-	for (size_t i = 0; i < l->items.n; i++) {
-		struct dict *d = l->items.items[i].dict;
-
-		if (d && dict_changed(d))
-			well &= dict_reopen(d);
-	}
+	for (const struct match_list *l = all; l; l = l->next)
+		for (size_t i = 0; i < l->items.n; i++)
+			well &= dict_renew_one(l->items.items[i].dict);
 	return well;
 }
 

@@ -133,41 +133,6 @@ route_close(struct route *r)
 }
 
 bool
-route_changed(const struct route *r)
-{
-	const struct match_list *lists[] = { r->destinations, r->alias_domains,
-		r->mailbox_domains, r->relay_domains };
-	struct maps *maps[TABLES_MOST];
-	size_t n = open_ones(r, maps);
-
-	for (size_t i = 0; i < COUNT(lists); i++)
-		if (lists[i] && match_list_changed(lists[i]))
-			return true;
-	for (size_t i = 0; i < n; i++)
-		if (maps_changed(maps[i]))
-			return true;
-	return false;
-}
-
-bool
-route_reopen(struct route *r)
-{
-	struct match_list *lists[] = { r->destinations, r->alias_domains,
-		r->mailbox_domains, r->relay_domains };
-	struct maps *maps[TABLES_MOST];
-	size_t n = open_ones(r, maps);
-	bool well = true;
-
-	for (size_t i = 0; i < COUNT(lists); i++)
-		if (lists[i] && match_list_changed(lists[i]))
-			well &= match_list_reopen(lists[i]);
-	for (size_t i = 0; i < n; i++)
-		if (maps_changed(maps[i]))
-			well &= maps_reopen(maps[i]);
-	return well;
-}
-
-bool
 route_may_switch(const struct route *r)
 {
 	return r->may_switch;

@@ -45,10 +45,6 @@ void route_close(struct route *r);
 /* The same for a changed configuration, inside the jail: our addresses are taken from
  * `old`, which stays as it is. */
 struct route *route_renew(const struct route *old, const struct conf *fresh) MUST_CHECK;
-/* Did a table change on disk? Costs a few stat(2): ask once a second, not once a message.
- * route_reopen: false when the jail forbids it (the worker then retires). */
-bool route_changed(const struct route *r);
-bool route_reopen(struct route *r);
 bool route_may_switch(const struct route *r);
 const struct own_addresses *route_own_addresses(const struct route *r);
 

@@ -59,6 +59,11 @@ service_leave(void)
 }
 
 WEAK void
+service_renew_tables(void)
+{
+}
+
+WEAK void
 service_retire(const char *why)
 {
 	(void)why;

@@ -8,7 +8,7 @@ lib_service_libservice_a_SOURCES = lib/service/service.h lib/service/service_imp
 	lib/service/peers.c lib/service/queue_id.c lib/service/sandbox.c \
 	lib/service/seccomp.c lib/service/service.c lib/service/spawn.c \
 	lib/service/suspect.h lib/service/suspect.c \
-	lib/service/syscalls.c lib/service/tables.c lib/service/users.c
+	lib/service/syscalls.c lib/service/renew.c lib/service/tables.c lib/service/users.c
 # For processes without a master; never beside libservice.
 noinst_LIBRARIES += lib/service/libalone.a
 lib_service_libalone_a_SOURCES = lib/service/service.h lib/service/alone.c

@@ -118,6 +118,9 @@ void service_leave(void);    /* ends the loop and the process, exit 0 */
  * start another worker. */
 void service_full(bool full);
 void service_busy(int change); /* +1/-1: sessions in hand (handlers count themselves) */
+/* Between two requests: tables that changed are opened again, in a fresh process where
+ * the jail is in the way; this one still answers what it was asked. */
+void service_renew_tables(void);
 /* Something that only a fresh process can do is due (a table outside the jail changed):
  * stop accepting, finish, leave; master starts another. */
 void service_retire(const char *why);
