@@ -44,6 +44,9 @@ struct message {
 	const struct conf *conf;
 	struct arena *arena;
 	struct submit_request ask;
+	struct {
+		struct str dkim, dmarc, policy, arc;
+	} verdicts;               /* verify.c: in a word each */
 	struct envelope envelope; /* as submitted, but its recipients are in `rcpts` */
 	VEC(struct rcpt) rcpts;
 	struct parts parts;
@@ -163,6 +166,9 @@ void verify_open(const struct conf *c);
 bool message_is_verified(const struct message *m);
 /* Is what came of ARC told in every stranger's message, and by nobody else? */
 bool verify_tells_chains(void);
+/* For milters: dkim_result, dmarc_result, dmarc_policy, arc_result; STR_NONE for others,
+ * and where nobody has asked. */
+struct str verify_macro(const struct message *m, struct str name);
 enum field_fate verify_field(struct message *m, struct field *f);
 SWITCHES void verify_message(struct message *m);
 /* report.c */

@@ -38,7 +38,7 @@ lent_macro(void *arg, struct str name)
 	for (size_t i = 0; i < m->ask.macro_names.n && i < m->ask.macro_values.n; i++)
 		if (str_eq(m->ask.macro_names.items[i], name))
 			return m->ask.macro_values.items[i];
-	return STR_NONE;
+	return verify_macro(m, name);
 }
 
 static struct str

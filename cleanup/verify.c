@@ -233,6 +233,46 @@ items_of(struct message *m, const struct mail_auth_reply *said)
 	return (struct strs){ items, n };
 }
 
+/* DKIM: one good signature is enough. */
+static void
+note_verdicts(struct message *m, const struct mail_auth_reply *said)
+{
+	enum dkim_result best = DKIM_NONE;
+
+	for (size_t i = 0; i < said->n_dkim; i++)
+		if (best != DKIM_PASS && (i == 0 || said->dkim[i].result == DKIM_PASS))
+			best = (enum dkim_result)said->dkim[i].result;
+	m->verdicts.dkim = str_c(dkim_result_name(best));
+	if (settings.dmarc != MODE_OFF) {
+		m->verdicts.dmarc =
+			str_c(dmarc_result_name((enum dmarc_result)said->dmarc_result));
+		m->verdicts.policy =
+			str_c(dmarc_policy_name((enum dmarc_policy)said->dmarc_policy));
+	}
+	if (settings.arc != MODE_OFF)
+		m->verdicts.arc =
+			str_c(arc_result_name((enum arc_result)said->arc_result));
+}
+
+struct str
+verify_macro(const struct message *m, struct str name)
+{
+	const struct {
+		const char *name;
+		struct str value;
+	} known[] = {
+		{ "dkim_result", m->verdicts.dkim },
+		{ "dmarc_result", m->verdicts.dmarc },
+		{ "dmarc_policy", m->verdicts.policy },
+		{ "arc_result", m->verdicts.arc },
+	};
+
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (str_is(name, known[i].name))
+			return known[i].value;
+	return STR_NONE;
+}
+
 static void
 log_items(const struct message *m, struct strs items)
 {
@@ -302,13 +342,25 @@ hear_sealers(struct message *m, struct mail_auth_reply *said)
 	}
 }
 
+/* dmarc_mode = enforce, or a restriction of smtpd's list. */
+static bool
+is_refused(const struct message *m, uint8_t policy)
+{
+	return policy == DMARC_REJECT &&
+	       (settings.dmarc == MODE_ENFORCE ||
+		       m->ask.on_dmarc_fail == ON_DMARC_FAIL_REFUSE);
+}
+
 /* What the author's domain wants done (RFC 9989 section 5.4; the code is RFC 7372's). */
 static void
 obey(struct message *m, const struct mail_auth_reply *said)
 {
 	struct dmarc_verdict v = dmarc_of(said);
 
-	if (settings.dmarc != MODE_ENFORCE)
+	if (v.policy == DMARC_REJECT && m->ask.on_dmarc_fail == ON_DMARC_FAIL_WARN &&
+		!is_refused(m, v.policy))
+		message_tell(m, "reject_warning", STR("DMARC"), v.domain);
+	if (settings.dmarc != MODE_ENFORCE && !is_refused(m, v.policy))
 		return;
 	if (v.policy == DMARC_REJECT && v.domain.len == 0) {
 		message_tell(m, "reject", STR("DMARC"), STR("too many authors"));
@@ -343,7 +395,8 @@ count(const struct message *m, const struct mail_auth_reply *said, uint8_t asked
 		why = DEPART_NOT;
 	if (done < asked)
 		why = DEPART_ARC;
-	if (settings.dmarc != MODE_ENFORCE && done > DMARC_POLICY_NONE) {
+	if (settings.dmarc != MODE_ENFORCE && done > DMARC_POLICY_NONE &&
+		!is_refused(m, done)) {
 		done = DMARC_POLICY_NONE;
 		why = DEPART_LOCAL;
 	}
@@ -369,6 +422,7 @@ verify_message(struct message *m)
 	hear_sealers(m, &said);
 	if (m->verdict == ACCEPT)
 		count(m, &said, asked);
+	note_verdicts(m, &said);
 	items = items_of(m, &said);
 	log_items(m, items);
 	if (m->verdict == ACCEPT)

@@ -410,6 +410,7 @@ static const struct restriction rows[] = {
 	ABOUT("reject_unverified_sender", reject_unverified, SUBJECT_SENDER, ASKS_VERIFY),
 	SIMPLE("reject_spf_fail", reject_spf_fail, ASKS_DNS),
 	SIMPLE("reject_spf_permerror", reject_spf_permerror, ASKS_DNS),
+	SIMPLE("reject_dmarc_fail", reject_dmarc_fail, 0),
 	SIMPLE("reject_sender_login_mismatch", reject_sender_login_mismatch, 0),
 	SIMPLE("reject_authenticated_sender_login_mismatch",
 		reject_authenticated_mismatch, 0),

@@ -164,6 +164,7 @@ message_begin(struct session *s, bool chunked)
 	ask.prepend = (struct strs){ s->actions.prepend.items, s->actions.prepend.n };
 	ask.envelope = buf_str(&envelope);
 	ask.received = received_header(s);
+	ask.on_dmarc_fail = (uint8_t)s->actions.on_dmarc_fail;
 	spf_tell(s, &ask);
 	n_fds = milters_lend(s, &ask, fds);
 	s->t.submission = submission_new(&ask);

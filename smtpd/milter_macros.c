@@ -252,6 +252,7 @@ static const struct {
 	{ "rcpt_addr", rcpt_addr, 0 },
 	{ "rcpt_host", rcpt_host, 0 },
 	{ "rcpt_mailer", rcpt_mailer, 0 },
+	{ "spf_result", spf_result_known, 0 },
 	{ "tls_sni", tls_sni, 0 },
 	{ "tls_version", tls_version, 0 },
 };

@@ -213,6 +213,7 @@ void ask_about_domain(struct session *s, const struct check *c);
 
 /* ---- spf_session.c: may the client send for the sender's domain (RFC 7208)? ---- */
 SWITCHES enum decision reject_spf_fail(struct session *s, const struct check *c);
+enum decision reject_dmarc_fail(struct session *s, const struct check *c);
 SWITCHES enum decision reject_spf_permerror(struct session *s, const struct check *c);
 
 /* ---- delegate.c: policy servers (SMTPD_POLICY_README) ---- */

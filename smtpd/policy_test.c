@@ -573,6 +573,12 @@ static const struct {
 	{ "spf_mode = enforce\n", "192.0.2.2", "h", "a@slow.example", "451 4.7.24" },
 	{ "spf_mode = enforce\n", "192.0.2.2", "h", "a@mistake.example", "250 " },
 	{ "spf_mode = tag\n", "192.0.2.2", "h", "a@spf.example", "250 " },
+	{ "smtpd_data_restrictions = reject_dmarc_fail\n", "192.0.2.2", "h",
+		"a@spf.example", "250 " },
+	{ "smtpd_sender_restrictions = reject_dmarc_fail\n", "192.0.2.2", "h",
+		"a@spf.example", "451 4.3.5 Server configuration error" },
+	{ "smtpd_sender_restrictions = reject_dmarc_fail\ndmarc_mode = log\n",
+		"192.0.2.2", "h", "a@spf.example", "250 " },
 	/* The second engine is not there: ours counts. */
 	{ "spf_engine = both\nspf_mode = enforce\n", "192.0.2.2", "h", "a@spf.example",
 		"550 5.7.23" },
@@ -684,6 +690,44 @@ TEST(restrictions_that_ask_the_dns)
 	{ \
 		"QUIT\r\n", "221 " \
 	}
+
+/* What is asked of cleanup for a message whose author's policy wants it refused. */
+TEST(authors_that_fail_by_restriction)
+{
+	static const struct {
+		const char *list;
+		enum on_dmarc_fail want;
+	} lists[] = {
+		{ "smtpd_sender_restrictions =\n", ON_DMARC_FAIL_NOTHING },
+		{ "smtpd_sender_restrictions = reject_dmarc_fail\n",
+			ON_DMARC_FAIL_REFUSE },
+		{ "smtpd_data_restrictions = reject_dmarc_fail\n", ON_DMARC_FAIL_REFUSE },
+		{ "smtpd_data_restrictions = warn_if_reject reject_dmarc_fail\n",
+			ON_DMARC_FAIL_WARN },
+		{ "smtpd_data_restrictions = permit_mynetworks, reject_dmarc_fail\n",
+			ON_DMARC_FAIL_NOTHING },
+	};
+	static const struct exchange message[] = { MESSAGE("user@here.test") };
+	static const struct exchange late[] = { { NULL, "220 " },
+		{ "EHLO x\r\n", "250-" }, { "MAIL FROM:<a@b>\r\n", "250 " },
+		{ "RCPT TO:<user@here.test>\r\n", "250 " }, { "DATA\r\n", "354 " },
+		{ ".\r\n", "451 4.3.5 " } };
+
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct buf conf CLEANUP(buf_free) = BUF_INIT;
+
+		test_row(i);
+		buf_printf(&conf, "dmarc_mode = log\nmynetworks = 127.0.0.0/8\n%s",
+			lists[i].list);
+		play_conf(buf_cstr(&conf));
+		PLAY(message);
+		CHECK_INT(play_mail.request.on_dmarc_fail, lists[i].want);
+	}
+	play_conf(
+		"dmarc_mode = log\nsmtpd_end_of_data_restrictions = reject_dmarc_fail\n");
+	PLAY(late);
+	CHECK(play_logged("restriction reject_dmarc_fail: the message is handed on"));
+}
 
 TEST(access_actions)
 {

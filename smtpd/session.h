@@ -51,6 +51,7 @@ struct forwarded {
  * long as the transaction. */
 struct actions {
 	bool hold, discard;
+	enum on_dmarc_fail on_dmarc_fail;
 	struct str filter, redirect; /* "transport:nexthop", "user@domain"; or none */
 	VEC(struct str) bcc, prepend;
 };

@@ -181,6 +181,25 @@ reject_spf_permerror(struct session *s, const struct check *c)
 		s, s->p->spf_reject_code, "5.7.24", subject_of(v), problem_text(s, v));
 }
 
+/* Who the author is, only the message tells: cleanup, which has it verified, refuses it
+ * when it has all come. */
+enum decision
+reject_dmarc_fail(struct session *s, const struct check *c)
+{
+	if (!s->site->wants_dmarc)
+		return refuse_for_mistake(
+			s, "restriction %s: it needs dmarc_mode", c->row->name);
+	if (s->t.submission || s->t.filter.open)
+		return refuse_for_mistake(s,
+			"restriction %s: the message is handed on already: it cannot "
+			"stand in smtpd_end_of_data_restrictions, nor before an "
+			"smtpd_proxy_filter",
+			c->row->name);
+	s->actions.on_dmarc_fail = MAX(s->actions.on_dmarc_fail,
+		s->walk.warn_depth ? ON_DMARC_FAIL_WARN : ON_DMARC_FAIL_REFUSE);
+	return DUNNO;
+}
+
 /* Nothing can permit any more what spf_tempfail_action waits for. */
 enum decision
 spf_enforce(struct session *s)

@@ -222,7 +222,7 @@ drop_our_restrictions(
 	const struct config_copy *c, struct str where, struct str in, struct buf *out)
 {
 	static const char *const ours[] = { "reject_spf_fail", "reject_spf_permerror",
-		"check_greylist" };
+		"reject_dmarc_fail", "check_greylist" };
 	struct buf rest CLEANUP(buf_free) = BUF_INIT;
 
 	buf_add(out, in);

@@ -116,6 +116,9 @@ IPC_STRUCT(milter_lent)
 /* ---- smtpd, pickup, bounce, local -> cleanup: one message; content follows as a stream,
  * lines ending in LF, dots unstuffed. cleanup's own Received: etc. are added there. ----
  */
+/* What comes of a message that its author's DMARC policy wants refused, whatever
+ * dmarc_mode is: reject_dmarc_fail, and the same behind warn_if_reject. */
+enum on_dmarc_fail { ON_DMARC_FAIL_NOTHING, ON_DMARC_FAIL_WARN, ON_DMARC_FAIL_REFUSE };
 #define submit_REQUEST(FIELD, LIST) \
 	FIELD(STR, envelope)  /* encoded; queue_id may be empty: cleanup makes one */ \
 	FIELD(STR, received)  /* the Received: header to put first, or none */ \
@@ -128,7 +131,8 @@ IPC_STRUCT(milter_lent)
 	FIELD(STRS, macro_values) \
 	FIELD(STRS, results)  /* for Authentication-Results: what smtpd knows already */ \
 	FIELD(U8, spf_result) /* enum spf_result; for DMARC */ \
-	FIELD(STR, spf_domain)
+	FIELD(STR, spf_domain) \
+	FIELD(U8, on_dmarc_fail)
 #define submit_REPLY(FIELD, LIST) \
 	FIELD(U8, verdict) /* enum verdict; ACCEPT: it survives a power cut */ \
 	FIELD(STR, code) \

@@ -87,7 +87,7 @@ with Instance(services=["cleanup", "qmgr"]) as mta:
     with open(os.path.join(mta.etc, "main.cf"), "a") as file:
         file.write("sandbox = yes\nsmtp_helo_name = edited.example\nspf_mode = log\n"
                    "smtpd_sender_restrictions = warn_if_reject reject_spf_fail, reject_spf_permerror,"
-                   " reject\n")
+                   " reject_dmarc_fail, reject\n")
     with open(os.path.join(mta.etc, "master.cf"), "a") as file:
         file.write("dns unix - - n - - dns\n"
                    "again unix - - n - - smtp -o log_session_id=no -o smtp_helo_name=x\n")
@@ -107,7 +107,7 @@ with Instance(services=["cleanup", "qmgr"]) as mta:
             for name, value in settings(theirs, "main.cf").items()}
     want.update(daemon_directory="/their/own", data_directory="/var/lib/postfix",
                 own_setting=back, smtp_helo_name="edited.example",
-                smtpd_sender_restrictions="warn_if_reject sleep,0, sleep,0, reject")
+                smtpd_sender_restrictions="warn_if_reject sleep,0, sleep,0, sleep,0, reject")
     want.pop("mail_owner")
     check_equal(result, want, "main.cf of Postfix")
     master = read(back, "master.cf")
