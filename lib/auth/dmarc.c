@@ -74,15 +74,27 @@ parent_of(struct str domain)
 	return dot < 0 ? STR("") : str_from(domain, (size_t)dot + 1);
 }
 
+static struct str
+top_of(struct str domain)
+{
+	while (labels_of(domain) > 1)
+		domain = parent_of(domain);
+	return domain;
+}
+
 /* ---- the walk (section 4.10) ---- */
 
 struct walk {
 	struct str start;
 	bool has_own; /* a record of where it started */
 	struct dmarc_record own;
-	struct str organization; /* the organizational domain (section 4.10.2) */
-	struct str above;        /* where the record that counts without an own one is; or
-				  * none */
+	/* The organizational domain (section 4.10.2); is_cut: the DNS failed above the
+	 * own record, so what counts is known, and of this only what it cannot be above.
+	 */
+	struct str organization;
+	bool is_cut;
+	struct str above; /* where the record that counts without an own one is; or
+			   * none */
 	struct dmarc_record record; /* that one */
 };
 
@@ -99,6 +111,11 @@ walk_up(const struct dmarc_question *q, struct str start, struct arena *arena,
 		enum found found = record_of(q, at, arena, &r);
 		bool is_start = at.data == start.data;
 
+		if (found == DNS_FAILED && w->has_own) {
+			w->is_cut = true;
+			w->organization = top_of(start);
+			return FOUND;
+		}
 		if (found == DNS_FAILED)
 			return DNS_FAILED;
 		if (found == FOUND && is_start) {
@@ -135,7 +152,7 @@ dmarc_organization(const struct auth_dns *dns, struct str domain, struct arena *
 	struct dmarc_question q = { .dns = dns, .until = until };
 	struct walk w;
 
-	if (walk_up(&q, arena_lower(arena, domain), arena, &w) == DNS_FAILED)
+	if (walk_up(&q, arena_lower(arena, domain), arena, &w) == DNS_FAILED || w.is_cut)
 		return STR_NONE;
 	return w.organization;
 }
@@ -159,7 +176,7 @@ is_aligned(const struct dmarc_question *q, const struct walk *author,
 		!str_ends(domain,
 			arena_printf(arena, "." STR_FMT, STR_ARG(author->organization))))
 		return FOUND;
-	if (walk_up(q, domain, arena, &w) == DNS_FAILED)
+	if (author->is_cut || walk_up(q, domain, arena, &w) == DNS_FAILED || w.is_cut)
 		return DNS_FAILED;
 	*aligned = str_eq(w.organization, author->organization);
 	return FOUND;

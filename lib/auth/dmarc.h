@@ -27,7 +27,8 @@ struct dmarc_record {
 	enum dmarc_psd psd;
 	bool is_test; /* t=y */
 };
-/* -1: it is none (section 4.7), as is one whose p= is no policy and that has no rua=. */
+/* -1: it is none (section 4.7), as is one without p=, or whose p=, sp= or np= is no
+ * policy, and that has no rua=. With that it says p=none (section 4.10.1). */
 int dmarc_record_get(struct str text, struct dmarc_record *out) MUST_CHECK;
 
 /* ---- authors.c: the domains in From, which is what people see ---- */

@@ -92,10 +92,13 @@ read_uri(struct str uri, struct arena *arena, struct dmarc_destination *out)
 
 /* ---- does whoever gets them want them? (section 4) ---- */
 
+/* *word: the record in which another organization says so. */
 SWITCHES static bool
-is_wanted(struct asking *a, struct str host)
+is_wanted(struct asking *a, struct str host, struct str *word)
 {
 	struct str ours, theirs;
+
+	*word = STR("");
 
 	if (str_case_eq(host, a->domain))
 		return true;
@@ -105,9 +108,32 @@ is_wanted(struct asking *a, struct str host)
 		a->out->in_doubt = true;
 	else if (str_case_eq(ours, theirs))
 		return true;
-	return record_at(a, arena_printf(a->arena, STR_FMT "._report._dmarc." STR_FMT,
-				    STR_ARG(a->domain), STR_ARG(host)))
-		       .len > 0;
+	*word = record_at(a, arena_printf(a->arena, STR_FMT "._report._dmarc." STR_FMT,
+				     STR_ARG(a->domain), STR_ARG(host)));
+	return word->len > 0;
+}
+
+static struct str
+host_of(const struct dmarc_destination *d)
+{
+	return str_from(d->address, (size_t)str_rchr(d->address, '@') + 1);
+}
+
+/* With its own rua= the addressee chooses another address, of the same host. */
+static void
+redirect(struct asking *a, struct str word, struct dmarc_destination *d)
+{
+	struct dmarc_destination other;
+	struct str list, uri;
+
+	if (!tag_find(word, "rua", &list))
+		return;
+	while (str_token(&list, ", \t", &uri))
+		if (read_uri(uri, a->arena, &other) &&
+			str_case_eq(host_of(&other), host_of(d))) {
+			*d = other;
+			return;
+		}
 }
 
 void
@@ -116,7 +142,7 @@ dmarc_destinations(const struct auth_dns *dns, struct str domain, struct arena *
 {
 	struct asking a = { dns, domain, arena, until, out };
 	struct dmarc_destination one;
-	struct str list, uri;
+	struct str list, uri, word;
 
 	*out = (struct dmarc_destinations){ .n = 0 };
 	out->record =
@@ -124,9 +150,10 @@ dmarc_destinations(const struct auth_dns *dns, struct str domain, struct arena *
 	if (!tag_find(out->record, "rua", &list))
 		return;
 	for (size_t i = 0; i < DMARC_DESTINATIONS_MOST && str_token(&list, ", \t", &uri);
-		i++)
-		if (read_uri(uri, arena, &one) &&
-			is_wanted(&a, str_from(one.address,
-					      (size_t)str_rchr(one.address, '@') + 1)))
-			out->items[out->n++] = one;
+		i++) {
+		if (!read_uri(uri, arena, &one) || !is_wanted(&a, host_of(&one), &word))
+			continue;
+		redirect(&a, word, &one);
+		out->items[out->n++] = one;
+	}
 }

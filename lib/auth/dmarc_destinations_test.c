@@ -43,6 +43,13 @@ static const struct {
 	{ STR_INIT(A "mailto:r@b.example|" WANTED "b.example v=DMARC1"),
 		"r@b.example 0," },
 	{ STR_INIT(A "mailto:r@b.example|" WANTED "b.example v=spf1"), "" },
+	/* and at which of its addresses */
+	{ STR_INIT(A "mailto:r@b.example!1k|" WANTED
+		     "b.example v=DMARC1; rua=mailto:s@c.example,mailto:t@B.example!2"),
+		"t@B.example 2," },
+	{ STR_INIT(A "mailto:r@b.example|" WANTED
+		     "b.example v=DMARC1; rua=mailto:s@c.example"),
+		"r@b.example 0," },
 	{ STR_INIT(A "mailto:r@b.example|" WANTED "b.example SERVFAIL"), "doubt" },
 	{ STR_INIT(A "mailto:r@b.example|_dmarc.b.example SERVFAIL"), "doubt" },
 	{ STR_INIT("_dmarc.a.example SERVFAIL"), "doubt" },

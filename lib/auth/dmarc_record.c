@@ -15,17 +15,27 @@ get_policy(struct str value, enum dmarc_policy *out)
 
 struct given {
 	bool p, sp, np, rua;
+	bool mistake; /* one of the first three is no policy */
 };
+
+static bool
+take_policy(struct given *given, struct str value, enum dmarc_policy *out)
+{
+	bool is_one = get_policy(value, out);
+
+	given->mistake |= !is_one;
+	return is_one;
+}
 
 static void
 take_tag(struct dmarc_record *r, struct given *given, struct str name, struct str value)
 {
 	if (str_case_is(name, "p"))
-		given->p = get_policy(value, &r->p);
+		given->p = take_policy(given, value, &r->p);
 	else if (str_case_is(name, "sp"))
-		given->sp = get_policy(value, &r->sp);
+		given->sp = take_policy(given, value, &r->sp);
 	else if (str_case_is(name, "np"))
-		given->np = get_policy(value, &r->np);
+		given->np = take_policy(given, value, &r->np);
 	else if (str_case_is(name, "adkim"))
 		r->strict_dkim = str_case_is(value, "s");
 	else if (str_case_is(name, "aspf"))
@@ -52,8 +62,11 @@ dmarc_record_get(struct str text, struct dmarc_record *out)
 		return -1;
 	while (tag_next(&text, &name, &value))
 		take_tag(out, &given, name, value);
-	if (!given.p && !given.rua)
+	/* Section 4.10.1: who wants reports gets them, and nothing else is done. */
+	if ((!given.p || given.mistake) && !given.rua)
 		return -1;
+	if (given.mistake)
+		out->p = out->sp = out->np = DMARC_POLICY_NONE;
 	if (!given.sp)
 		out->sp = out->p;
 	if (!given.np)

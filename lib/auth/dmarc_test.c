@@ -149,7 +149,19 @@ TEST(policies_apply)
 		"\t1.2.3.4.5.6.7.a.test\tfail:a.test\t-\tnone\tnone\ttoo deep",
 		"\ta.test\tfail:a.test\t-\tnone\tnone\tno record",
 		"_dmarc.test=SERVFAIL|_dmarc.a.test=" R
-		"\ta.test\tfail:a.test\t-\ttemperror\tnone\tabove",
+		"\ta.test\tfail:a.test\t-\tfail\treject\tabove its own record",
+		"_dmarc.test=SERVFAIL|_dmarc.a.test=" R
+		"\ta.test\tpass:a.test\t-\tpass\tnone\tthe same, aligned",
+		"_dmarc.test=SERVFAIL|_dmarc.a.test=" R
+		"\ta.test\tpass:b.other\t-\tfail\treject\tthe same, surely not aligned",
+		"_dmarc.test=SERVFAIL|_dmarc.a.test=" R
+		"\ta.test\tpass:x.a.test\t-\ttemperror\tnone\tthe same, who knows",
+		"_dmarc.test=SERVFAIL|_dmarc.a.test=" R
+		"; aspf=s\ta.test\tpass:x.a.test\t-\tfail\treject\tthe same, strict",
+		"_dmarc.test=SERVFAIL|_dmarc.a.test=" R
+		"\tx.a.test\tfail:a.test\t-\ttemperror\tnone\tabove another's record",
+		"_dmarc.a.test=SERVFAIL|_dmarc.b.a.test=" R "|_dmarc.c.a.test=" R
+		"; psd=n\tc.a.test\tpass:b.a.test\t-\tfail\treject\tit is on its own",
 		"_dmarc.a.test=" R
 		"\ta.test\tfail:a.test\ttemperror:a.test\ttemperror\tnone\tkey",
 		"_dmarc.a.test=" R
@@ -207,8 +219,10 @@ TEST(records_are_read)
 			DMARC_POLICY_NONE },
 		{ "v=DMARC1; rua=mailto:a@b", 0, DMARC_POLICY_NONE, DMARC_POLICY_NONE,
 			DMARC_POLICY_NONE },
-		{ "v=DMARC1; p=reject; sp=what", 0, DMARC_REJECT, DMARC_REJECT,
-			DMARC_REJECT },
+		{ "v=DMARC1; p=reject; sp=what", -1, 0, 0, 0 },
+		{ "v=DMARC1; p=reject; np=", -1, 0, 0, 0 },
+		{ "v=DMARC1; np=none; rua=mailto:a@b; sp=what; p=reject", 0,
+			DMARC_POLICY_NONE, DMARC_POLICY_NONE, DMARC_POLICY_NONE },
 		{ "v=DMARC1; p=what", -1, 0, 0, 0 },
 		{ "v=dmarc1; p=reject", -1, 0, 0, 0 },
 		{ "p=reject; v=DMARC1", -1, 0, 0, 0 },
