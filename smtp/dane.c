@@ -138,6 +138,7 @@ without(struct tls_policy *p, enum tls_level instead, const char *text, struct w
 	return ACCEPT;
 }
 
+/* Sessions are resumed where the records are the same, in any order. */
 static int
 record_compare(const void *a, const void *b)
 {
@@ -151,9 +152,8 @@ record_compare(const void *a, const void *b)
 			  : (x->data.len > y->data.len) - (x->data.len < y->data.len);
 }
 
-/* Sessions are resumed only where all this is the same: in any order, and short. */
-static struct str
-text_of(const struct tls_dane *d, struct arena *arena)
+struct str
+dane_text(const struct tls_dane *d, struct arena *arena)
 {
 	struct buf all CLEANUP(buf_free) = BUF_INIT, text CLEANUP(buf_free) = BUF_INIT;
 	unsigned char digest[DIGEST_MOST];
@@ -247,8 +247,5 @@ dane_policy(const struct tls_policy *wanted, const struct host *h, const struct 
 	if (decide(out, h, c, arena, why) != ACCEPT)
 		return TEMPFAIL;
 	tls_policy_settle(out, h->name, c, arena);
-	if (out->terms.dane)
-		out->text = arena_printf(arena, STR_FMT " " STR_FMT, STR_ARG(out->text),
-			STR_ARG(text_of(out->terms.dane, arena)));
 	return ACCEPT;
 }

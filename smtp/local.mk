@@ -1,7 +1,7 @@
 # smtp
 noinst_LIBRARIES += smtp/libsmtp.a
 smtp_libsmtp_a_SOURCES = smtp/smtp.h smtp/nexthop.c smtp/hosts.c smtp/attempt.c smtp/reply.c \
-	smtp/session.c smtp/starttls.c smtp/tls_policy.c smtp/dane.c smtp/sts.c smtp/requiretls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/edit.c smtp/pool.c smtp/quirks.c \
+	smtp/session.c smtp/starttls.c smtp/tls_policy.c smtp/tls_per_site.c smtp/dane.c smtp/sts.c smtp/requiretls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/edit.c smtp/pool.c smtp/quirks.c \
 	smtp/auth.c smtp/tls_cache.c
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c smtp/explain.c

@@ -377,6 +377,23 @@ may_go_clear(const struct attempt *a, const struct tls_policy *policy)
 	       (msec_t)((active - arrival) / 1000) >= a->conf->p.minimal_backoff_time;
 }
 
+/* What TLS this host must have: what the table or the parameters say, then the DNS, the
+ * host's domain, and the sender. */
+SWITCHES static enum verdict
+find_policy(const struct attempt *a, const struct host *host, struct tls_policy *out,
+	struct why *why)
+{
+	struct tls_policy wanted = a->tls;
+
+	if (tls_per_site(&wanted, a->destination, host, a->conf, a->d->arena, why) !=
+			ACCEPT ||
+		dane_policy(&wanted, host, a->conf, a->d->arena, out, why) != ACCEPT ||
+		sts_policy(&a->sts, host, a->conf, a->d->arena, out, why) != ACCEPT)
+		return TEMPFAIL;
+	requiretls_policy(a, host, out);
+	return ACCEPT;
+}
+
 static void
 policy_failed(const struct host *host, const struct attempt *a, const struct why *why,
 	struct refusal *r)
@@ -396,13 +413,10 @@ session_open(const struct host *host, const struct attempt *a, struct refusal *r
 	struct session *s;
 	struct why why;
 
-	if (dane_policy(&a->tls, host, a->conf, a->d->arena, &policy, &why) != ACCEPT ||
-		sts_policy(&a->sts, host, a->conf, a->d->arena, &policy, &why) !=
-			ACCEPT) {
+	if (find_policy(a, host, &policy, &why) != ACCEPT) {
 		policy_failed(host, a, &why, r);
 		return NULL;
 	}
-	requiretls_policy(a, host, &policy);
 	/* What does not leave the machine needs no TLS. */
 	s = session_try(
 		host, a, &policy, policy.level != TLS_NONE && !local, &tls_failed, r);

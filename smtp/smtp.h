@@ -82,12 +82,13 @@ struct tls_policy {
 	struct str servername;   /* for the SNI */
 	struct tls_config terms; /* protocols, ciphers and DANE only */
 	struct str text;         /* all of it: sessions are for the same one only */
-	bool listed;             /* it is an entry of the table */
+	bool listed; /* it is an entry of a table: nobody else's word counts */
 };
 enum tls_level tls_policy_level(const struct conf *c); /* without the table */
 struct str tls_policy_grade(const struct conf *c, struct str grade); /* its ciphers */
 void tls_policy_prepare(const struct conf *c);                       /* before the jail */
 bool tls_policy_has_table(void);
+void tls_policy_read_anchors(const struct conf *c); /* likewise; OpenSSL is set up */
 /* For a destination as qmgr gave it, in arena. TEMPFAIL: the policy cannot be told, or is
  * none; nothing must be sent. With DANE it is up to dane_policy() what that means for
  * each host. */
@@ -104,11 +105,21 @@ struct session;
 /* Is the certificate what the policy asks for, on levels from fingerprint on? */
 bool tls_policy_matches(const struct tls_policy *p, const struct session *s);
 
+/* ---- tls_per_site.c ---- */
+void tls_per_site_prepare(const struct conf *c); /* before the jail */
+bool tls_per_site_is_used(void);
+/* What smtp_tls_per_site makes of a policy that is no table's, for a host. TEMPFAIL: the
+ * table does not say. */
+SWITCHES enum verdict tls_per_site(struct tls_policy *p, struct str destination,
+	const struct host *h, const struct conf *c, struct arena *arena, struct why *why);
+
 /* ---- dane.c: what TLSA records make of a policy (RFC 7672) ---- */
 /* Why there can be no DANE with this configuration; NULL: there can. */
 const char *dane_unfit(const struct conf *c);
 /* Once in a process: that what is asked for cannot be. */
 void dane_warn(struct str who, const struct conf *c);
+/* All of it, short, and the same for the same records in this order. */
+struct str dane_text(const struct tls_dane *d, struct arena *arena);
 /* The policy of a host, whatever the level; in arena. TEMPFAIL: not to be asked now. */
 SWITCHES enum verdict dane_policy(const struct tls_policy *wanted, const struct host *h,
 	const struct conf *c, struct arena *arena, struct tls_policy *out,
@@ -315,7 +326,8 @@ SWITCHES enum verdict auth_login(
 
 /* ---- tls_cache.c: TLS sessions with servers, for the next connection ---- */
 bool tls_cache_is_on(const struct conf *c); /* smtp_tls_session_cache_database */
-/* The server, and what else must be the same; in the session's arena. */
+/* The server, and what else must be the same, so that nothing is resumed which would be
+ * judged in another way today; in the session's arena. */
 struct str tls_cache_key(
 	const struct session *s, struct str server_name, const struct conf *c);
 /* Of s->tls_key, like the others; none. */

@@ -33,6 +33,7 @@ starttls_prepare(const struct conf *c)
 		.chain_files = conf_list(c->p.smtp_tls_chain_files, c->arena),
 		.ca_file = c->p.smtp_tls_CAfile,
 		.ca_path = c->p.smtp_tls_CApath,
+		.verify_depth = c->p.smtp_tls_scert_verifydepth,
 		.protocols =
 			may ? c->p.smtp_tls_protocols : c->p.smtp_tls_mandatory_protocols,
 		.ciphers = ciphers,
@@ -48,7 +49,9 @@ starttls_prepare(const struct conf *c)
 	};
 
 	tls_policy_prepare(c);
-	if (level == TLS_NONE && !tls_policy_has_table() && !c->p.smtp_tls_mta_sts)
+	tls_per_site_prepare(c);
+	if (level == TLS_NONE && !tls_policy_has_table() && !tls_per_site_is_used() &&
+		!c->p.smtp_tls_mta_sts)
 		return;
 	if (tls_library_open(c->p.tls_config_file, c->p.tls_config_name, &why) < 0) {
 		log_warn("TLS is off: %s", why.text);
@@ -60,6 +63,7 @@ starttls_prepare(const struct conf *c)
 			STR_ARG(c->p.smtp_tls_mandatory_exclude_ciphers));
 	if (tls.ca_path.len > 0)
 		service_allow_read_links(arena_cstr(c->arena, tls.ca_path));
+	tls_policy_read_anchors(c);
 	smtp_tls = tls_client_context(&tls, &why);
 	if (!smtp_tls)
 		log_warn("TLS is off: %s", why.text);

@@ -82,7 +82,7 @@ sts_policy(const struct sts *s, const struct host *h, const struct conf *c,
 {
 	struct strs match = { .n = 1 };
 
-	if (s->mode != MTA_STS_ENFORCE || p->level == TLS_DANE)
+	if (s->mode != MTA_STS_ENFORCE || p->listed || p->level == TLS_DANE)
 		return ACCEPT;
 	if (!mta_sts_matches(s->mx, h->name))
 		return why_set(why, "4.7.5",

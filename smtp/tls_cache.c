@@ -20,9 +20,13 @@ tls_cache_is_on(const struct conf *c)
 struct str
 tls_cache_key(const struct session *s, struct str server_name, const struct conf *c)
 {
-	(void)c;
-	return arena_printf(s->arena, "%.*s %.*s %.*s %s", STR_ARG(s->namaddrport),
-		STR_ARG(server_name), STR_ARG(s->policy->text), service_name());
+	const struct params *p = &c->p;
+
+	return arena_printf(s->arena,
+		STR_FMT " " STR_FMT " " STR_FMT " %s " STR_FMT " " STR_FMT " %d %d",
+		STR_ARG(s->namaddrport), STR_ARG(server_name), STR_ARG(s->policy->text),
+		service_name(), STR_ARG(p->smtp_tls_CAfile), STR_ARG(p->smtp_tls_CApath),
+		p->tls_append_default_CA, p->smtp_tls_scert_verifydepth);
 }
 
 SWITCHES struct str

@@ -4,6 +4,9 @@
 #include "log.h"
 
 static struct maps *policy_maps;
+/* smtp_tls_trust_anchor_file: those of all its files; without records: one of them is not
+ * to be read, and nobody is trusted. NULL: none are named. */
+static const struct tls_dane *anchors;
 
 static const struct {
 	const char *word;
@@ -64,6 +67,52 @@ tls_policy_grade(const struct conf *c, struct str grade)
 	return STR_NONE;
 }
 
+/* ---- trust anchors ---- */
+
+void
+tls_policy_read_anchors(const struct conf *c)
+{
+	struct strs files = conf_list(c->p.smtp_tls_trust_anchor_file, c->arena);
+	struct tls_dane *list = arena_alloc(c->arena, sizeof(*list));
+	struct why why;
+
+	*list = (struct tls_dane){ .n = 0 };
+	anchors = files.n > 0 ? list : NULL;
+	for (size_t i = 0; i < files.n; i++)
+		if (tls_anchors_read(files.items[i], c->arena, list, &why) < 0) {
+			log_warn("smtp_tls_trust_anchor_file: %s", why.text);
+			list->n = 0;
+			return;
+		}
+}
+
+/* The jail closes before a look-up names them: what stands in a table by now may be read.
+ */
+static bool
+allow_anchors(struct str key, struct str value, void *arg)
+{
+	struct str word;
+
+	(void)key;
+	while (str_token(&value, " \t\r\n,", &word))
+		if (str_case_starts(word, STR("tafile=")) && str_chr(word, '\0') < 0)
+			service_allow_read(
+				arena_cstr(arg, str_from(word, STR("tafile=").len)));
+	return true;
+}
+
+static enum verdict
+add_anchors(struct tls_policy *p, struct str file, struct arena *arena, struct why *why)
+{
+	struct tls_dane *list = arena_alloc(arena, sizeof(*list));
+
+	*list = p->terms.dane ? *p->terms.dane : (struct tls_dane){ .n = 0 };
+	if (tls_anchors_read(file, arena, list, why) < 0)
+		return PERMFAIL;
+	p->terms.dane = list;
+	return ACCEPT;
+}
+
 void
 tls_policy_prepare(const struct conf *c)
 {
@@ -71,6 +120,7 @@ tls_policy_prepare(const struct conf *c)
 	policy_maps =
 		maps_open(smtp_lmtp ? "lmtp_tls_policy_maps" : "smtp_tls_policy_maps",
 			c->p.smtp_tls_policy_maps, 0, c);
+	maps_each(policy_maps, allow_anchors, c->arena);
 }
 
 bool
@@ -128,6 +178,10 @@ take_attribute(struct str name, struct str value, struct arena *arena,
 	} else if (str_case_is(name, "exclude")) {
 		p->terms.exclude_ciphers = arena_printf(arena, STR_FMT " " STR_FMT,
 			STR_ARG(p->terms.exclude_ciphers), STR_ARG(value));
+	} else if (str_case_is(name, "tafile")) {
+		if (p->level < TLS_VERIFY)
+			return bad(why, "the level does not use the attribute", name);
+		return add_anchors(p, value, arena, why);
 	} else if (str_case_is(name, "connection_reuse")) {
 		/* Our sessions are kept under TLS, too, by the process that has them. */
 		if (!str_case_is(value, "yes") && !str_case_is(value, "no"))
@@ -208,6 +262,8 @@ fill_in(struct tls_policy *p, const struct conf *c, struct arena *arena)
 		STR_FMT " " STR_FMT " " STR_FMT " %s", STR_ARG(p->terms.exclude_ciphers),
 		STR_ARG(m->smtp_tls_exclude_ciphers),
 		STR_ARG(may ? STR("") : m->smtp_tls_mandatory_exclude_ciphers), also);
+	if (p->level >= TLS_VERIFY && !p->terms.dane)
+		p->terms.dane = anchors;
 	if (p->match.n > 0)
 		return;
 	if (p->level == TLS_FINGERPRINT)
@@ -232,6 +288,8 @@ text_of(const struct tls_policy *p, struct arena *arena)
 	buf_printf(&text, ";" STR_FMT ";" STR_FMT ";" STR_FMT ";" STR_FMT,
 		STR_ARG(p->servername), STR_ARG(p->terms.protocols),
 		STR_ARG(p->terms.ciphers), STR_ARG(p->terms.exclude_ciphers));
+	if (p->terms.dane)
+		buf_printf(&text, " " STR_FMT, STR_ARG(dane_text(p->terms.dane, arena)));
 	return arena_str(arena, buf_str(&text));
 }
 
@@ -277,6 +335,8 @@ check(struct tls_policy *p, struct str destination, const struct conf *c, struct
 		return why_set(why, "5.3.5", "no such level of TLS");
 	if (is_dane(p))
 		return check_dane(p, destination, c, why);
+	if (p->level >= TLS_VERIFY && !p->terms.dane && anchors && anchors->n == 0)
+		return why_set(why, "5.3.5", "smtp_tls_trust_anchor_file cannot be read");
 	return ACCEPT;
 }
 
@@ -331,7 +391,7 @@ tls_policy_matches(const struct tls_policy *p, const struct session *s)
 
 	if (!t || !t->peer_certificate || (p->level != TLS_FINGERPRINT && !t->trusted))
 		return false;
-	if (p->terms.dane)
+	if (p->level == TLS_DANE || p->level == TLS_HALF_DANE)
 		return true;
 	for (size_t i = 0; i < p->match.n; i++) {
 		struct str word = p->match.items[i];

@@ -114,6 +114,9 @@ struct maps *maps_open(
 	const char *parameter, struct str value, unsigned flags, const struct conf *c);
 void maps_close(struct maps *m);
 bool maps_empty(const struct maps *m);
+/* Walks the tables that can be walked. */
+void maps_each(struct maps *m, bool (*fn)(struct str key, struct str value, void *arg),
+	void *arg);
 SWITCHES enum dict_result maps_find(struct maps *m, struct str key, struct arena *arena,
 	struct str *value, struct why *why);
 /* The same, and whose table it was found in (dict_owner). */

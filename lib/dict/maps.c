@@ -75,6 +75,15 @@ maps_renew_all(void)
 	return well;
 }
 
+void
+maps_each(struct maps *m, bool (*fn)(struct str key, struct str value, void *arg),
+	void *arg)
+{
+	for (size_t i = 0; i < m->tables.n; i++)
+		if (m->tables.items[i].dict)
+			(void)dict_each(m->tables.items[i].dict, fn, arg);
+}
+
 /* An empty value is a mistake in the table: "not found" has to be said by leaving the key
  * out. */
 static enum dict_result

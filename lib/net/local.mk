@@ -4,7 +4,7 @@ lib_net_libnet_a_SOURCES = lib/net/net.h lib/net/net_impl.h lib/net/tls_impl.h l
 	lib/net/tls_keys.h \
 	lib/net/dnslist.h lib/net/haproxy.h lib/net/haproxy.c \
 	lib/net/addr.c lib/net/conn.c lib/net/dnslist.c lib/net/listen.c lib/net/tls.c \
-	lib/net/tls_certificates.c lib/net/tls_chain.c lib/net/tls_config.c \
+	lib/net/tls_anchors.c lib/net/tls_certificates.c lib/net/tls_chain.c lib/net/tls_config.c \
 	lib/net/tls_context.c lib/net/tls_dane.c lib/net/tls_digest.c lib/net/tls_elsewhere.c lib/net/tls_expiry.c lib/net/tls_info.c \
 	lib/net/tls_keys.c lib/net/tls_options.c lib/net/tls_server.c lib/net/tls_sessions.c \
 	lib/net/tls_sign.h lib/net/tls_sign.c \

@@ -139,7 +139,8 @@ struct tls_tlsa {
 	struct str data;
 };
 struct tls_dane {
-	struct str base;   /* where the records were found; goes into the SNI */
+	struct str base; /* where the records were found; goes into the SNI. Empty: trust
+			    anchors, for names that the caller looks at */
 	struct strs names; /* others that an authority's certificate (usage 2) may have */
 	const struct tls_tlsa *records; /* usable ones */
 	size_t n;
@@ -160,7 +161,7 @@ struct tls_config {
 	bool prefer_own_ciphers;
 	bool default_authorities; /* those of the system, too */
 	bool ask_certificate, require_certificate;
-	int verify_depth; /* certificates above a client's; servers only */
+	int verify_depth; /* certificates above the peer's */
 	/* Servers: a file with parameters for DHE ("auto": as strong as the key). */
 	struct str dh_file;
 	/* Servers: the same configuration as that, whose authorities and DHE parameters
@@ -214,6 +215,10 @@ bool tls_context_has_dane(const struct tls_context *ctx);
 /* How many of the records can be used with SMTP (RFC 7672 section 3.1): those of the
  * usages 2 and 3 that are in order. They are the first then. */
 size_t tls_dane_usable(struct tls_context *ctx, struct tls_tlsa *records, size_t n);
+/* Adds the certificates and public keys of a file in PEM as records. BLOCKS. -1 and
+ * *why: it cannot be read, or there is something else in it. */
+BLOCKS int tls_anchors_read(struct str path, struct arena *arena,
+	struct tls_dane *anchors, struct why *why) MUST_CHECK;
 int tls_terms_check(const struct tls_config *terms, struct why *why) MUST_CHECK;
 /* Is the server's certificate for this name, or for one below ".domain" (RFC 6125)? Says
  * nothing about who issued it. A * in the certificate is one label, as with Postfix 3.7

@@ -163,6 +163,7 @@ tls_client_context(const struct tls_config *conf, struct why *why)
 	if (!ctx)
 		return NULL;
 	SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_NONE, NULL);
+	ctx->depth = conf->verify_depth;
 	if (conf->keep_sessions)
 		tls_sessions_use(ctx);
 	if (conf->dane_digests.len > 0 &&

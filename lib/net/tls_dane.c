@@ -131,7 +131,8 @@ tls_dane_start(struct tls *tls, const struct tls_dane *dane)
 	size_t taken = 0;
 
 	buf_add(&base, dane->base);
-	if (!tls->ctx->has_dane || SSL_dane_enable(tls->ssl, buf_cstr(&base)) != 1)
+	if (!tls->ctx->has_dane ||
+		SSL_dane_enable(tls->ssl, base.len > 0 ? buf_cstr(&base) : NULL) != 1)
 		return -1;
 	SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	for (size_t i = 0; i < dane->names.n; i++) {

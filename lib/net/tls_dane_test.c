@@ -288,3 +288,62 @@ TEST(records_that_are_broken)
 	}
 	tls_context_free(ctx);
 }
+
+/* Trust anchors are what "2 0 0" and "2 1 0" would hold. */
+TEST(files_of_trust_anchors)
+{
+	static const struct {
+		const char *blocks; /* c: certificate, k: its key, p: a private key */
+		int want;
+		size_t n;
+	} files[] = {
+		{ "c", 0, 1 },
+		{ "k", 0, 1 },
+		{ "ckc", 0, 3 },
+		{ "cp", -1, 0 },
+		{ "", -1, 0 },
+	};
+	char path[600];
+
+	make_chain();
+	snprintf(path, sizeof(path), "%s/anchors.pem", test_dir());
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct arena *arena CLEANUP(arena_free_at) = arena_new();
+		EVP_PKEY *key = X509_get0_pubkey(authority), *own = EVP_EC_gen("P-256");
+		struct tls_dane anchors = { .n = 0 };
+		struct why why = { "", "" };
+		FILE *f = fopen(path, "w");
+
+		for (const char *at = files[i].blocks; *at; at++)
+			CHECK((*at == 'c'          ? PEM_write_X509(f, authority)
+				      : *at == 'k' ? PEM_write_PUBKEY(f, key)
+						   : PEM_write_PrivateKey(f, own, NULL,
+							     NULL, 0, NULL, NULL)) == 1);
+		fclose(f);
+		EVP_PKEY_free(own);
+		test_row(i);
+		CHECK_INT(tls_anchors_read(str_c(path), arena, &anchors, &why),
+			files[i].want);
+		CHECK_INT(anchors.n, files[i].n);
+		if (files[i].n == 0)
+			CHECK(strstr(why.text, "no trust anchors in"));
+		for (size_t k = 0; k < anchors.n; k++) {
+			bool is_key = files[i].blocks[k] == 'k';
+
+			CHECK_INT(anchors.records[k].selector, is_key);
+			CHECK(str_eq(anchors.records[k].data,
+				data_of(authority, is_key, 0, arena)));
+		}
+	}
+}
+
+TEST(files_that_cannot_be_read)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	struct tls_dane anchors = { .n = 0 };
+	struct why why;
+
+	CHECK_INT(tls_anchors_read(STR("/nowhere/x"), arena, &anchors, &why), -1);
+	CHECK(strstr(why.text, "cannot read /nowhere/x"));
+	CHECK_INT(tls_anchors_read(STR("/etc\0/x"), arena, &anchors, &why), -1);
+}

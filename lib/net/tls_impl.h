@@ -16,7 +16,7 @@ struct tls_context {
 	size_t shared;               /* by whom else: connections */
 	/* Servers: */
 	EVP_PKEY *dh; /* parameters for DHE; NULL: OpenSSL's own choice */
-	int depth;    /* of clients' chains */
+	int depth;    /* of peers' chains */
 	int (*sni)(struct str name, struct arena *arena, const struct tls_chain **chains,
 		size_t *n);
 };

@@ -181,6 +181,20 @@ conn_tls_named(const struct conn *c, struct str name)
 	return named;
 }
 
+/* Nobody whom we know has signed the last certificate of those there are. */
+static struct str
+untrusted_issuer(struct tls *tls)
+{
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(tls->ssl);
+	int n = chain ? sk_X509_num(chain) : 0;
+	X509 *last =
+		n > 0 ? sk_X509_value(chain, n - 1) : SSL_get0_peer_certificate(tls->ssl);
+	char name[512];
+
+	X509_NAME_oneline(X509_get_issuer_name(last), name, sizeof(name));
+	return arena_printf(tls->arena, "untrusted issuer %s", name);
+}
+
 /* What an administrator may have said is told with OpenSSL's number for it, as Postfix
  * does. */
 static struct str
@@ -192,7 +206,24 @@ distrust_text(struct tls *tls, long result)
 		return STR("no trusted certificates are known");
 	if (result == X509_V_ERR_DANE_NO_MATCH || result == X509_V_ERR_HOSTNAME_MISMATCH)
 		return arena_printf(tls->arena, "num=%ld:%s", result, text);
+	if (result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+		result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT)
+		return untrusted_issuer(tls);
+	if (result == X509_V_ERR_CERT_CHAIN_TOO_LONG)
+		return arena_printf(tls->arena, "certificate chain longer than limit(%d)",
+			tls->ctx->depth + 1);
 	return keep(tls, text);
+}
+
+/* Of servers; clients' are looked at by the server's callback. Postfix counts so, too:
+ * two more than the name of the parameter says. A session that is resumed has none. */
+static bool
+has_long_chain(const struct tls *tls)
+{
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(tls->ssl);
+
+	return !SSL_is_server(tls->ssl) && chain &&
+	       sk_X509_num(chain) - 1 > tls->ctx->depth + 2;
 }
 
 static void
@@ -208,6 +239,8 @@ fill_peer(struct tls *tls)
 		return;
 	info->peer_certificate = true;
 	result = SSL_get_verify_result(tls->ssl);
+	if (result == X509_V_OK && has_long_chain(tls))
+		result = X509_V_ERR_CERT_CHAIN_TOO_LONG;
 	info->trusted =
 		(tls->has_dane || tls->ctx->has_authorities) && result == X509_V_OK;
 	if (!info->trusted)

@@ -4,7 +4,6 @@ certificates, beside Debian's Postfix: the same fate, code and text, the same wo
 connection; nothing is sent to a server that is not who the policy wants, or whose policy cannot
 be told."""
 import os
-import re
 import ssl
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from certificates import Certificates
 from harness import Instance, check, check_equal, finish, is_root
 from postfix37 import Postfix37, is_there
 from sink import Sink
+from tls_rows import run
 
 LEVELS = ("smtp_tls_security_level", "encrypt")
 
@@ -68,43 +68,6 @@ def cases(c):
         (f"fingerprint match={c.fingerprint('localhost', 'md5')}", "localhost", "deferred",
          "Untrusted"),
     ]
-
-
-def run(mta, contexts, rows, table):
-    """What becomes of a message under each policy: fate, code, text, word, how many came."""
-    sinks, outcomes = [], []
-    try:
-        for policy, certificate, _, _ in rows:
-            sinks.append(Sink(tls=contexts.get(certificate)))
-        with open(table, "w") as file:
-            for (policy, *_), sink in zip(rows, sinks):
-                file.write(f"[localhost]:{sink.port} {policy}\n")
-        os.chmod(table, 0o644)
-        mta.write_configuration(
-            smtp_tls_policy_maps=f"texthash:{table}",
-            transport_maps="inline:{" + ", ".join(
-                f"d{i}.example=smtp:[localhost]:{sink.port}" for i, sink in enumerate(sinks)) + "}")
-        mta.start()
-        for i in range(len(rows)):
-            smtp = mta.smtp()
-            smtp.say("EHLO client.example", "250")
-            smtp.message("a@client.example", f"b@d{i}.example", "Subject: x\n\nbody\n")
-            smtp.close()
-        for i, sink in enumerate(sinks):
-            found = mta.wait_for_log(
-                rf"to=<b@d{i}\.example>, .*dsn=(\S+), status=(\w+) \((.*)\)")
-            word = re.search(rf"(\w+) TLS connection established to localhost\[\S+\]:{sink.port}:",
-                             mta.log_text())
-            distrust = re.findall(
-                rf"certificate verification failed for localhost\[\S+\]:{sink.port}: (.*)",
-                mta.log_text())
-            outcomes.append((found[2], found[1],
-                             found[3].replace(str(sink.port), "PORT"),
-                             word and word[1], len(sink.messages), distrust))
-        return outcomes, [sink.server_names for sink in sinks]
-    finally:
-        for sink in sinks:
-            sink.socket.close()
 
 
 SETTINGS = {"mydestination": "", "inet_protocols": "ipv4", "smtp_host_lookup": "native",
