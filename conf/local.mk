@@ -4,7 +4,7 @@
 CONF_FILES = conf/main.cf conf/master.cf
 # Of systemd's, with our names and places: the unit, the users.
 SYSTEMD_FILES = conf/$(suite).service conf/$(suite).conf
-EXTRA_DIST += $(CONF_FILES) conf/closed.conf conf/service.in conf/sysusers.in
+EXTRA_DIST += $(CONF_FILES) conf/closed.conf conf/shaping conf/service.in conf/sysusers.in
 install-data-local: $(SYSTEMD_FILES)
 	$(MKDIR_P) "$(DESTDIR)$(suiteconfdir)" "$(DESTDIR)$(unitdir)" \
 		"$(DESTDIR)$(sysusersdir)" "$(DESTDIR)$(localstatedir)"

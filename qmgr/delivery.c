@@ -4,7 +4,9 @@
 #include "events.h"
 #include "log.h"
 #include "outside.h"
+#include "shaping.h"
 #include "store.h"
+#include "throttle.h"
 #include "verp.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +66,20 @@ delivery_content(struct active *a, struct arena *arena, struct content_carried *
 
 /* ---- the request ---- */
 
+/* Where connections are limited none waits for mail that is not here, or that another
+ * destination may be first to send. */
+static uint32_t
+per_connection(const struct flight *f)
+{
+	const struct throttle *t = f->throttle;
+
+	if (!t)
+		return 0;
+	if (t->limits.connections && (f->to->left == 0 || t->members.n > 1))
+		return 1;
+	return t->limits.per_connection;
+}
+
 static void
 encode_request(struct flight *f, const struct content_carried *content,
 	struct arena *arena, struct buf *out)
@@ -77,7 +93,8 @@ encode_request(struct flight *f, const struct content_carried *content,
 		.rest = content->rest,
 		.active_us = (uint64_t)a->taken_us,
 		.probe = a->verifying,
-		.expired = a->message->expire };
+		.expired = a->message->expire,
+		.per_connection = per_connection(f) };
 
 	buf_clear(&envelope);
 	e.n_rcpts = f->n;
@@ -106,10 +123,31 @@ flight_done(struct flight *f, enum flight_end how, const struct why *why)
 	active_flight_ended(a, t);
 }
 
+/* Some reply asked for less. */
+static bool
+told_to_slow_down(struct flight *f, const struct deliver_reply *said, struct arena *arena)
+{
+	struct str before = STR_NONE;
+	bool slow = false;
+
+	for (uint32_t i = 0; i < f->n && f->throttle; i++) {
+		const struct outcome *o = &said->outcomes[i];
+		struct dsn_detail detail;
+
+		if (o->verdict != TEMPFAIL || str_eq(o->detail, before) ||
+			dsn_detail_get(o->detail, &detail, arena) < 0)
+			continue;
+		before = o->detail;
+		slow |= shaping_heard(f, detail.diagnostic);
+	}
+	return slow;
+}
+
 static void
-settle_all(struct flight *f, const struct deliver_reply *said)
+settle_all(struct flight *f, const struct deliver_reply *said, struct arena *arena)
 {
 	struct why site = { 0 };
+	bool slow = told_to_slow_down(f, said, arena);
 
 	for (uint32_t i = 0; i < f->n; i++)
 		if (said->outcomes[i].pass_to.len == 0) {
@@ -128,7 +166,12 @@ settle_all(struct flight *f, const struct deliver_reply *said)
 	for (uint32_t i = 0; i < f->n; i++)
 		if (said->outcomes[i].pass_to.len > 0)
 			active_pass(f->message, f->rcpts[i], said->outcomes[i].pass_to);
-	flight_done(f, said->site_down ? FLIGHT_SITE_DOWN : FLIGHT_TALKED, &site);
+	/* Who asks for less is not down: its limits take care of that. */
+	flight_done(f,
+		!said->site_down ? FLIGHT_TALKED
+		: slow           ? FLIGHT_LOST
+				 : FLIGHT_SITE_DOWN,
+		&site);
 }
 
 /* The agent died, or said nonsense: nobody knows what became of the recipients. They are
@@ -159,7 +202,7 @@ answered(void *arg, int error, struct str bytes)
 		lost(f);
 		return;
 	}
-	settle_all(f, &said);
+	settle_all(f, &said, arena);
 }
 
 /* The message cannot be read now. Either it is moving, or it is damaged. */

@@ -4,7 +4,9 @@
 #include "log.h"
 #include "outside.h"
 #include "schedule_impl.h"
+#include "shaping.h"
 #include "suspend.h"
+#include "throttle.h"
 #include "ticker.h"
 
 /* ---- the dead ---- */
@@ -70,6 +72,7 @@ destination_get(struct transport *t, struct str nexthop, struct str recipient)
 	d->transport = t;
 	window_open(&d->window, &t->rules);
 	map_set(t->destinations, d->key, d);
+	shaping_look(d);
 	return d;
 }
 
@@ -82,7 +85,8 @@ destination_is_dead(const struct destination *d)
 bool
 destination_has_room(const struct destination *d)
 {
-	return d->busy < d->window.size && d->rest.place == 0;
+	return d->busy < d->window.size && d->rest.place == 0 && !d->looking &&
+	       (!d->throttle || d->throttle->open);
 }
 
 /* Puts d where it belongs: among the ready, nowhere, or away. */
@@ -97,7 +101,8 @@ destination_consider(struct destination *d)
 		ready_add(d);
 	else if (!may && d->place)
 		ready_remove(d);
-	if (!d->shares && d->busy == 0 && d->rest.place == 0) {
+	if (!d->shares && d->busy == 0 && d->rest.place == 0 && !d->looking) {
+		throttle_leave(d);
 		map_set(d->transport->destinations, d->key, NULL);
 		mem_free(d);
 	}
@@ -154,6 +159,19 @@ destination_suspend(struct destination *d)
 }
 
 void
+destinations_shape(struct transport *t)
+{
+	size_t at = 0;
+	struct str key;
+	void *d;
+
+	while (map_next(t->destinations, &at, &key, &d)) {
+		shaping_look(d);
+		destination_consider(d);
+	}
+}
+
+void
 destinations_suspend(struct transport *t)
 {
 	size_t at = 0;
@@ -164,12 +182,13 @@ destinations_suspend(struct transport *t)
 		destination_suspend(d); /* may remove it, which map_next allows */
 }
 
-static void
+void
 destination_die(struct destination *d, const struct why *why)
 {
 	struct arena *scratch CLEANUP(arena_free_at) = arena_new();
 
 	d->why = *why;
+	d->window.size = 0;
 	d->dead_until = event_now() + outside.conf->p.minimal_backoff_time;
 	if (d->place)
 		ready_remove(d);

@@ -13,6 +13,8 @@
 #include "requeue.h"
 #include "resolver.h"
 #include "service.h"
+#include "destinations.h"
+#include "shaping.h"
 #include "store.h"
 #include "suspend.h"
 #include "ticker.h"
@@ -112,6 +114,7 @@ static const struct ipc_handler handlers[] = {
 	{ .type = agent_ready_TYPE, .run = agent_ready, .direct = true },
 	{ .type = queue_change_TYPE, .run = control_change, .stack = CO_STACK_SMALL },
 	{ .type = queue_list_TYPE, .run = control_list, .stack = CO_STACK_SMALL },
+	{ .type = destinations_TYPE, .run = destinations_list, .direct = true },
 	{ .type = suspensions_changed_TYPE, .run = suspend_changed, .direct = true },
 	{ .type = spool_space_TYPE, .run = control_space, .direct = true },
 	{ 0 },
@@ -134,6 +137,7 @@ before_jail(void)
 		.wake_loader = loader_wake,
 	};
 	outside.route = route_open(outside.conf, ROUTE_TRANSPORT);
+	shaping_open();
 }
 
 static void
@@ -156,6 +160,7 @@ reload(const struct conf *fresh)
 	outside.conf = fresh;
 	outside.route = route_renew(old, fresh);
 	resolver_retire(old);
+	shaping_reload();
 	schedule_reload();
 	events_reload();
 	return false;

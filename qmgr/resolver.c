@@ -4,6 +4,7 @@
 #include "log.h"
 #include "outside.h"
 #include "service.h"
+#include "shaping.h"
 
 #define AT_ONCE 50
 
@@ -17,6 +18,7 @@ static struct {
 	struct work *first, *last;
 	size_t running;
 	VEC(struct route *) retired;
+	VEC(struct maps *) retired_maps;
 } resolver;
 
 static void
@@ -24,12 +26,22 @@ close_retired(void)
 {
 	while (resolver.retired.n > 0)
 		route_close(resolver.retired.items[--resolver.retired.n]);
+	while (resolver.retired_maps.n > 0)
+		maps_close(resolver.retired_maps.items[--resolver.retired_maps.n]);
 }
 
 void
 resolver_retire(struct route *old)
 {
 	*vec_push(&resolver.retired) = old;
+	if (resolver.running == 0)
+		close_retired();
+}
+
+void
+resolver_retire_maps(struct maps *old)
+{
+	*vec_push(&resolver.retired_maps) = old;
 	if (resolver.running == 0)
 		close_retired();
 }
@@ -58,7 +70,7 @@ resolver_run(void (*fn)(void *arg), void *arg)
 	struct work *w;
 
 	service_renew_tables();
-	if (!route_may_switch(outside.route)) {
+	if (!route_may_switch(outside.route) && !shaping_may_switch()) {
 		fn(arg);
 		return;
 	}

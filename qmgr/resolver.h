@@ -7,7 +7,8 @@
 #include "route.h"
 
 void resolver_run(void (*fn)(void *arg), void *arg);
-/* Closes a route when nobody is in it any more. */
+/* Closes a route, or tables, when nobody is in them any more. */
 void resolver_retire(struct route *old);
+void resolver_retire_maps(struct maps *old);
 
 #endif

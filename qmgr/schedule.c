@@ -3,6 +3,8 @@
 #include "active.h"
 #include "delivery.h"
 #include "outside.h"
+#include "shaping.h"
+#include "throttle.h"
 
 struct schedule schedule;
 
@@ -38,6 +40,7 @@ schedule_reload(void)
 	while (map_next(schedule.transports, &at, &name, &t)) {
 		transport_configure(t);
 		jobs_count_again(t);
+		destinations_shape(t);
 	}
 	schedule_soon();
 }
@@ -52,6 +55,7 @@ schedule_free(void)
 	while (map_next(schedule.transports, &at, &name, &t))
 		transport_free(t);
 	map_free(schedule.transports);
+	throttles_free();
 	event_later_cancel(&running.later);
 }
 
@@ -88,6 +92,20 @@ schedule_suspend(void)
 		destinations_suspend(t);
 }
 
+void
+schedule_each(void (*fn)(const struct destination *d, void *arg), void *arg)
+{
+	size_t at = 0, place;
+	struct str name;
+	void *t, *d;
+
+	while (map_next(schedule.transports, &at, &name, &t)) {
+		place = 0;
+		while (map_next(((struct transport *)t)->destinations, &place, &name, &d))
+			fn(d, arg);
+	}
+}
+
 /* ---- choosing ---- */
 
 static struct flight *
@@ -101,6 +119,8 @@ flight_take(struct destination *d, struct worker *w)
 	f->job = s->job;
 	f->to = d;
 	f->worker = w;
+	f->throttle = d->throttle;
+	f->news = d->throttle ? d->throttle->news : 0;
 	f->n = n;
 	share_take(s, n, f->rcpts);
 	return f;
@@ -117,6 +137,7 @@ flight_begin(struct destination *d, struct worker *w)
 	w->busy++;
 	running.flights++;
 	f->message->flights++;
+	throttle_began(f->throttle);
 	destination_consider(d);
 	delivery_begin(f);
 }
@@ -182,6 +203,7 @@ void
 flight_ended(struct flight *f, enum flight_end how, const struct why *why)
 {
 	struct destination *d = f->to;
+	struct throttle *throttle = f->throttle;
 
 	running.flights--;
 	d->busy--;
@@ -198,7 +220,10 @@ flight_ended(struct flight *f, enum flight_end how, const struct why *why)
 		transport_rest(d->transport);
 	if (d->transport->rate_delay > 0)
 		destination_rest(d);
+	if (shaping_is_stale(d))
+		shaping_look(d);
 	destination_consider(d);
+	throttle_ended(throttle);
 	schedule_soon();
 }
 

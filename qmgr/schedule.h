@@ -17,6 +17,7 @@
 
 struct active;
 struct destination;
+struct throttle;
 /* Recipients of a message at a destination. */
 struct share {
 	struct job *job;
@@ -104,8 +105,11 @@ struct destination {
 	struct destination *prev, *next; /* of the dead */
 	deadline_t dead_until;           /* window.size 0 */
 	struct why why;                  /* dead because of that */
-	struct timer rest;   /* set: <transport>_destination_rate_delay runs */
-	struct worker *last; /* went there before: may have a connection left */
+	struct timer rest;         /* set: <transport>_destination_rate_delay runs */
+	struct throttle *throttle; /* whose limits it has, or NULL */
+	deadline_t shaped;         /* when that was found */
+	bool looking;              /* it is being found */
+	struct worker *last;       /* went there before: may have a connection left */
 };
 
 void schedule_init(void);
@@ -144,6 +148,9 @@ deadline_t schedule_tick(deadline_t now);
  * longer. */
 void schedule_suspend(void);
 
+/* Walks all destinations, in no order. Nothing may happen meanwhile. */
+void schedule_each(void (*fn)(const struct destination *d, void *arg), void *arg);
+
 /* ---- workers ---- */
 void worker_ready(
 	struct ipc_link *link, const char *program, struct str transport, uint32_t slots);
@@ -157,6 +164,8 @@ struct flight {
 	struct job *job;
 	struct destination *to;
 	struct worker *worker;
+	struct throttle *throttle; /* that it counts for, or NULL */
+	uint32_t news;             /* of that, as it began */
 	uint32_t n;
 	uint32_t rcpts[];
 };

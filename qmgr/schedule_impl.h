@@ -77,7 +77,11 @@ void destination_rest(struct destination *d);
 /* A conversation took place, or did not: its window moves. */
 void destination_succeeded(struct destination *d);
 void destination_failed(struct destination *d, const struct why *why);
+/* Its mail is deferred for a while. */
+void destination_die(struct destination *d, const struct why *why);
 void first_dead_lives(void);
+/* Their limits are other ones: a reload. */
+void destinations_shape(struct transport *t);
 /* Those of t that are suspended by now: their mail is deferred. */
 void destinations_suspend(struct transport *t);
 void destination_defer_jobs(struct destination *d, const char *code, struct str text);

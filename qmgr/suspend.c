@@ -51,6 +51,12 @@ suspend_any(void)
 	return suspended.all && suspended.all->n > 0;
 }
 
+const struct suspensions *
+suspend_list(void)
+{
+	return suspended.all;
+}
+
 const struct suspension *
 suspend_why(struct str transport, struct str nexthop)
 {

@@ -15,6 +15,8 @@ BLOCKS void suspend_changed(struct ipc_request *rq);
 const struct suspension *suspend_why(struct str transport, struct str nexthop);
 /* Is anything? */
 bool suspend_any(void);
+/* All there are; NULL or empty: none. */
+const struct suspensions *suspend_list(void);
 /* What its mail is deferred with. */
 struct str suspend_text(const struct suspension *s, struct arena *arena);
 

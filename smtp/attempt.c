@@ -121,7 +121,7 @@ session_done(struct attempt *a, struct session *s)
 	if (pool_wants(a->key, a->destination, a->nexthop.host, a->conf) && !s->dead) {
 		if (s->key.len == 0)
 			s->key = arena_str(s->arena, a->key);
-		pool_give(s, a->conf);
+		pool_give(s, a->d->ask.per_connection, a->conf);
 	} else {
 		session_quit(s, a->conf);
 	}

@@ -89,11 +89,12 @@ pool_take(struct str key, const struct conf *c)
 }
 
 void
-pool_give(struct session *s, const struct conf *c)
+pool_give(struct session *s, uint32_t limit, const struct conf *c)
 {
 	int most = c->p.smtp_connection_reuse_count_limit;
 
-	if (s->dead || (most > 0 && s->uses >= (unsigned)most) || service_draining()) {
+	if (s->dead || (most > 0 && s->uses >= (unsigned)most) ||
+		(limit > 0 && s->uses >= limit) || service_draining()) {
 		session_quit(s, c);
 		return;
 	}

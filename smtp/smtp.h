@@ -393,7 +393,8 @@ SWITCHES enum conn_result content_send(
 /* Keys are equal where everything is that a session depends on: where it leads to, and as
  * whom. */
 struct session *pool_take(struct str key, const struct conf *c);
-void pool_give(struct session *s, const struct conf *c);
+/* limit: of its deliveries, besides that of the configuration; 0: none. */
+void pool_give(struct session *s, uint32_t limit, const struct conf *c);
 void pool_close(void);
 /* Is it worth keeping a session: was there other mail for this destination lately, or is
  * it one of smtp_connection_cache_destinations? */

@@ -66,7 +66,7 @@ tools_postconf_SOURCES = tools/postconf.h tools/postconf.c tools/postconf_names.
 tools_postconf_LDADD = lib/sasl/libsasl.a $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS)
 # postqueue, postsuper, postcat
 sbin_PROGRAMS += tools/postqueue tools/postsuper tools/postcat
-tools_postqueue_SOURCES = tools/postqueue.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
+tools_postqueue_SOURCES = tools/postqueue.c tools/destinations_print.h tools/destinations_print.c tools/json.h tools/json.c tools/queue_client.h tools/queue_client.c tools/queue_list.h tools/queue_list.c \
 	tools/progress.h tools/progress.c \
 	tools/queue_walk.h tools/queue_walk.c tools/setgid.h tools/setgid.c \
 	tools/user.h tools/user.c $(COMMAND)

@@ -3,6 +3,7 @@
  * Set-gid postdrop: the group may connect below public/. It reads what showq says, and
  * writes a few bytes to qmgr. */
 #include "command.h"
+#include "destinations_print.h"
 #include "log.h"
 #include "queue_client.h"
 #include "queue_list.h"
@@ -16,7 +17,7 @@
 
 static const struct command_help help = {
 	"postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | "
-	"postqueue -s site | postqueue --spool | "
+	"postqueue -s site | postqueue --spool | postqueue --destinations | "
 	"postqueue [-j | -p] [--query query] [--count]",
 	"lists the queue, and has mail tried now\n"
 	"  -p       list the queue\n"
@@ -25,6 +26,8 @@ static const struct command_help help = {
 	"  -i id    try this message now\n"
 	"  -s site  try the mail for this site now\n"
 	"  --spool  how much room the queue takes\n"
+	"  --destinations\n"
+	"           where mail goes now, how much at a time, and what holds it up\n"
 	"  --query 'word ...'\n"
 	"           with -p or -j: only messages of which all words are true:\n"
 	"           from=a@b.c to=@b.c destination=b.c queue=hold,deferred age>2h\n"
@@ -153,9 +156,10 @@ ask_for_space(void *arg)
 	print_space(&said);
 }
 
-enum { SPACE = 256, QUERY, COUNT_THEM };
+enum { SPACE = 256, DESTINATIONS, QUERY, COUNT_THEM };
 static const struct option long_options[] = {
 	{ "spool", no_argument, NULL, SPACE },
+	{ "destinations", no_argument, NULL, DESTINATIONS },
 	{ "query", required_argument, NULL, QUERY },
 	{ "count", no_argument, NULL, COUNT_THEM },
 	{ 0 },
@@ -223,6 +227,9 @@ main(int argc, char **argv)
 		break;
 	case SPACE:
 		queue_client_run(ask_for_space, (void *)(uintptr_t)c);
+		break;
+	case DESTINATIONS:
+		queue_client_run(destinations_print, (void *)(uintptr_t)c);
 		break;
 	case 's':
 		flush_site(c, o.argument);

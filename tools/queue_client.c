@@ -154,6 +154,23 @@ queue_client_change(struct ipc_link *link, const struct queue_change_request *as
 }
 
 void
+queue_client_destinations(
+	struct ipc_link *link, struct arena *arena, struct destinations_reply *said)
+{
+	struct destinations_request ask = { 0 };
+	struct buf bytes CLEANUP(buf_free) = BUF_INIT;
+	struct str reply;
+
+	destinations_request_put(&bytes, &ask);
+	if (ipc_link_call(link, destinations_TYPE, buf_str(&bytes), -1, arena, &reply,
+		    NULL, deadline_in(PATIENCE)) < 0 ||
+		ipc_decoded(destinations_reply_get(reply, said, arena)) < 0)
+		log_fatal("the queue manager does not answer: %s", strerror(errno));
+	if (said->error)
+		log_fatal("the queue manager refuses: %s", strerror((int)said->error));
+}
+
+void
 queue_client_suspensions_changed(struct ipc_link *link)
 {
 	struct suspensions_changed_request ask = { 0 };

@@ -33,6 +33,8 @@ SWITCHES void queue_client_list(struct ipc_link *link,
 SWITCHES void queue_client_change(struct ipc_link *link,
 	const struct queue_change_request *ask, struct arena *arena,
 	struct queue_change_reply *said);
+SWITCHES void queue_client_destinations(
+	struct ipc_link *link, struct arena *arena, struct destinations_reply *said);
 /* The file of suspensions is a new one. */
 SWITCHES void queue_client_suspensions_changed(struct ipc_link *link);
 SWITCHES void queue_client_space(

@@ -21,7 +21,9 @@ IPC_NOTE(agent_ready, 10)
 	FIELD(U64, rest)      /* ... and this many bytes in the descriptor sent along */ \
 	FIELD(U64, active_us) /* when qmgr took it up: delays=a ends there */ \
 	FIELD(BOOL, probe)    /* address verification: do not deliver */ \
-	FIELD(BOOL, expired)  /* last attempt */
+	FIELD(BOOL, expired)  /* last attempt */ \
+	FIELD(U32, per_connection) /* deliveries that a connection may have; 0: no limit \
+				    */
 /* One for each recipient, in the order of the request. */
 #define outcome_FIELDS(FIELD, LIST) \
 	FIELD(U8, verdict)       /* ACCEPT delivered, TEMPFAIL, PERMFAIL */ \

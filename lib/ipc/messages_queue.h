@@ -167,6 +167,31 @@ IPC_STRUCT(queue_entry)
 	FIELD(STRS, queue_ids) /* empty: all */
 #define queue_list_REPLY(FIELD, LIST) LIST(queue_entry, entries)
 IPC_RPC(queue_list, 41)
+/* Destinations that have mail now, or whose past still counts; groups that share limits
+ * (shaping_maps); suspensions. */
+enum destination_state {
+	DESTINATION_OPEN,    /* nothing but its concurrency holds it up */
+	DESTINATION_LIMITED, /* it waits for its limits or a rate delay */
+	DESTINATION_DEAD,
+	DESTINATION_GROUP,     /* of those that have its limits; no name of transport */
+	DESTINATION_SUSPENDED, /* a suspension, whether there is mail or not */
+};
+#define queue_destination_FIELDS(FIELD, LIST) \
+	FIELD(STR, transport) \
+	FIELD(STR, nexthop) /* or the group */ \
+	FIELD(U8, state) \
+	FIELD(U32, waiting) /* deliveries */ \
+	FIELD(U32, busy)    /* likewise */ \
+	FIELD(U32, window)  /* that may be busy; 0: no limit */ \
+	FIELD(STR, group)   /* that has its limits, or none */ \
+	FIELD(STR, limits)  /* of a group, as they are now */ \
+	FIELD(U32, slowed)  /* of a group: to 1/2^slowed */ \
+	FIELD(STR, reason)
+IPC_STRUCT(queue_destination)
+#define destinations_REQUEST(FIELD, LIST) FIELD(U32, unused)
+#define destinations_REPLY(FIELD, LIST) \
+	FIELD(U32, error) FIELD(U32, left_out) LIST(queue_destination, list)
+IPC_RPC(destinations, 46)
 /* Other destinations are suspended than before (lib/spool/suspension.h). */
 #define suspensions_changed_REQUEST(FIELD, LIST) FIELD(U32, unused)
 #define suspensions_changed_REPLY(FIELD, LIST)   FIELD(U32, error)
