@@ -266,6 +266,21 @@ greeting_has_word(const struct session *s, const char *wanted)
 	return false;
 }
 
+/* smtp_tls_block_early_mail_reply. What is there before MAIL answers somebody else, who
+ * had begun the server's TLS session before ours was put into it (CVE-2009-3555). */
+static enum verdict
+early_reply(struct session *s, const struct conf *c, struct why *why)
+{
+	if (!c->p.smtp_tls_block_early_mail_reply || !s->conn->tls ||
+		conn_pending(s->conn).len == 0)
+		return ACCEPT;
+	s->dead = true;
+	reply_clear(&s->reply);
+	return why_set(why, "4.7.0",
+		"host " STR_FMT " replied to MAIL before it was sent",
+		STR_ARG(s->namaddr));
+}
+
 SWITCHES static enum verdict
 session_greet(struct session *s, const struct attempt *a, bool use_tls, struct why *why)
 {
@@ -305,7 +320,9 @@ session_greet(struct session *s, const struct attempt *a, bool use_tls, struct w
 		return TEMPFAIL;
 	if (requiretls_promised(s, a, why) != ACCEPT)
 		return TEMPFAIL;
-	return auth_login(s, a, doing, why);
+	if (auth_login(s, a, doing, why) != ACCEPT)
+		return TEMPFAIL;
+	return early_reply(s, c, why);
 }
 
 SWITCHES static enum verdict

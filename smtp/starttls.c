@@ -230,7 +230,7 @@ starttls(struct session *s, const struct conf *c, struct why *why)
 	if (s->reply.code / 100 != 2 && !must && !s->dead)
 		return ACCEPT;
 	if (s->reply.code / 100 != 2) {
-		why_set(why, "4.7.4",
+		why_set(why, s->reply.status[0] == '4' ? s->reply.status : "4.7.4",
 			"TLS is required, but host %.*s refused to start TLS: %.*s",
 			STR_ARG(s->namaddr), STR_ARG(buf_str(&s->reply.text)));
 		return TEMPFAIL;

@@ -6,6 +6,7 @@
     Sink(replies={"AUTH": ["334 ", "235 ok"]})          # to AUTH, and to each response
     Sink(tls=context)                                   # offers STARTTLS and does it
     Sink(tls="broken")                                  # offers STARTTLS and hangs up then
+    Sink(tls=context, early="250 ok")                   # says that behind its EHLO under TLS
 """
 import os
 import socket
@@ -29,8 +30,9 @@ def certificate():
 
 
 class Sink:
-    def __init__(self, replies=None, tls=None, host="127.0.0.1", port=0):
+    def __init__(self, replies=None, tls=None, host="127.0.0.1", port=0, early=None):
         self.replies = replies or {}
+        self.early = early
         self.tls = tls
         self.messages, self.commands = [], []
         self.connections = self.encrypted = 0
@@ -94,9 +96,13 @@ class Sink:
             verb = line.split(" ")[0].split(":")[0].upper()
             if verb == "EHLO":
                 tls = "250-STARTTLS\r\n" if self.tls else ""
-                self._say(conn, "EHLO", f"250-sink.example\r\n{tls}250 PIPELINING")
+                early = isinstance(conn, ssl.SSLSocket) and self.early
+                self._say(conn, "EHLO", f"250-sink.example\r\n{tls}250 PIPELINING" +
+                          (f"\r\n{early}" if early else ""))
             elif verb == "STARTTLS":
                 self._say(conn, "STARTTLS", "220 go")
+                if not self.replies.get("STARTTLS", "220").startswith("220"):
+                    continue
                 if self.tls == "broken":
                     conn.recv(1)
                     conn.sendall(b"this is not TLS\r\n")
