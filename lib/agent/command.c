@@ -364,6 +364,8 @@ command_verdict(int status, struct str output, struct str name, struct why *why)
 	char code[12];
 
 	if (exit == 0) {
+		while (output.len > 0 && ascii_is_space(output.data[output.len - 1]))
+			output.len--;
 		*why = (struct why){ .code = "2.0.0" };
 		snprintf(why->text, sizeof(why->text), STR_FMT, STR_ARG(output));
 		return ACCEPT;

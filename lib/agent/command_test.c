@@ -13,6 +13,7 @@ static const struct {
 	{ EXITED(0), STR_INIT(""), ACCEPT, "2.0.0", "" },
 	{ EXITED(0), STR_INIT("5.1.1 all is well"), ACCEPT, "2.0.0",
 		"5.1.1 all is well" },
+	{ EXITED(0), STR_INIT(" fine "), ACCEPT, "2.0.0", " fine" },
 	{ EXITED(75), STR_INIT(""), TEMPFAIL, "4.3.0", "temporary failure" },
 	{ EXITED(67), STR_INIT("who?"), PERMFAIL, "5.1.1",
 		"user unknown. Command output: who?" },
