@@ -5,8 +5,8 @@
 #include "route.h"
 
 /* Mail of a list comes from its owner, if there is an alias owner-NAME: failures are his.
- * A list within a list without an owner of its own keeps that of the outer one, unless
- * reset_owner_alias. False: the table failed. */
+ * A list within a list without an owner of its own keeps that of the outer one; with
+ * reset_owner_alias its members are delivered to here. False: the table failed. */
 static bool
 find_owner(struct recipient *r, struct str name, struct context *c, struct why *why)
 {
@@ -25,13 +25,11 @@ find_owner(struct recipient *r, struct str name, struct context *c, struct why *
 	case DICT_FOUND:
 		c->sender = route_rewrite(local_route, REWRITE_LOCAL,
 			p->expand_owner_alias ? str_trim(value) : key, a);
-		c->owned = true;
+		c->owned = c->apart = true;
 		break;
 	case DICT_NOTFOUND:
-		if (p->reset_owner_alias) {
-			c->sender = r->d->envelope.sender;
-			c->owned = false;
-		}
+		if (p->reset_owner_alias)
+			c->apart = false;
 		break;
 	}
 	return true;
@@ -58,10 +56,12 @@ look_up(struct recipient *r, const struct context *c, struct str *name, struct s
 	uid_t *owner, struct why *why)
 {
 	struct arena *a = r->d->arena;
-	enum dict_result got;
+	enum dict_result got = DICT_NOTFOUND;
 
 	*name = c->local;
-	got = maps_find_owned(tables.alias, c->local, a, value, owner, why);
+	/* Within itself name+ext may still be the alias name. */
+	if (c->extension.len == 0 || !str_case_eq(c->local, c->expanding))
+		got = maps_find_owned(tables.alias, c->local, a, value, owner, why);
 	if (got == DICT_NOTFOUND && c->extension.len > 0) {
 		*name = c->user;
 		got = maps_find_owned(tables.alias, c->user, a, value, owner, why);
@@ -94,6 +94,7 @@ alias_deliver(struct recipient *r, const struct context *c)
 		goto failed;
 	if (r->expansion == NOT_EXPANDED)
 		r->expansion = inner.owned ? EXPANDED_LIST : EXPANDED;
+	context_expanded(r, &inner);
 	inner.source = FROM_ALIAS;
 	inner.expanding = name;
 	inner.forwarder = STR_NONE;

@@ -1,5 +1,5 @@
 /* forward.c -- what goes elsewhere: new mail, with a mark of where it has been. One
- * message for all that share a sender. */
+ * message for all that share a sender and the mark. */
 #include "local.h"
 #include "log.h"
 #include "mailbox.h"
@@ -72,7 +72,7 @@ send_some(struct recipient *r, const struct forwarded *to, size_t n)
 {
 	struct delivery *d = r->d;
 	struct str mark = arena_printf(d->arena, "Delivered-To: " STR_FMT,
-		STR_ARG(address_quote(d->envelope.rcpts[r->index].address, d->arena)));
+		STR_ARG(address_quote(to->delivered, d->arena)));
 	struct buf envelope CLEANUP(buf_free) = BUF_INIT;
 	struct submit_request ask = { .origin = STR("local") };
 	deadline_t patience = deadline_in(SUBMIT_PATIENCE);
@@ -114,7 +114,8 @@ forward_group(struct recipient *r, struct forwarded *some)
 
 		if (!one->sender.data ||
 			(n > 0 && (one->owned != some[0].owned ||
-					  !str_eq(one->sender, some[0].sender))))
+					  !str_eq(one->sender, some[0].sender) ||
+					  !str_eq(one->delivered, some[0].delivered))))
 			continue;
 		some[n++] = *one;
 		one->sender = STR_NONE;

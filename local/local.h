@@ -25,9 +25,11 @@ struct context {
 	const struct user *as; /* whose rights commands and files have from here on */
 	struct str address;    /* the one that is being delivered, and its parts */
 	struct str local, user, extension, domain;
+	struct str delivered; /* what Delivered-To: says */
 	struct str sender;    /* envelope sender of what comes out here */
 	bool owned;           /* an owner- alias made it so */
-	bool listed;          /* a member of an :include: list of an alias */
+	bool apart;  /* of such a list: with reset_owner_alias not of one in it */
+	bool listed; /* a member of an :include: list of an alias */
 	struct str expanding; /* the alias or user just expanded: not again at once */
 	struct str forwarder; /* the user whose .forward file it is, or none */
 	struct str sent_by;   /* the same behind aliases, too */
@@ -37,7 +39,8 @@ struct context {
 
 struct forwarded {
 	struct str address, sender;
-	bool owned; /* the sender is a list's owner */
+	struct str delivered; /* what Delivered-To: says of where it has been */
+	bool owned;           /* the sender is a list's owner */
 };
 
 /* One recipient of a delivery, and everything it became. */
@@ -71,6 +74,8 @@ bool been_here(struct recipient *r, const char *fmt, ...) PRINTF(2, 3);
 SWITCHES void name_deliver(
 	struct recipient *r, const struct context *c, struct str name, struct str domain);
 bool list_has(struct str list, const char *word);
+/* Its alias or .forward file is expanded: *inner is for what comes out. */
+void context_expanded(const struct recipient *r, struct context *inner);
 
 /* ---- alias.c ---- */
 /* ACCEPT when c->local was an alias and its targets were handled; PERMFAIL when it is
@@ -130,8 +135,8 @@ struct str censored(struct str value, struct str filter, struct arena *a);
 
 /* ---- forward.c: submits what goes elsewhere ---- */
 SWITCHES void forward_send(struct recipient *r);
-/* Takes those that have one sender, and are not taken yet, into some, which has room for
- * all of r->forward. 0: none is left. */
+/* Takes those that have one sender and one mark, and are not taken yet, into some, which
+ * has room for all of r->forward. 0: none is left. */
 size_t forward_group(struct recipient *r, struct forwarded *some) MUST_CHECK;
 /* The envelope of new mail to n addresses that have one sender; "" is its queue id. */
 void forward_envelope(struct recipient *r, const char *queue_id,

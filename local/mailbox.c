@@ -15,10 +15,14 @@ add_headers(
 {
 	/* A member of a list with an owner is nobody's recipient but the list's. */
 	unsigned which = HEADER_RETURN_PATH | (c->owned ? 0 : HEADER_ORIGINAL_TO);
+	struct rcpt rcpt = r->d->envelope.rcpts[r->index];
+
+	rcpt.original = rcpt_original(&rcpt);
+	rcpt.address = c->delivered;
 
 	if (list_has(r->d->conf->p.prepend_delivered_header, what))
 		which |= HEADER_DELIVERED_TO;
-	delivery_headers(r->d, &r->d->envelope.rcpts[r->index], c->sender, which, out);
+	delivery_headers(r->d, &rcpt, c->sender, which, out);
 }
 
 /* ---- commands ---- */

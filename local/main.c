@@ -70,12 +70,19 @@ list_has(struct str list, const char *word)
 	return false;
 }
 
+void
+context_expanded(const struct recipient *r, struct context *inner)
+{
+	if (!r->d->conf->p.frozen_delivered_to)
+		inner->delivered = inner->address;
+}
+
 /* A member of a list gets a message of his own, so that its failure goes to the list's
  * owner and its delivery is tried by itself; and so does whomever a user forwards to. */
 static bool
 goes_as_new_mail(const struct context *c)
 {
-	return c->owned || c->listed ||
+	return c->apart || c->listed ||
 	       (c->sent_by.len > 0 && !str_case_eq(c->user, c->sent_by));
 }
 
@@ -95,7 +102,11 @@ name_deliver(struct recipient *r, const struct context *from, struct str name,
 		p->double_bounce_sender, &c.user, &c.extension);
 	if (been_here(r, "recipient %d " STR_FMT, c.depth, STR_ARG(c.address)))
 		return;
-	if (str_case_eq(name, p->double_bounce_sender))
+	/* Whatever it came by: the loop may have begun in another alias. */
+	if (delivery_was_here(r->d, c.address))
+		recipient_ended(r, c.address, PERMFAIL, "5.4.6",
+			"mail forwarding loop for " STR_FMT, STR_ARG(c.address));
+	else if (str_case_eq(name, p->double_bounce_sender))
 		recipient_ended(r, c.address, ACCEPT, "2.0.0",
 			"undeliverable postmaster notification discarded");
 	else if (alias_deliver(r, &c) != PERMFAIL)
@@ -115,11 +126,8 @@ recipient_follow(struct recipient *r)
 	struct str address = d->envelope.rcpts[r->index].address, name, domain;
 
 	address_split(address, &name, &domain);
-	if (delivery_was_here(d, address))
-		recipient_ended(r, address, PERMFAIL, "5.4.6",
-			"mail forwarding loop for " STR_FMT, STR_ARG(address));
-	else
-		name_deliver(r, &c, name, domain);
+	c.delivered = address;
+	name_deliver(r, &c, name, domain);
 }
 
 /* What the sender is told of it. */

@@ -24,7 +24,10 @@ forward_to(struct recipient *r, const struct context *c, struct str address)
 		return;
 	explain_step("forward", STR_NONE, address, "is sent new mail from", c->sender);
 	*vec_push(&r->forward) = (struct forwarded){
-		.address = address, .sender = c->sender, .owned = c->owned
+		.address = address,
+		.sender = c->sender,
+		.delivered = c->delivered,
+		.owned = c->owned,
 	};
 }
 

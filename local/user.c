@@ -7,6 +7,7 @@
 #include "local.h"
 #include "explain.h"
 #include "log.h"
+#include "mailbox.h"
 #include "route.h"
 #include "runner.h"
 
@@ -68,6 +69,20 @@ passed(struct recipient *r, const struct context *c, struct maps *maps,
 	return to.len > 0;
 }
 
+/* As if an alias had named it: what is local stays within this delivery. */
+static void
+relay_deliver(struct recipient *r, const struct context *c, struct str relay)
+{
+	struct item item = { .kind = ITEM_ADDRESS,
+		.text = address_quote(relay, r->d->arena) };
+	struct items items = { .list = { .items = &item, .n = 1 } };
+	struct context inner = *c;
+
+	inner.unmatched = STR_NONE;
+	inner.depth++;
+	items_deliver(r, &inner, &items);
+}
+
 static void
 nobody_deliver(struct recipient *r, const struct context *c)
 {
@@ -79,13 +94,12 @@ nobody_deliver(struct recipient *r, const struct context *c)
 	if (p->luser_relay.len == 0)
 		recipient_ended(r, c->address, PERMFAIL, "5.1.1",
 			"unknown user: \"" STR_FMT "\"", STR_ARG(c->user));
-	else if (local_expand("luser_relay", p->luser_relay, c, NULL,
-			 p->forward_expansion_filter, r->d->arena, &relay) < 0)
+	else if (local_expand("luser_relay", p->luser_relay, c, NULL, STR_NONE,
+			 r->d->arena, &relay) < 0)
 		recipient_ended(r, c->address, TEMPFAIL, "4.3.5",
 			"mail system configuration error");
 	else
-		forward_to(r, c,
-			route_rewrite(local_route, REWRITE_LOCAL, relay, r->d->arena));
+		relay_deliver(r, c, relay);
 }
 
 /* Into his mailbox, as he is. */

@@ -69,7 +69,8 @@ def aliases(dice):
     for key in dice.sample(NAMES, dice.randint(6, len(NAMES))):
         lines.append(f"{key}: {items(dice)}\n")
         if dice.often(0.2):
-            lines.append(f"owner-{key}: {address(dice)}\n")
+            # Somewhere else: Postfix 3.7 tells an owner within his own list for ever.
+            lines.append(f"owner-{key}: {dice.choice(FAR)}\n")
     return "".join(lines)
 
 
@@ -142,6 +143,7 @@ def local_settings(dice):
             ("allow_mail_to_files", ", ".join(dice.some(classes, 3))),
             ("propagate_unmatched_extensions", ", ".join(dice.some(
                 classes + ["virtual", "canonical"], 4))),
+            ("frozen_delivered_to", "no"),
             ("expand_owner_alias", "yes"), ("reset_owner_alias", "yes"),
             ("owner_request_special", "no"),
             ("prepend_delivered_header", ", ".join(dice.some(["command", "file", "forward"], 2))),
@@ -149,7 +151,8 @@ def local_settings(dice):
             ("mailbox_size_limit", "20000"),
             ("command_execution_directory", dice.choice(["$home", "{out}", "{out}/closed",
                                                          "/no/such", "$home/$extension"])),
-            ("duplicate_filter_limit", dice.choice(["0", "1"])),
+            # With 1, 3.7 goes round in circles.
+            ("duplicate_filter_limit", dice.choice(["0", "100"])),
             ("forward_path", dice.choice(["", "$home/.forward", "$home/.forward${recipient_delimiter}"
                                           "$extension, $home/.forward",
                                           "$home/$user.fwd, ${home}/.forward",

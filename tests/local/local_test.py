@@ -437,7 +437,7 @@ def settings(mta, out, homes):
 env: "|env > {out}/settings"
 list: ann, bob
 outer: inner
-inner: other@elsewhere.example
+inner: ann
 owner-outer: bob
 """)
     put(f"{out}/shell", f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {out}/shellargs\n", "nobody", 0o755)
@@ -449,10 +449,8 @@ owner-outer: bob
          reset_owner_alias="yes", propagate_unmatched_extensions="alias, forward")
     expect(mta, f"ann@{HERE}", "sent", "2.0.0", "^delivered to command", "a directory")
     check_equal(content(f"{out}/directory").strip(), f"{homes}/ann", "command_execution_directory")
-    at = mta.log_position()
-    send(mta, f"outer@{HERE}")
-    mta.wait_for_log(r"qmgr\[\d+\]: \w+: from=<s@x\.example>", count=2, since=at)
-    check(not mta.logged("from=<bob@", since=at), "reset_owner_alias")
+    # No message of its own for a member of a list within a list.
+    expect(mta, f"outer@{HERE}", "sent", "2.0.0", "^delivered to command: pwd", "reset_owner_alias")
     got = sorted(r[0] for r in send(mta, f"list+ext@{HERE}", count=2))
     check_equal(got, [f"ann+ext@{HERE}", f"bob+ext@{HERE}"], "an extension goes on")
     turn(mta, command_execution_directory="", mailbox_command=f"cat > {out}/nomark")
