@@ -94,7 +94,7 @@ alias_deliver(struct recipient *r, const struct context *c)
 		goto failed;
 	if (r->expansion == NOT_EXPANDED)
 		r->expansion = inner.owned ? EXPANDED_LIST : EXPANDED;
-	context_expanded(r, &inner);
+	context_reached(r, &inner);
 	inner.source = FROM_ALIAS;
 	inner.expanding = name;
 	inner.forwarder = STR_NONE;

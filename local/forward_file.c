@@ -129,7 +129,7 @@ forward_file_deliver(struct recipient *r, const struct context *c, const struct 
 		return PERMFAIL;
 	if (r->expansion == NOT_EXPANDED)
 		r->expansion = EXPANDED;
-	context_expanded(r, &inner);
+	context_reached(r, &inner);
 	inner.source = FROM_FORWARD;
 	inner.as = u;
 	inner.expanding = c->local;

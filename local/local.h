@@ -74,8 +74,9 @@ bool been_here(struct recipient *r, const char *fmt, ...) PRINTF(2, 3);
 SWITCHES void name_deliver(
 	struct recipient *r, const struct context *c, struct str name, struct str domain);
 bool list_has(struct str list, const char *word);
-/* Its alias or .forward file is expanded: *inner is for what comes out. */
-void context_expanded(const struct recipient *r, struct context *inner);
+/* c->address is an alias or has a .forward file, and *c is for what comes out; or it is a
+ * user with a mailbox. */
+void context_reached(const struct recipient *r, struct context *c);
 
 /* ---- alias.c ---- */
 /* ACCEPT when c->local was an alias and its targets were handled; PERMFAIL when it is

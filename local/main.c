@@ -71,10 +71,10 @@ list_has(struct str list, const char *word)
 }
 
 void
-context_expanded(const struct recipient *r, struct context *inner)
+context_reached(const struct recipient *r, struct context *c)
 {
 	if (!r->d->conf->p.frozen_delivered_to)
-		inner->delivered = inner->address;
+		c->delivered = c->address;
 }
 
 /* A member of a list gets a message of his own, so that its failure goes to the list's

@@ -104,12 +104,14 @@ nobody_deliver(struct recipient *r, const struct context *c)
 
 /* Into his mailbox, as he is. */
 static void
-somebody_deliver(struct recipient *r, const struct context *c, const struct user *u)
+somebody_deliver(struct recipient *r, const struct context *from, const struct user *u)
 {
 	const struct params *p = &r->d->conf->p;
+	struct context own = *from, *c = &own;
 	struct str command = p->mailbox_command, value;
 	struct why why;
 
+	context_reached(r, c);
 	if (u->uid == 0) {
 		recipient_ended(r, c->address, PERMFAIL, "5.2.1",
 			"root's mail needs an alias: nothing is delivered as root");
