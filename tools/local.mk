@@ -34,7 +34,7 @@ if HAVE_UNBOUND
 sbin_PROGRAMS += tools/postauth
 tools_postauth_SOURCES = tools/postauth.h tools/postauth.c tools/postauth_dns.c \
 	tools/postauth_spf.c tools/postauth_verify.c tools/postauth_keygen.c tools/postauth_sign.c \
-	tools/postauth_records.c tools/postauth_check.c tools/postauth_site.c \
+	tools/postauth_options.c tools/postauth_records.c tools/postauth_check.c tools/postauth_site.c \
 	tools/json.h tools/json.c $(COMMAND)
 tools_postauth_LDADD = lib/auth/libauth.a lib/mime/libmime.a lib/dns/libdns.a $(TABLE_LIBS) $(COMMAND_LIBS) \
 	$(OPENDKIM_LIBS) $(EXPAT_LIBS) $(TABLE_EXTERNAL) $(EXTERNAL_LIBS) -lunbound -lresolv

@@ -24,6 +24,37 @@ void postauth_read_message(struct buf *message);
 /* "<user@example>", or without the brackets. */
 struct str postauth_sender(const char *text);
 
+/* ---- postauth_options.c: options that some of them share ---- */
+enum {
+	POSTAUTH_DNS = 512,
+	POSTAUTH_TIME,
+	POSTAUTH_CLIENT,
+	POSTAUTH_HELO,
+	POSTAUTH_SENDER,
+};
+/* Of those that ask the DNS; and -c, in the other list of getopt_long(3). */
+#define POSTAUTH_ASKING_OPTIONS \
+	{ "dns", required_argument, NULL, POSTAUTH_DNS }, \
+	{ \
+		"time-limit", required_argument, NULL, POSTAUTH_TIME \
+	}
+struct postauth_asking {
+	const char *directory, *server; /* as for postauth_dns_open() */
+	msec_t patience;                /* for all questions */
+};
+/* Of those that judge a client. */
+#define POSTAUTH_CLIENT_OPTIONS \
+	{ "client-address", required_argument, NULL, POSTAUTH_CLIENT }, \
+		{ "helo", required_argument, NULL, POSTAUTH_HELO }, \
+	{ \
+		"mail-from", required_argument, NULL, POSTAUTH_SENDER \
+	}
+struct spf_question;
+/* False: it is none of these options. Fatal when its value is wrong. */
+bool postauth_take_asking(int opt, const char *value, struct postauth_asking *out);
+bool postauth_take_client(int opt, const char *value, struct spf_question *out);
+bool postauth_has_client(const struct spf_question *q);
+
 /* ---- postauth_records.c ---- */
 /* A record of a zone, its text split into strings. */
 void postauth_print_txt(struct str name, struct str text);

@@ -25,7 +25,7 @@ static const struct command_help help = {
 struct check {
 	struct published_question question;
 	struct published_key keys[SELECTORS_MOST + DKIM_SIGNERS_MOST];
-	msec_t patience;
+	struct postauth_asking asking;
 	struct arena *arena;
 	bool failed;
 };
@@ -45,18 +45,18 @@ run(void *arg)
 {
 	struct check *c = arg;
 
-	c->question.until = deadline_in(c->patience);
+	c->question.until = deadline_in(c->asking.patience);
 	published_check(&c->question, c->arena);
 }
 
 /* The keys and certificates of this host; files that this user may not read are not
  * compared. */
 static void
-add_site(struct check *c, const char *directory)
+add_site(struct check *c)
 {
 	static struct site s;
 
-	postauth_site_read(&s, directory, c->question.domain);
+	postauth_site_read(&s, c->asking.directory, c->question.domain);
 	for (size_t i = 0; i < s.n_keys; i++)
 		c->keys[c->question.n_keys++] =
 			(struct published_key){ .selector = s.keys[i].signer.selector,
@@ -76,11 +76,10 @@ add_selector(struct check *c, const char *name)
 	c->keys[c->question.n_keys++] = (struct published_key){ .selector = str_c(name) };
 }
 
-enum { SELECTOR = 256, DNS, TIME };
+enum { SELECTOR = 256 };
 static const struct option long_options[] = {
 	{ "selector", required_argument, NULL, SELECTOR },
-	{ "dns", required_argument, NULL, DNS },
-	{ "time-limit", required_argument, NULL, TIME },
+	POSTAUTH_ASKING_OPTIONS,
 	{ 0 },
 };
 
@@ -88,43 +87,28 @@ int
 postauth_check(int argc, char **argv)
 {
 	static const struct auth_dns dns = { .ask = postauth_ask };
-	static struct check c = { .patience = 60000 };
-	const char *directory = NULL, *server = NULL;
+	static struct check c = { .asking = { .patience = 60000 } };
 	int opt;
 
 	command_help(argc, argv, &help);
-	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0) {
-		switch (opt) {
-		case 'c':
-			directory = optarg;
-			break;
-		case SELECTOR:
+	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0)
+		if (opt == SELECTOR)
 			add_selector(&c, optarg);
-			break;
-		case DNS:
-			server = optarg;
-			break;
-		case TIME:
-			if (conf_time(str_c(optarg), 's', &c.patience) < 0)
-				log_fatal("%s is no time", optarg);
-			break;
-		default:
+		else if (!postauth_take_asking(opt, optarg, &c.asking))
 			command_usage(&help);
-		}
-	}
 	if (optind + 1 != argc)
 		command_usage(&help);
 	c.arena = arena_new();
 	c.question.domain = postauth_domain(argv[optind], c.arena);
 	for (size_t i = 0; i < c.question.n_keys; i++)
 		c.keys[i].domain = c.question.domain;
-	if (postauth_site_exists(directory))
-		add_site(&c, directory);
+	if (postauth_site_exists(c.asking.directory))
+		add_site(&c);
 	c.question.keys = c.keys;
 	c.question.dns = &dns;
 	c.question.tell = tell;
 	c.question.arg = &c;
-	postauth_dns_open(server, directory);
+	postauth_dns_open(c.asking.server, c.asking.directory);
 	postauth_run(run, &c);
 	return fflush(stdout) == 0 && !c.failed ? 0 : 1;
 }

@@ -22,7 +22,7 @@ static const struct command_help help = {
 
 struct check {
 	struct spf_question question;
-	msec_t patience;
+	struct postauth_asking asking;
 	struct spf_verdict verdict;
 	struct arena *arena;
 };
@@ -32,7 +32,7 @@ run(void *arg)
 {
 	struct check *c = arg;
 
-	c->question.until = deadline_in(c->patience);
+	c->question.until = deadline_in(c->asking.patience);
 	spf_check(&c->question, c->arena, &c->verdict);
 }
 
@@ -76,14 +76,11 @@ print_json(const struct spf_verdict *v)
 	printf("}\n");
 }
 
-enum { CLIENT = 256, HELO, SENDER, DNS, JSON, TIME };
+enum { JSON = 256 };
 static const struct option long_options[] = {
-	{ "client-address", required_argument, NULL, CLIENT },
-	{ "helo", required_argument, NULL, HELO },
-	{ "mail-from", required_argument, NULL, SENDER },
-	{ "dns", required_argument, NULL, DNS },
+	POSTAUTH_CLIENT_OPTIONS,
+	POSTAUTH_ASKING_OPTIONS,
 	{ "json", no_argument, NULL, JSON },
-	{ "time-limit", required_argument, NULL, TIME },
 	{ 0 },
 };
 
@@ -91,46 +88,21 @@ int
 postauth_spf(int argc, char **argv)
 {
 	static const struct auth_dns dns = { .ask = postauth_ask };
-	static struct check c = { .patience = 20000 }; /* section 4.6.4 */
-	const char *directory = NULL, *server = NULL;
-	bool has_client = false, json = false;
+	static struct check c = { .asking = { .patience = 20000 } }; /* section 4.6.4 */
+	bool json = false;
 	int opt;
 
 	command_help(argc, argv, &help);
-	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0) {
-		switch (opt) {
-		case 'c':
-			directory = optarg;
-			break;
-		case CLIENT:
-			if (net_addr_parse(str_c(optarg), 0, &c.question.client) < 0)
-				log_fatal("%s is no address", optarg);
-			has_client = true;
-			break;
-		case HELO:
-			c.question.helo = str_c(optarg);
-			break;
-		case SENDER:
-			c.question.sender = postauth_sender(optarg);
-			break;
-		case DNS:
-			server = optarg;
-			break;
-		case JSON:
+	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0)
+		if (opt == JSON)
 			json = true;
-			break;
-		case TIME:
-			if (conf_time(str_c(optarg), 's', &c.patience) < 0)
-				log_fatal("%s is no time", optarg);
-			break;
-		default:
+		else if (!postauth_take_client(opt, optarg, &c.question) &&
+			 !postauth_take_asking(opt, optarg, &c.asking))
 			command_usage(&help);
-		}
-	}
-	if (!has_client || optind < argc ||
+	if (!postauth_has_client(&c.question) || optind < argc ||
 		(!c.question.helo.len && !c.question.sender.len))
 		command_usage(&help);
-	postauth_dns_open(server, directory);
+	postauth_dns_open(c.asking.server, c.asking.directory);
 	c.question.dns = &dns;
 	c.arena = arena_new();
 	postauth_run(run, &c);

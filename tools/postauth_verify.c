@@ -34,8 +34,7 @@ static const struct command_help help = {
 struct check {
 	struct str message;
 	struct spf_question question;
-	bool has_client;
-	msec_t patience;
+	struct postauth_asking asking;
 	struct arena *arena;
 	struct spf_verdict spf;
 	struct dkim_verdict *dkim;
@@ -73,7 +72,7 @@ check_author(struct check *c, struct author_domains authors, const struct auth_d
 	struct dmarc_question q = { .authors = authors,
 		.identities = ids,
 		.dns = dns,
-		.until = deadline_in(c->patience) };
+		.until = deadline_in(c->asking.patience) };
 
 	q.n = results_identities(c->spf.result, c->spf.domain, c->dkim, c->n_dkim, ids);
 	dmarc_check(&q, c->arena, &c->dmarc);
@@ -87,20 +86,20 @@ run(void *arg)
 		.key_bits = KEY_BITS_LEAST };
 	struct check *c = arg;
 	struct authors *authors = authors_new(HEADER_MOST);
-	struct arc *arc = arc_new(&dns, rules.key_bits, deadline_in(c->patience));
+	struct arc *arc = arc_new(&dns, rules.key_bits, deadline_in(c->asking.patience));
 	struct author_domains domains;
 	struct dkim_verifier *v;
 	struct why why;
 
-	v = dkim_verify_new(&dns, &rules, deadline_in(c->patience), &why);
+	v = dkim_verify_new(&dns, &rules, deadline_in(c->asking.patience), &why);
 	if (!v)
 		log_fatal("%s", why.text);
 	show_lines(v, authors, arc, c->message);
 	dkim_verify_end(v, c->arena, &c->dkim, &c->n_dkim);
 	dkim_verify_free(v);
 	c->question.dns = &dns;
-	c->question.until = deadline_in(c->patience);
-	if (c->has_client)
+	c->question.until = deadline_in(c->asking.patience);
+	if (postauth_has_client(&c->question))
 		spf_check(&c->question, c->arena, &c->spf);
 	domains = authors_end(authors, c->arena);
 	check_author(c, domains, &dns);
@@ -121,7 +120,7 @@ field_of(const struct check *c, struct str service)
 		results_dkim(c->n_dkim ? &c->dkim[i] : NULL, &text);
 		items[n++] = arena_str(c->arena, buf_str(&text));
 	}
-	if (c->has_client) {
+	if (postauth_has_client(&c->question)) {
 		buf_clear(&text);
 		results_spf(&c->spf, &text);
 		items[n++] = arena_str(c->arena, buf_str(&text));
@@ -194,7 +193,7 @@ static void
 print_json(const struct check *c, struct str field)
 {
 	printf("{\"spf\":");
-	if (c->has_client)
+	if (postauth_has_client(&c->question))
 		json_string(stdout, str_c(spf_result_name(c->spf.result)));
 	else
 		printf("null");
@@ -212,20 +211,17 @@ print_json(const struct check *c, struct str field)
 	printf("}\n");
 }
 
-enum { CLIENT = 256, HELO, SENDER, SERVICE, DNS, JSON, TIME };
+enum { SERVICE = 256, JSON };
 static const struct option long_options[] = {
-	{ "client-address", required_argument, NULL, CLIENT },
-	{ "helo", required_argument, NULL, HELO },
-	{ "mail-from", required_argument, NULL, SENDER },
+	POSTAUTH_CLIENT_OPTIONS,
+	POSTAUTH_ASKING_OPTIONS,
 	{ "service", required_argument, NULL, SERVICE },
-	{ "dns", required_argument, NULL, DNS },
 	{ "json", no_argument, NULL, JSON },
-	{ "time-limit", required_argument, NULL, TIME },
 	{ 0 },
 };
 
 struct options {
-	const char *directory, *server, *service;
+	const char *service;
 	bool json;
 };
 
@@ -234,48 +230,23 @@ read_options(int argc, char **argv, struct check *c, struct options *o)
 {
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0) {
-		switch (opt) {
-		case 'c':
-			o->directory = optarg;
-			break;
-		case CLIENT:
-			if (net_addr_parse(str_c(optarg), 0, &c->question.client) < 0)
-				log_fatal("%s is no address", optarg);
-			c->has_client = true;
-			break;
-		case HELO:
-			c->question.helo = str_c(optarg);
-			break;
-		case SENDER:
-			c->question.sender = postauth_sender(optarg);
-			break;
-		case SERVICE:
+	while ((opt = getopt_long(argc, argv, "c:", long_options, NULL)) > 0)
+		if (opt == SERVICE)
 			o->service = optarg;
-			break;
-		case DNS:
-			o->server = optarg;
-			break;
-		case JSON:
+		else if (opt == JSON)
 			o->json = true;
-			break;
-		case TIME:
-			if (conf_time(str_c(optarg), 's', &c->patience) < 0)
-				log_fatal("%s is no time", optarg);
-			break;
-		default:
+		else if (!postauth_take_client(opt, optarg, &c->question) &&
+			 !postauth_take_asking(opt, optarg, &c->asking))
 			command_usage(&help);
-		}
-	}
-	if (optind < argc ||
-		(c->has_client && !c->question.helo.len && !c->question.sender.len))
+	if (optind < argc || (postauth_has_client(&c->question) &&
+				     !c->question.helo.len && !c->question.sender.len))
 		command_usage(&help);
 }
 
 int
 postauth_verify(int argc, char **argv)
 {
-	static struct check c = { .patience = 20000 };
+	static struct check c = { .asking = { .patience = 20000 } };
 	static struct buf message;
 	struct options o = { .json = false };
 	char host[256] = "localhost";
@@ -288,7 +259,7 @@ postauth_verify(int argc, char **argv)
 	postauth_read_message(&message);
 	c.message = buf_str(&message);
 	c.arena = arena_new();
-	postauth_dns_open(o.server, o.directory);
+	postauth_dns_open(c.asking.server, c.asking.directory);
 	postauth_run(run, &c);
 	field = field_of(&c, str_c(o.service ? o.service : host));
 	if (o.json)
