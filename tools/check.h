@@ -36,6 +36,8 @@ void check_relay(struct check *k);
 void check_domains(struct check *k);
 /* check_loops.c: aliases and virtual aliases that lead back to themselves. */
 void check_loops(struct check *k);
+/* check_doubles.c: filters that verify or sign what we do, too. */
+void check_doubles(struct check *k);
 /* check_routes.c: transports that there are not, next hops that are this host. */
 void check_routes(struct check *k);
 /* check_certificates.c: of smtpd and smtp: unreadable, expired, open to others. */

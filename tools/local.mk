@@ -90,7 +90,7 @@ tools_shape_test_LDADD = $(TEST_LIBS) $(BASE_LIBS) $(EXTERNAL_LIBS)
 sbin_PROGRAMS += tools/postern tools/postlog
 tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
 	tools/check.h tools/check_certificates.c tools/check_daemons.c tools/check_domains.c \
-	tools/check_files.c tools/check_loops.c tools/check_names.c tools/check_relay.c \
+	tools/check_files.c tools/check_doubles.c tools/check_loops.c tools/check_names.c tools/check_relay.c \
 	tools/check_routes.c tools/postern_explain.c tools/postern_explain.h tools/explain_ask.c \
 	tools/explain_broker.c tools/explain_print.c tools/json.h tools/json.c tools/postconf.h tools/postconf_names.c \
 	tools/places.h tools/places.c tools/postern_install.c \

@@ -263,8 +263,8 @@ int
 postern_check(void)
 {
 	static void (*const parts[])(struct check * k) = { check_names, check_daemons,
-		check_relay, check_domains, check_loops, check_routes, check_certificates,
-		check_setgid, check_copies, check_queue };
+		check_relay, check_domains, check_loops, check_doubles, check_routes,
+		check_certificates, check_setgid, check_copies, check_queue };
 	bool json = has_option("--json");
 	struct master_conf *services;
 	struct check k;

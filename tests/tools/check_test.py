@@ -122,6 +122,33 @@ def relay(mta, service):
     mta.write_configuration()
 
 
+def doubles(mta):
+    """Filters that verify or sign what we do as well; nothing is said of others, nor while ours is off."""
+    before = dict(mta.settings)
+    policy = "permit_mynetworks, check_policy_service { unix:private/policyd-spf, timeout=9 }, reject"
+    for name, value, ours, text in [
+            ("smtpd_milters", "inet:localhost:8891", {"dkim_mode": "tag"}, "the work of dkim_mode again"),
+            ("smtpd_milters", "{ unix:/run/opendkim/opendkim.sock, connect_timeout=9s }",
+             {"dkim_mode": "log", "dkim_sign_maps": "static:x"}, "the work of dkim_mode, dkim_sign_maps again"),
+            ("non_smtpd_milters", "local:/run/opendmarc.sock", {"dmarc_mode": "enforce"},
+             "looks like opendmarc, which does the work of dmarc_mode again"),
+            ("smtpd_milters", "inet:127.0.0.1:11332", {"spf_mode": "tag", "arc_mode": "tag"},
+             "looks like rspamd, which does the work of spf_mode, arc_mode again"),
+            ("smtpd_recipient_restrictions", policy, {"spf_mode": "tag"}, "looks like policyd-spf"),
+            ("smtpd_milters", "inet:localhost:8891", {"dmarc_mode": "tag"}, None),
+            ("smtpd_milters", "inet:localhost:8891", {}, None),
+            ("smtpd_milters", "inet:localhost:18891, unix:/run/clamav.sock", {"dkim_mode": "tag"}, None),
+            ("smtpd_recipient_restrictions", "check_policy_service inet:127.0.0.1:10023, reject",
+             {"spf_mode": "tag"}, None)]:
+        mta.write_configuration(**{name: value, **ours})
+        if text:
+            expect(mta, "warning", "main.cf", f"{name} =", text, "leave it to one of them", name)
+        else:
+            check(not any("the work of" in f["text"] for f in findings(mta)[0]), f"{name} = {value}: {ours}")
+        mta.settings = dict(before)
+    mta.write_configuration()
+
+
 def domains_and_routes(mta):
     before = dict(mta.settings)
     path = table(mta, "domains", "a.example x\nb.example x\n")
@@ -228,6 +255,7 @@ with Instance(extra_services=["0.0.0.0:{port9} inet n - n - - smtpd"]) as instan
     tables(instance)
     names(instance)
     relay(instance, instance.lines[-1])
+    doubles(instance)
     domains_and_routes(instance)
     loops(instance)
     certificates(instance)
