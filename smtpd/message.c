@@ -28,11 +28,10 @@ is_signed(struct session *s)
 					   : policy_client_is_signed(s);
 }
 
-/* dkim_mode, dmarc_mode, arc_mode: who has not logged in, and is not exempt. What a
- * filter hands back has been looked at when it came (XFORWARD); a table that fails makes
- * nobody trusted. */
-static bool
-is_stranger(struct session *s)
+/* What a filter hands back has been looked at when it came (XFORWARD); a table that fails
+ * makes nobody trusted. */
+bool
+message_is_strangers(struct session *s)
 {
 	struct why why;
 
@@ -53,7 +52,7 @@ envelope_flags(struct session *s)
 	       (s->actions.discard ? ENVELOPE_DISCARD : 0) |
 	       (message_is_local(s) ? ENVELOPE_REWRITE : 0) |
 	       (is_signed(s) ? ENVELOPE_SIGN : 0) |
-	       (is_stranger(s) ? ENVELOPE_STRANGER : 0);
+	       (message_is_strangers(s) ? ENVELOPE_STRANGER : 0);
 }
 
 /* What access tables want done, behind what main.cf says, since the last one counts; and

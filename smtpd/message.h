@@ -27,6 +27,9 @@ void message_begin(struct session *s, bool chunked);
 SWITCHES bool message_receive(struct session *s, bool counted, octets_t count);
 /* Is it one whose addresses are completed (local_header_rewrite_clients)? */
 bool message_is_local(struct session *s);
+/* dkim_mode, dmarc_mode, arc_mode: is it of somebody who has not logged in, and is not in
+ * dkim_exempt_clients? */
+SWITCHES bool message_is_strangers(struct session *s);
 /* The envelope of it, as cleanup would get it now. Behind what out holds. */
 SWITCHES void message_envelope(struct session *s, struct buf *out);
 /* The content is complete: asks cleanup, replies, ends the transaction. */

@@ -4,6 +4,7 @@
 #include "hosts.h"
 #include "log.h"
 #include "mailbox.h"
+#include "message.h"
 #include "results.h"
 #include "session.h"
 #include "spf_engine.h"
@@ -307,9 +308,8 @@ spf_result_known(struct session *s)
 static const struct spf_verdict *
 verdict_for_dmarc(struct session *s)
 {
-	if (!s->site->wants_dmarc || s->sasl_username.data ||
-		s->peer.sa.ss_family == AF_UNSPEC || !explain_may(EXPLAIN_DNS) ||
-		!verdict_of(s))
+	if (!s->site->wants_dmarc || !message_is_strangers(s) ||
+		!explain_may(EXPLAIN_DNS) || !verdict_of(s))
 		return NULL;
 	if (s->asked_sender.len == 0)
 		return &s->spf->helo;

@@ -51,11 +51,23 @@ def refuses(site, dns):
             check(said.startswith("250 "), f"{settings}: {client} {author}: {said}")
 
 
+def exempt(site, dns):
+    """Whose mail is not verified, of him the DNS is not asked for DMARC's sake."""
+    for client, asked in (OTHER, False), (OURS, True):
+        site.configure(dns, smtpd_data_restrictions="", dmarc_mode="log", dkim_exempt_clients=OTHER)
+        site.mta.write_configuration(spf_mode="off")
+        site.mta.reload()
+        at = len(dns.asked)
+        said = answer(site, client, "firm.example")
+        check(said.startswith("250 "), said)
+        check_equal(len(dns.asked) > at, asked, f"{client}: {dns.asked[at:]}")
+
+
 def tells_milters(site, dns):
     names = "{spf_result} {dkim_result} {dmarc_result} {dmarc_policy} {arc_result} i"
     milter = Recorder()
-    site.configure(dns, smtpd_milters=milter.endpoint, smtpd_data_restrictions="", dmarc_mode="log",
-                   milter_end_of_data_macros=names, milter_mail_macros="i")
+    site.configure(dns, smtpd_milters=milter.endpoint, smtpd_data_restrictions="", dkim_exempt_clients="",
+                   dmarc_mode="log", milter_end_of_data_macros=names, milter_mail_macros="i")
     for client, want in [(OURS, "{spf_result}=pass {dkim_result}=none {dmarc_result}=pass "
                                 "{dmarc_policy}=none"),
                          (OTHER, "{spf_result}=fail {dkim_result}=none {dmarc_result}=fail "
@@ -75,5 +87,6 @@ with Instance() as mta, DnsServer(ZONE) as server:
     host.configure(server)
     mta.start()
     refuses(host, server)
+    exempt(host, server)
     tells_milters(host, server)
 finish()
