@@ -1,5 +1,6 @@
 """compared.py -- the same mail through Debian's Postfix 3.7 and through us, and what arrives at the
 next hop, side by side. Blanks and folds in the header are not compared (VIOLATIONS.md)."""
+import concurrent.futures
 import os
 import re
 import sys
@@ -8,6 +9,7 @@ from harness import Instance, check, check_equal, is_root, skip
 from postfix37 import Postfix37, is_there
 from sink import Sink
 
+AT_ONCE = 4  # groups
 OWN = re.compile(r"^(?:Received|Date|Message-Id|Resent-Date|Resent-Message-Id): .*\n(?:[ \t].*\n)*",
                  re.M)
 
@@ -106,17 +108,21 @@ def compare(name, case, theirs, ours):
 
 
 def compare_groups(groups, base, rules, names=()):
-    """Each group, (name, settings, cases), with instances of its own."""
+    """Each group, (name, settings, cases), with instances of its own; several at a time, since
+    they wait most of the time."""
     if not is_root():
         skip("needs root: Postfix runs as root only")
     check(is_there(), "Postfix 3.7 in build/debian: ./dev test puts it there")
-    for name, settings, cases in groups:
-        if names and name not in names:
-            continue
-        theirs = System(Postfix37, base, settings, rules)
-        ours = System(Instance, base, settings, rules)
+    rows = [(name, cases, System(Postfix37, base, settings, rules),
+             System(Instance, base, settings, rules))
+            for name, settings, cases in groups if not names or name in names]
+
+    def run(row):
+        name, cases, theirs, ours = row
         with theirs.mta, ours.mta:
             theirs.mta.start()
             ours.mta.start()
             for case in cases:
                 compare(name, case, theirs.outcome(case), ours.outcome(case))
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(run, rows))

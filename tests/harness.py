@@ -101,15 +101,18 @@ ALL_SERVICES = list(LINES)
 # ---- counting ----
 
 passed = failed = 0
+counting = threading.Lock()
 
 
 def check(ok, what):
     """Counts one check; a failed one is printed and the test goes on."""
     global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
+    with counting:
+        if ok:
+            passed += 1
+        else:
+            failed += 1
+    if not ok:
         frame = sys._getframe(1)
         while frame.f_code.co_filename == __file__ and frame.f_back:
             frame = frame.f_back

@@ -2,6 +2,7 @@
 """How many deliveries a destination gets: each step as Debian's Postfix logs it under
 destination_concurrency_feedback_debug, for a server that takes mail and for one that is away; and
 the pause of a rate delay."""
+import concurrent.futures
 import os
 import re
 import sys
@@ -19,17 +20,21 @@ CASES = [("1", "1", "3"), ("1/concurrency", "1/concurrency", "3"), ("0.3", "0.3"
          ("0.5 / 2", "0.5/concurrency", "4"), ("0", "0", "2"), ("0.7/concurrency", "0.9", "5")]
 
 
-def steps(program, port, case):
-    """One message to many, two a delivery: what the queue manager says until it is decided."""
+def instance(program, port, case):
     positive, negative, cohorts = case
-    with program({"relayhost": f"[127.0.0.1]:{port}", "mydestination": "",
-                  "destination_concurrency_feedback_debug": "yes",
-                  "smtp_initial_destination_concurrency": "3",
-                  "smtp_destination_concurrency_limit": "6",
-                  "smtp_destination_recipient_limit": "2",
-                  "smtp_destination_concurrency_failed_cohort_limit": cohorts,
-                  "smtp_destination_concurrency_positive_feedback": positive,
-                  "smtp_destination_concurrency_negative_feedback": negative}) as mta:
+    return program({"relayhost": f"[127.0.0.1]:{port}", "mydestination": "",
+                    "destination_concurrency_feedback_debug": "yes",
+                    "smtp_initial_destination_concurrency": "3",
+                    "smtp_destination_concurrency_limit": "6",
+                    "smtp_destination_recipient_limit": "2",
+                    "smtp_destination_concurrency_failed_cohort_limit": cohorts,
+                    "smtp_destination_concurrency_positive_feedback": positive,
+                    "smtp_destination_concurrency_negative_feedback": negative})
+
+
+def steps(system):
+    """One message to many, two a delivery: what the queue manager says until it is decided."""
+    with system as mta:
         mta.start()
         mta.run("sendmail", "-f", "a@x.example", *[f"r{i}@d.example" for i in range(RECIPIENTS)],
                 input="Subject: x\n\nx\n")
@@ -43,11 +48,12 @@ def steps(program, port, case):
                       text[:dead.end()] if dead else text)
 
 
-def compared(port, case, what):
-    ours = steps(Instance, port, case)
+def compared(row):
+    what, ours, judges = row
+    ours = steps(ours)
     check(len(ours) > 2, f"{what}: steps are logged: {ours}")
-    for program in JUDGE:
-        theirs = steps(program, port, case)
+    for judge in judges:
+        theirs = steps(judge)
         if "success" in what:
             least = min(len(ours), len(theirs))
             check(least > 2, f"{what}: steps of both: {ours} {theirs}")
@@ -86,9 +92,9 @@ def transport_delay():
         check(min(gaps) > 0.49, f"deliveries are apart: {gaps}")
 
 
-for row in CASES:
-    with Sink() as there:
-        compared(there.port, row, f"success {row}")
-    compared(free_port(), row, f"failure {row}")
+with Sink() as there, concurrent.futures.ThreadPoolExecutor(4) as pool:  # they mostly wait
+    list(pool.map(compared, [
+        (f"{what} {case}", instance(Instance, port, case), [instance(j, port, case) for j in JUDGE])
+        for case in CASES for what, port in (("success", there.port), ("failure", free_port()))]))
 transport_delay()
 finish()
