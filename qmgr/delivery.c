@@ -94,7 +94,8 @@ encode_request(struct flight *f, const struct content_carried *content,
 		.active_us = (uint64_t)a->taken_us,
 		.probe = a->verifying,
 		.expired = a->message->expire,
-		.per_connection = per_connection(f) };
+		.per_connection = per_connection(f),
+		.learn = shaping_is_on() };
 
 	buf_clear(&envelope);
 	e.n_rcpts = f->n;
@@ -162,6 +163,7 @@ settle_all(struct flight *f, const struct deliver_reply *said, struct arena *are
 		memset(site.code, 0, sizeof(site.code));
 		memcpy(site.code, said->site_code.data, said->site_code.len);
 	}
+	shaping_learn(f->to, said->exchangers);
 	active_settled(f->message, f->rcpts, f->n);
 	for (uint32_t i = 0; i < f->n; i++)
 		if (said->outcomes[i].pass_to.len > 0)

@@ -2,6 +2,7 @@
 #include "schedule_impl.h"
 #include "active.h"
 #include "delivery.h"
+#include "exchangers.h"
 #include "outside.h"
 #include "shaping.h"
 #include "throttle.h"
@@ -56,6 +57,7 @@ schedule_free(void)
 		transport_free(t);
 	map_free(schedule.transports);
 	throttles_free();
+	exchangers_free();
 	event_later_cancel(&running.later);
 }
 

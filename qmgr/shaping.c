@@ -1,5 +1,6 @@
 /* shaping.c -- see shaping.h. */
 #include "shaping.h"
+#include "exchangers.h"
 #include "log.h"
 #include "outside.h"
 #include "resolver.h"
@@ -71,12 +72,51 @@ struct entry {
 	struct str value, group;
 };
 
+bool
+shaping_is_on(void)
+{
+	return shaping.limits != NULL;
+}
+
+void
+shaping_learn(struct destination *d, struct strs exchangers)
+{
+	struct arena *arena CLEANUP(arena_free_at) = arena_new();
+	size_t most = (size_t)outside.conf->p.shaping_mx_cache_limit;
+
+	if (shaping.limits &&
+		exchangers_learn(domain_of(d->nexthop, arena), exchangers, most))
+		d->shaped = event_now() - GOOD_FOR - 1; /* as this delivery ends */
+}
+
+/* "mx:host", and "mx:.parent" of each of them. */
+static enum dict_result
+find_exchanger(struct maps *limits, struct str names, struct arena *arena,
+	struct entry *out, struct why *why)
+{
+	enum dict_result found = DICT_NOTFOUND;
+	struct str rest = names, name;
+
+	while (found == DICT_NOTFOUND && str_split(&rest, ',', &name))
+		for (ssize_t dot = 0; found == DICT_NOTFOUND && dot >= 0;) {
+			found = maps_find(limits,
+				arena_printf(arena, "mx:" STR_FMT, STR_ARG(name)), arena,
+				&out->value, why);
+			name = str_from(name, name.data[0] == '.');
+			dot = str_chr(name, '.');
+			name = str_from(name, dot < 0 ? name.len : (size_t)dot);
+		}
+	return found;
+}
+
 /* The tables may be closed by a reload: not before nobody looks into them any more. */
 static enum dict_result
 find_entry(struct maps *limits, const struct destination *d, struct arena *arena,
 	struct entry *out, struct why *why)
 {
 	struct str domain = domain_of(d->nexthop, arena);
+	/* A copy: while a look-up waits other deliveries learn. */
+	struct str names = arena_str(arena, exchangers_of(domain));
 	struct str transport =
 		arena_printf(arena, "transport:" STR_FMT, STR_ARG(d->transport->name));
 	enum dict_result found = DICT_NOTFOUND;
@@ -84,12 +124,16 @@ find_entry(struct maps *limits, const struct destination *d, struct arena *arena
 	out->group = domain;
 	if (domain.len)
 		found = maps_find_domain(limits, domain, true, arena, &out->value, why);
+	if (found == DICT_NOTFOUND && names.len) {
+		out->group = names;
+		found = find_exchanger(limits, names, arena, out, why);
+	}
 	if (found == DICT_NOTFOUND) {
 		out->group = transport;
 		found = maps_find(limits, transport, arena, &out->value, why);
 	}
 	if (found == DICT_NOTFOUND) {
-		out->group = domain.len ? domain : transport;
+		out->group = names.len ? names : domain.len ? domain : transport;
 		found = maps_find(limits, STR("*"), arena, &out->value, why);
 	}
 	return found;

@@ -189,6 +189,21 @@ pass_to_best_mx(struct attempt *a)
 	}
 }
 
+/* Domains with the same mail exchangers are one receiver's (qmgr(8), "Limits"). */
+static void
+tell_exchangers(struct attempt *a, const struct hosts *hosts)
+{
+	struct strs *out = &a->d->exchangers;
+
+	if (!a->d->ask.learn || !str_eq(a->destination, a->d->ask.nexthop))
+		return;
+	out->n = 0;
+	out->items = arena_alloc(a->d->arena, (hosts->list.n + 1) * sizeof(*out->items));
+	for (size_t i = 0; i < hosts->list.n; i++)
+		if (hosts->list.items[i].by)
+			out->items[out->n++] = hosts->list.items[i].name;
+}
+
 static void
 try_hosts(struct attempt *a)
 {
@@ -204,6 +219,7 @@ try_hosts(struct attempt *a)
 		else
 			refuse_nexthop(a, &why);
 	}
+	tell_exchangers(a, &hosts);
 	/* A mail exchanger for this domain leaves the rest to the better ones: a relay
 	 * would bring the mail back here. */
 	if (hosts.we_are_one)

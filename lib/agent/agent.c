@@ -279,6 +279,7 @@ delivery_reply(struct ipc_request *rq, struct delivery *d)
 		.site_down = d->site_down,
 		.site_code = d->site_code,
 		.site_text = d->site_text,
+		.exchangers = d->exchangers,
 	};
 
 	deliver_answer(rq, &say);

@@ -16,8 +16,9 @@ struct delivery {
 	struct outcome *outcomes; /* one for each envelope.rcpts; fill in all */
 	bool site_down;
 	struct str site_code, site_text;
-	int rest_fd;         /* ask.rest bytes, or -1 */
-	struct arena *arena; /* the delivery's */
+	struct strs exchangers; /* as in deliver's reply */
+	int rest_fd;            /* ask.rest bytes, or -1 */
+	struct arena *arena;    /* the delivery's */
 	const struct conf *conf;
 	int64_t started_us;   /* when this agent took it up: delays=b ends there */
 	int64_t connected_us; /* when transmission began: delays=c ends; 0: no such */

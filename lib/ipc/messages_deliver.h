@@ -23,7 +23,8 @@ IPC_NOTE(agent_ready, 10)
 	FIELD(BOOL, probe)    /* address verification: do not deliver */ \
 	FIELD(BOOL, expired)  /* last attempt */ \
 	FIELD(U32, per_connection) /* deliveries that a connection may have; 0: no limit \
-				    */
+				    */ \
+	FIELD(BOOL, learn)         /* mail exchangers are of interest */
 /* One for each recipient, in the order of the request. */
 #define outcome_FIELDS(FIELD, LIST) \
 	FIELD(U8, verdict)       /* ACCEPT delivered, TEMPFAIL, PERMFAIL */ \
@@ -38,7 +39,9 @@ IPC_STRUCT(outcome)
 	LIST(outcome, outcomes) \
 	FIELD(BOOL, site_down) /* no conversation with the nexthop: suspend it */ \
 	FIELD(STR, site_code) \
-	FIELD(STR, site_text)
+	FIELD(STR, site_text) \
+	FIELD(STRS, \
+		exchangers) /* of the next hop, where there are any and `learn` asked */
 IPC_RPC(deliver, 11)
 
 /* ---- local, virtual, pipe -> their own children, which run as one user each ---- */

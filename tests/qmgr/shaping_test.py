@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """shaping_maps with receivers that count: connections, messages of a connection and of a minute, by
-domain, parent, group, transport and "*"; other destinations are not held up; replies that ask for
+domain, parent, group, mail exchangers and transport; other destinations are not held up; replies that ask for
 less are heard, shown by postqueue --destinations, and forgotten in time; a table that fails."""
 import os
 import re
@@ -13,6 +13,9 @@ from receiver import Receiver
 LIMITED, OTHER = "127.0.0.11", "127.0.0.12"
 ZONE = {(f"{name}.example", "A"): [LIMITED] for name in
         ("one", "two", "a.sub", "b.sub", "reuse", "minute", "slow", "greeting", "grey", "rest")}
+ZONE.update({(f"{name}.example", "MX"): [(10, "mx2.big.example"), (5, "mx1.big.example")]
+             for name in ("hosted1", "hosted2")})
+ZONE.update({(f"mx{n}.big.example", "A"): [LIMITED] for n in (1, 2)})
 ZONE.update({("other.example", "A"): [OTHER], ("free.example", "A"): [OTHER]})
 
 
@@ -76,6 +79,19 @@ def reuse(mta, limited):
     sent(mta, *ids)
     each = limited.sessions[first:]
     check_equal((sum(each), max(each)), (9, 3), f"messages of each connection: {each}")
+
+
+def hosted(mta, limited):
+    """Two domains with the same mail exchangers share what these have, once both are known."""
+    for domain in "hosted1.example", "hosted2.example":
+        sent(mta, *send(mta, f"r@{domain}"))
+    limited.most_busy = 0
+    limited.hold()
+    ids = send(mta, *["r@hosted1.example", "r@hosted2.example"] * 3)
+    shown(mta, r"^mx1\.big\.example,mx2\.big\.example  group  busy=1/1 waiting=5")
+    limited.release()
+    sent(mta, *ids)
+    check_equal(limited.most_busy, 1, "deliveries at a time of a receiver")
 
 
 def minute(mta, limited):
@@ -167,6 +183,7 @@ TABLE = """one.example       connections=2
 .sub.example      connections=1 group=below
 reuse.example     connections=1, messages_per_connection=3
 minute.example    messages_per_minute=3
+mx:.big.example   connections=1
 slow.example      connections=4
 greeting.example  adapt
 transport:smtp    adapt
@@ -198,6 +215,7 @@ with DnsServer(ZONE) as dns, Receiver(LIMITED, PORT) as limited, Receiver(OTHER,
     connections(mta, limited, other)
     shared(mta, limited)
     reuse(mta, limited)
+    hosted(mta, limited)
     minute(mta, limited)
     slow(mta, limited)
     greeting(mta, limited)
