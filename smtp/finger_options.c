@@ -10,7 +10,8 @@
 #define OPTIONS "a:A:cCd:fF:g:h:H:k:K:l:L:m:M:o:p:P:r:Rs:St:T:vwX"
 
 static const char usage[] =
-	"posttls-finger [-cCfRSvw] [-a family] [-d mdalg] [-F CAfile.pem] [-g grade] "
+	"posttls-finger [-cCfRSvw] [-a family] [-A tafile.pem] [-d mdalg] [-F "
+	"CAfile.pem] [-g grade] "
 	"[-h host_lookup] [-H chainfiles | -k certfile [-K keyfile]] [-l level] "
 	"[-L logopts] [-m count] [-M insecure_mx_policy] [-o name=value] [-p protocols] "
 	"[-P CApath/] [-r delay] [-s servername] [-t conn_tmout] [-T cmd_tmout] "
@@ -18,6 +19,7 @@ static const char usage[] =
 static const char help[] =
 	"shows what TLS the server of [inet:]domain[:port] or unix:pathname has\n"
 	"  -a family    ipv4, ipv6: its addresses first; any\n"
+	"  -A file      trust anchors\n"
 	"  -c           nothing of what is said in SMTP\n"
 	"  -C           the certificates of the server\n"
 	"  -d mdalg     for fingerprints\n"
@@ -25,7 +27,8 @@ static const char help[] =
 	"  -g grade     of ciphers: medium, high\n"
 	"  -h lookup    dns, native\n"
 	"  -H, -k, -K   our own certificates: chain files, or certificate and key\n"
-	"  -l level     none, may, encrypt (the default), dane, dane-only\n"
+	"  -l level     none, may, encrypt (the default), dane, dane-only, fingerprint,\n"
+	"               verify, secure; match: names, or fingerprints\n"
 	"  -L options   what of TLS is shown: none, summary, untrusted, peercert, cache\n"
 	"  -o name=val  instead of what main.cf says\n"
 	"  -p list      protocols\n"
@@ -66,6 +69,7 @@ static const char *const fixed[] = {
 	"smtp_tls_eccert_file=",
 	"smtp_tls_eckey_file=",
 	"smtp_tls_exclude_ciphers=",
+	"smtp_tls_fingerprint_cert_match=",
 	"smtp_tls_key_file=",
 	"smtp_tls_mandatory_ciphers=$smtp_tls_ciphers",
 	"smtp_tls_mandatory_exclude_ciphers=",
@@ -73,7 +77,11 @@ static const char *const fixed[] = {
 	"smtp_tls_policy_maps=",
 	"smtp_tls_protocols=>=TLSv1",
 	"smtp_tls_security_level=encrypt",
+	"smtp_tls_per_site=",
+	"smtp_tls_secure_cert_match=nexthop, dot-nexthop",
 	"smtp_tls_servername=",
+	"smtp_tls_trust_anchor_file=",
+	"smtp_tls_verify_cert_match=hostname",
 	"smtp_tls_wrappermode=no",
 	"smtp_connect_timeout=30s",
 	"smtp_helo_timeout=30s",
@@ -84,6 +92,7 @@ static const char *const fixed[] = {
 
 static struct arena *arena; /* for as long as the command runs */
 static VEC(struct str) settings;
+static const char *matched; /* the parameter with names for the level; NULL: none */
 
 static void
 set(const char *name, const char *value)
@@ -139,26 +148,22 @@ set_family(const char *value)
 	bad_value('a', value);
 }
 
-/* smtp's own levels; of the others it is said that they are others. */
+/* Whom a level wants to meet, the words behind the destination say. */
 static void
 set_level(const char *value)
 {
 	static const struct {
-		const char *name;
-		bool ours;
-	} levels[] = { { "none", true }, { "may", true }, { "encrypt", true },
-		{ "dane", true }, { "dane-only", true }, { "fingerprint", false },
-		{ "verify", false }, { "secure", false } };
+		const char *name, *match;
+	} levels[] = { { "none", NULL }, { "may", NULL }, { "encrypt", NULL },
+		{ "dane", NULL }, { "dane-only", NULL },
+		{ "fingerprint", "smtp_tls_fingerprint_cert_match" },
+		{ "verify", "smtp_tls_verify_cert_match" },
+		{ "secure", "smtp_tls_secure_cert_match" } };
 
 	for (size_t i = 0; i < COUNT(levels); i++) {
 		if (strcmp(value, levels[i].name) != 0)
 			continue;
-		if (!levels[i].ours)
-			log_fatal(
-				"TLS level \"%s\" is not available in this version: use "
-				"\"may\", \"encrypt\" or \"dane\", and -C to see the "
-				"certificates",
-				value);
+		matched = levels[i].match;
 		set("smtp_tls_security_level", value);
 		if (str_starts(str_c(value), STR("dane")))
 			set("smtp_dns_support_level", "dnssec");
@@ -226,8 +231,6 @@ take(int option, const char *value)
 	case 'a':
 		set_family(value);
 		break;
-	case 'A':
-		log_fatal("-A: trust anchors are not available in this version: use -F");
 	case 'c':
 		finger.without_chat = true;
 		break;
@@ -276,6 +279,17 @@ take(int option, const char *value)
 }
 
 static void
+set_match(char *const *words)
+{
+	struct buf list CLEANUP(buf_free) = BUF_INIT;
+
+	for (; *words; words++)
+		buf_printf(&list, "%s%s", list.len ? " " : "", *words);
+	if (matched && list.len > 0)
+		set(matched, buf_cstr(&list));
+}
+
+static void
 load(void)
 {
 	struct strs list = { settings.items, settings.n };
@@ -290,6 +304,7 @@ void
 finger_options(int argc, char **argv)
 {
 	struct buf chains CLEANUP(buf_free) = BUF_INIT;
+	struct buf anchors CLEANUP(buf_free) = BUF_INIT;
 	VEC(char *) last = { 0 }; /* of -o: they have the last word */
 	const char *cert = NULL, *key = NULL;
 	int option;
@@ -314,6 +329,8 @@ finger_options(int argc, char **argv)
 			*vec_push(&last) = optarg;
 		else if (option == 'H')
 			buf_printf(&chains, "%s%s", chains.len ? ", " : "", optarg);
+		else if (option == 'A')
+			buf_printf(&anchors, "%s%s", anchors.len ? ", " : "", optarg);
 		else
 			take(option, optarg);
 	}
@@ -327,6 +344,9 @@ finger_options(int argc, char **argv)
 	}
 	if (chains.len > 0)
 		set("smtp_tls_chain_files", buf_cstr(&chains));
+	if (anchors.len > 0)
+		set("smtp_tls_trust_anchor_file", buf_cstr(&anchors));
+	set_match(argv + optind + 1);
 	set("smtp_tls_loglevel", finger.show & SHOW_SUMMARY ? "1" : "0");
 	for (size_t i = 0; i < last.n; i++)
 		*vec_push(&settings) = str_c(last.items[i]);

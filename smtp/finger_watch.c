@@ -19,6 +19,25 @@ on_line(enum transcript_side side, struct str line)
 }
 
 static void
+show_match(const struct session *s)
+{
+	struct buf digits CLEANUP(buf_free) = BUF_INIT;
+
+	if (!s->verified || s->matched.len == 0)
+		return;
+	if (s->policy->level != TLS_FINGERPRINT) {
+		log_info(STR_FMT ": matched peername: " STR_FMT, STR_ARG(s->namaddrport),
+			STR_ARG(s->matched));
+		return;
+	}
+	for (size_t i = 0; i < s->matched.len; i++)
+		if (s->matched.data[i] != ':')
+			buf_addc(&digits, s->matched.data[i]);
+	log_info(STR_FMT ": Matched fingerprint: " STR_FMT, STR_ARG(s->namaddrport),
+		STR_ARG(buf_str(&digits)));
+}
+
+static void
 on_secured(const struct session *s)
 {
 	const struct tls_info *t = conn_tls_info(s->conn);
@@ -30,12 +49,13 @@ on_secured(const struct session *s)
 	if (!t->trusted && (finger.show & SHOW_DISTRUST))
 		log_info("certificate verification failed for " STR_FMT ": " STR_FMT,
 			STR_ARG(s->namaddrport), STR_ARG(t->distrust));
-	if (finger.show & SHOW_CERTIFICATE)
-		log_info(STR_FMT ": subject_CN=" STR_FMT ", issuer_CN=" STR_FMT
-				 ", fingerprint=" STR_FMT ", pkey_fingerprint=" STR_FMT,
-			STR_ARG(s->namaddrport), STR_ARG(t->peer_cn),
-			STR_ARG(t->issuer_cn), STR_ARG(t->fingerprint),
-			STR_ARG(t->key_fingerprint));
+	if (!(finger.show & SHOW_CERTIFICATE))
+		return;
+	show_match(s);
+	log_info(STR_FMT ": subject_CN=" STR_FMT ", issuer_CN=" STR_FMT
+			 ", fingerprint=" STR_FMT ", pkey_fingerprint=" STR_FMT,
+		STR_ARG(s->namaddrport), STR_ARG(t->peer_cn), STR_ARG(t->issuer_cn),
+		STR_ARG(t->fingerprint), STR_ARG(t->key_fingerprint));
 }
 
 const struct session_watch finger_watch = { on_connected, on_line, on_secured };

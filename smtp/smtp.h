@@ -102,8 +102,10 @@ enum verdict tls_policy_parse(
 void tls_policy_settle(
 	struct tls_policy *p, struct str name, const struct conf *c, struct arena *arena);
 struct session;
-/* Is the certificate what the policy asks for, on levels from fingerprint on? */
-bool tls_policy_matches(const struct tls_policy *p, const struct session *s);
+/* Is the certificate what the policy asks for, on levels from fingerprint on? By which
+ * name or fingerprint; none with DANE. */
+bool tls_policy_matches(
+	const struct tls_policy *p, const struct session *s, struct str *matched);
 
 /* ---- tls_per_site.c ---- */
 void tls_per_site_prepare(const struct conf *c); /* before the jail */
@@ -254,6 +256,7 @@ struct session {
 	bool tls_failed;
 	bool unfit;                       /* as in struct refusal */
 	bool verified;                    /* the server is who the policy wants */
+	struct str matched;               /* by that name or fingerprint */
 	struct str tls_key;               /* of tls_cache.c */
 	struct str tls;                   /* tls= of the log, or none */
 	struct str mechanisms;            /* of AUTH, that the filter lets pass */

@@ -150,6 +150,16 @@ mismatch(const struct tls_policy *p, const struct tls_info *t)
 	return STR("num=1:unspecified certificate verification error");
 }
 
+/* Who is not whom we asked for is told otherwise than who cannot be told. */
+static void
+log_distrust(const struct session *s, struct str reason)
+{
+	if (str_starts(reason, STR("num=")))
+		log_line(SMTP_CERTIFICATE_OTHER, s->namaddrport, reason);
+	else
+		log_line(SMTP_CERTIFICATE, s->namaddrport, reason);
+}
+
 /* What the policy asks of the certificate, after the handshake: the server has seen
  * nothing of the mail so far. */
 static enum verdict
@@ -159,12 +169,14 @@ judge(struct session *s, struct why *why)
 
 	if (s->policy->level <= TLS_ENCRYPT)
 		return ACCEPT;
-	s->verified = tls_policy_matches(s->policy, s);
+	s->verified = tls_policy_matches(s->policy, s, &s->matched);
 	if (s->verified)
 		return ACCEPT;
 	s->unfit = true;
 	if (t->peer_certificate)
-		log_line(SMTP_CERTIFICATE, s->namaddrport, mismatch(s->policy, t));
+		log_distrust(s, mismatch(s->policy, t));
+	if (session_watch)
+		return ACCEPT; /* to be looked at */
 	return why_set(why, "4.7.5", "Server certificate not verified");
 }
 

@@ -369,38 +369,42 @@ tls_policy_find(struct str destination, const struct conf *c, struct arena *aren
 
 /* ---- certificates ---- */
 
-static bool
-name_matches(struct str word, const struct session *s)
+/* The name, or .domain, that a word stands for. */
+static struct str
+name_of(struct str word, const struct session *s)
 {
 	struct str nexthop = s->nexthop->host;
 
 	if (str_case_is(word, "hostname"))
-		return conn_tls_named(s->conn, s->host);
+		return s->host;
 	if (str_case_is(word, "nexthop"))
-		return conn_tls_named(s->conn, nexthop);
+		return nexthop;
 	if (str_case_is(word, "dot-nexthop"))
-		return conn_tls_named(
-			s->conn, arena_printf(s->arena, "." STR_FMT, STR_ARG(nexthop)));
-	return conn_tls_named(s->conn, word);
+		return arena_printf(s->arena, "." STR_FMT, STR_ARG(nexthop));
+	return word;
 }
 
 bool
-tls_policy_matches(const struct tls_policy *p, const struct session *s)
+tls_policy_matches(
+	const struct tls_policy *p, const struct session *s, struct str *matched)
 {
 	const struct tls_info *t = conn_tls_info(s->conn);
+	bool by_key = p->level == TLS_FINGERPRINT;
 
-	if (!t || !t->peer_certificate || (p->level != TLS_FINGERPRINT && !t->trusted))
+	*matched = STR_NONE;
+	if (!t || !t->peer_certificate || (!by_key && !t->trusted))
 		return false;
 	if (p->level == TLS_DANE || p->level == TLS_HALF_DANE)
 		return true;
 	for (size_t i = 0; i < p->match.n; i++) {
 		struct str word = p->match.items[i];
 
-		if (p->level != TLS_FINGERPRINT
-				? name_matches(word, s)
-				: str_case_eq(word, t->fingerprint) ||
-					  str_case_eq(word, t->key_fingerprint))
+		*matched = by_key ? word : name_of(word, s);
+		if (by_key ? str_case_eq(word, t->fingerprint) ||
+					str_case_eq(word, t->key_fingerprint)
+			   : conn_tls_named(s->conn, *matched))
 			return true;
 	}
+	*matched = STR_NONE;
 	return false;
 }

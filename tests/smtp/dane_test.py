@@ -146,7 +146,7 @@ def outcome(mta, number, sink):
     found = mta.wait_for_log(rf"to=<b@c{number}\.example>, .*dsn=(\S+), status=(\w+) \((.*)\)")
     text = mta.log_text()
     word = re.search(rf"(\w+) TLS connection established to \S+\]:{sink.port}:", text)
-    distrust = re.findall(rf"certificate verification failed for \S+\]:{sink.port}: (.*)", text)
+    distrust = re.findall(rf"((?:server )?certificate) verification failed for \S+\]:{sink.port}: (.*)", text)
     return (found[2], found[1], found[3].replace(str(sink.port), "PORT"), word and word[1],
             distrust, len(sink.messages), list(sink.server_names))
 

@@ -33,7 +33,7 @@ def run(mta, contexts, rows, table, parameter="smtp_tls_policy_maps", more=""):
             word = re.search(rf"(\w+) TLS connection established to localhost\[\S+\]:{sink.port}:",
                              mta.log_text())
             distrust = re.findall(
-                rf"certificate verification failed for localhost\[\S+\]:{sink.port}: (.*)",
+                rf"((?:server )?certificate) verification failed for localhost\[\S+\]:{sink.port}: (.*)",
                 mta.log_text())
             outcomes.append((found[2], found[1],
                              found[3].replace(str(sink.port), "PORT"),

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """posttls-finger: the same servers asked by Debian's and by ours, which say the same; MX records,
-our own certificate, TLS from the first byte, levels that there are not."""
+our own certificate, TLS from the first byte, servers that a level wants to meet."""
 import os
 import re
 import ssl
 import subprocess
 import sys
+import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "smtp"))
+from certificates import Certificates
 from dns_server import DnsServer
 from harness import Instance, check, check_equal, check_match, finish, free_port, is_root
 from postfix37 import Postfix37, is_there
@@ -74,6 +76,40 @@ def same_as_debians(mta, tls, plain, cert):
         check_equal(tls.server_names.count("sni.example"), 2, "-s")
 
 
+def whom_levels_want(mta):
+    """-l verify, secure, fingerprint with words behind the destination: as Debian's."""
+    with tempfile.TemporaryDirectory(prefix="finger-") as folder:
+        c = Certificates(folder)
+        contexts = {"localhost": c.make("localhost", "DNS:localhost"),
+                    "other": c.make("other", "DNS:other.example"),
+                    "self": c.make("self", "DNS:localhost", signed=False)}
+        digest = c.fingerprint("self")
+        theirs = Postfix37({"myhostname": "client.example"}) if is_root() and is_there() else None
+        for name, options, match, says in (
+                ("localhost", ["-l", "verify", "-F", c.ca], [], "matched peername: localhost"),
+                ("localhost", ["-l", "secure", "-F", c.ca], [], "Verified TLS connection"),
+                ("other", ["-l", "verify", "-F", c.ca], [], "num=62:hostname mismatch"),
+                ("other", ["-l", "verify", "-F", c.ca], ["a.example", "other.example"],
+                 "matched peername: other.example"),
+                ("self", ["-l", "secure"], [], "Untrusted TLS connection"),
+                ("localhost", ["-l", "verify"], [], "untrusted issuer /CN=Authority"),
+                ("self", ["-l", "fingerprint"], [digest], "Matched fingerprint: "),
+                ("self", ["-l", "fingerprint"], [c.fingerprint("other"), digest],
+                 "Verified TLS connection"),
+                ("self", ["-l", "fingerprint"], [c.fingerprint("other")],
+                 "num=65:no matching DANE TLSA records"),
+                ("localhost", ["-l", "verify", "-L", "summary", "-A", c.ca], [],
+                 "Verified TLS connection")):
+            with Sink(tls=contexts[name]) as sink:
+                arguments = ["-h", "native", *options, f"[localhost]:{sink.port}", *match]
+                got = finger(mta, *arguments)
+                check_match(re.escape(says), got[1], f"{name}: {options} {match}")
+                if theirs:
+                    check_equal(got, finger(theirs, *arguments), f"as Debian's: {arguments}")
+        if theirs:
+            theirs.close()
+
+
 def sessions_are_resumed(mta, here):
     status, text, _ = finger(mta, "-c", "-l", "may", "-r", "1", here)
     check_equal(status, 0, "-r")
@@ -92,6 +128,7 @@ with Instance({"myhostname": "client.example"}, services=[]) as mta:
             same_as_debians(mta, tls, plain, cert)
         here = f"[127.0.0.1]:{tls.port}"
         sessions_are_resumed(mta, here)
+        whom_levels_want(mta)
 
         _, text, _ = finger(mta, f"two.example:{tls.port}")
         check_match(r"(?s)Failed to establish session to two.example:\d+ via dead.example: connect to "
@@ -115,11 +152,7 @@ with Instance({"myhostname": "client.example"}, services=[]) as mta:
         _, text, _ = finger(mta, f"[127.0.0.1]:{plain.port}")
         check_match("TLS is required, but was not offered by host", text, "encrypt is the default")
 
-        for level in "fingerprint", "verify", "secure":
-            status, text, _ = finger(mta, "-l", level, here)
-            check_equal(status, 1, level)
-            check_match(f'fatal: TLS level "{level}" is not available', text, level)
-        for wrong in (["-A", cert, here], ["-X", here], ["-H", key, "-k", cert, here],
+        for wrong in (["-X", here], ["-H", key, "-k", cert, here],
                       ["-t", "soon", here]):
             status, text, _ = finger(mta, *wrong)
             check(status == 1 and "posttls-finger: fatal: " in text, f"{wrong}: {text}")
