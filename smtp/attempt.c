@@ -238,15 +238,17 @@ try_hosts(struct attempt *a)
 }
 
 /* A session is for who would have opened the same one: the destination tells whose
- * password it has, unless the sender has one of his own; and TLS must be what the policy
- * wants today. */
+ * password it has, unless the sender has one of his own; TLS must be what the policy
+ * wants today, and our address what the message has. */
 SWITCHES static enum verdict
 find_key(struct attempt *a, struct why *why)
 {
 	struct auth_secret own CLEANUP(auth_secret_wipe) = { BUF_INIT, BUF_INIT };
 
-	a->key = arena_printf(a->d->arena, STR_FMT " " STR_FMT,
-		STR_ARG(arena_lower(a->d->arena, a->destination)), STR_ARG(a->tls.text));
+	a->key = arena_printf(a->d->arena,
+		STR_FMT " " STR_FMT " from " STR_FMT " " STR_FMT,
+		STR_ARG(arena_lower(a->d->arena, a->destination)), STR_ARG(a->tls.text),
+		STR_ARG(a->source.v4), STR_ARG(a->source.v6));
 	switch (auth_secret_of_sender(a->d, &own)) {
 	case DICT_NOTFOUND:
 		return ACCEPT;
@@ -273,6 +275,7 @@ try_nexthop(struct attempt *a, struct str text)
 		requiretls_find(a, &why) != ACCEPT ||
 		sts_find(&a->nexthop, a->conf, a->d->arena, &a->tls, &a->sts, &why) !=
 			ACCEPT ||
+		source_find(a->d, &a->nexthop, &a->source, &why) != ACCEPT ||
 		find_key(a, &why) != ACCEPT) {
 		refuse_nexthop(a, &why);
 		return;

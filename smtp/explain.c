@@ -60,6 +60,7 @@ explain_nexthop(struct delivery *d, struct why *why)
 	struct hosts hosts = { 0 };
 	struct tls_policy tls;
 	struct nexthop n;
+	struct source source;
 	struct sts sts;
 	enum verdict v = nexthop_parse(d->conf, d->ask.nexthop, smtp_port, &n, why);
 
@@ -78,6 +79,8 @@ explain_nexthop(struct delivery *d, struct why *why)
 		return ACCEPT;
 	}
 	v = sts_find(&n, d->conf, d->arena, &tls, &sts, why);
+	if (v == ACCEPT)
+		v = source_find(d, &n, &source, why);
 	if (v == ACCEPT)
 		v = hosts_find(&n, d->conf, d->arena, &hosts, why);
 	if (v == ACCEPT)

@@ -1,7 +1,7 @@
 # smtp
 noinst_LIBRARIES += smtp/libsmtp.a
 smtp_libsmtp_a_SOURCES = smtp/smtp.h smtp/nexthop.c smtp/hosts.c smtp/attempt.c smtp/reply.c \
-	smtp/session.c smtp/starttls.c smtp/tls_policy.c smtp/tls_per_site.c smtp/dane.c smtp/sts.c smtp/requiretls.c smtp/transfer.c smtp/command.c smtp/content.c smtp/edit.c smtp/pool.c smtp/quirks.c \
+	smtp/session.c smtp/starttls.c smtp/tls_policy.c smtp/tls_per_site.c smtp/dane.c smtp/sts.c smtp/requiretls.c smtp/source.c smtp/transfer.c smtp/command.c smtp/content.c smtp/edit.c smtp/pool.c smtp/quirks.c \
 	smtp/auth.c smtp/tls_cache.c
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c smtp/explain.c
@@ -12,7 +12,7 @@ TESTS += smtp/nexthop_test smtp/smtp_test
 smtp_nexthop_test_SOURCES = smtp/nexthop_test.c smtp/nexthop.c
 smtp_nexthop_test_LDADD = lib/conf/libconf.a $(TEST_LIBS) lib/base/libbase.a
 smtp_smtp_test_SOURCES = smtp/play.h smtp/play.c smtp/session_test.c smtp/transfer_test.c \
-	smtp/content_test.c smtp/dane_test.c smtp/hosts_test.c smtp/lmtp_test.c smtp/requiretls_test.c smtp/sts_test.c smtp/tls_policy_test.c
+	smtp/content_test.c smtp/dane_test.c smtp/hosts_test.c smtp/lmtp_test.c smtp/requiretls_test.c smtp/source_test.c smtp/sts_test.c smtp/tls_policy_test.c
 # No libservice: play.c and libalone stand in for master and broker.
 smtp_smtp_test_LDADD = smtp/libsmtp.a lib/auth/libauth.a lib/sasl/libsasl.a lib/mime/libmime.a $(TEST_LIBS) lib/agent/libagent.a \
 	lib/service/libalone.a lib/deliver/libdeliver.a $(ROUTE_LIBS) $(TABLE_LIBS) $(BASE_LIBS) $(TABLE_EXTERNAL) \

@@ -45,6 +45,7 @@ smtp_before_jail(void)
 	smtp_faults_wanted = faults_wanted(c);
 	edit_prepare(c);
 	quirks_prepare(c);
+	source_prepare(c);
 	starttls_prepare(c);
 	sts_prepare(c);
 	requiretls_prepare(c);

@@ -260,6 +260,7 @@ play_conf(const char *text)
 	smtp_own = own_addresses_new(conf);
 	edit_prepare(conf);
 	quirks_prepare(conf);
+	source_prepare(conf);
 	buf_clear(&logged);
 	log_capture(keep_line, NULL);
 	play_dns_dies = play_on_default_port = smtp_lmtp = false;

@@ -46,10 +46,13 @@ session_new(const struct host *host, const struct nexthop *n)
 
 /* Where that cannot be, mail goes out all the same, unless smtp_bind_address_enforce. */
 static int
-bind_address(int fd, const struct host *host, const struct conf *c)
+bind_address(int fd, const struct host *host, const struct attempt *a)
 {
+	const struct params *p = &a->conf->p;
 	bool v6 = host->addr.sa.ss_family == AF_INET6;
-	struct str text = v6 ? c->p.smtp_bind_address6 : c->p.smtp_bind_address;
+	struct str picked = v6 ? a->source.v6 : a->source.v4;
+	struct str single = v6 ? p->smtp_bind_address6 : p->smtp_bind_address;
+	struct str text = picked.len > 0 ? picked : single;
 	struct net_addr addr;
 	int error;
 
@@ -60,10 +63,13 @@ bind_address(int fd, const struct host *host, const struct conf *c)
 		bind(fd, (struct sockaddr *)&addr.sa, addr.len) == 0)
 		return 0;
 	error = errno_of_failure();
-	log_warn("smtp_bind_address%s: cannot use \"%.*s\": %s", v6 ? "6" : "",
+	log_warn("smtp_bind_address%s: cannot use \"%.*s\": %s",
+		picked.len > 0 ? "_maps"
+		: v6           ? "6"
+			       : "",
 		STR_ARG(text), strerror(error));
 	errno = error;
-	return c->p.smtp_bind_address_enforce ? -1 : 0;
+	return p->smtp_bind_address_enforce ? -1 : 0;
 }
 
 /* A socket of this machine: broker connects. */
@@ -85,16 +91,17 @@ connect_path(struct session *s, const struct conf *c)
 }
 
 static int
-session_connect(struct session *s, const struct host *host, const struct conf *c)
+session_connect(struct session *s, const struct host *host, const struct attempt *a)
 {
-	msec_t most = c->p.smtp_connect_timeout; /* 0: as long as the system tries */
+	msec_t most =
+		a->conf->p.smtp_connect_timeout; /* 0: as long as the system tries */
 	int fd = socket(
 		host->addr.sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	s->conn = conn_open(fd);
-	if (!s->conn || bind_address(fd, host, c) < 0)
+	if (!s->conn || bind_address(fd, host, a) < 0)
 		return -1;
 	s->conn->line_limit = REPLY_TEXT_MOST;
 	return io_connect(&s->conn->io, &host->addr.sa, host->addr.len,
@@ -362,7 +369,7 @@ session_try(const struct host *host, const struct attempt *a,
 	*tls_failed = false;
 	starttls_note(s, a->conf, use_tls ? TLS_UNDECIDED : TLS_IN_CLEAR);
 	if ((a->nexthop.path.len > 0 ? connect_path(s, a->conf)
-				     : session_connect(s, host, a->conf)) < 0) {
+				     : session_connect(s, host, a)) < 0) {
 		connect_failed(s, a, r);
 	} else if (session_begin(s, a, use_tls, &why) == ACCEPT) {
 		s->opened = event_now();

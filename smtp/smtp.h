@@ -165,6 +165,19 @@ void requiretls_policy(
 enum verdict requiretls_promised(
 	struct session *s, const struct attempt *a, struct why *why);
 
+/* ---- source.c: which of our addresses a message leaves from ---- */
+struct source {
+	struct str v4, v6; /* none: as smtp_bind_address and smtp_bind_address6 say */
+};
+void source_prepare(const struct conf *c); /* before the jail */
+/* By smtp_bind_address_maps, in the delivery's arena. TEMPFAIL: that cannot be told. */
+SWITCHES enum verdict source_find(const struct delivery *d, const struct nexthop *n,
+	struct source *out, struct why *why);
+/* One address of each family that a pool has, as views into it: who has the share
+ * `number`, counted round. TEMPFAIL: it is no pool; *why has the text for the log. */
+enum verdict source_pick(
+	struct str pool, uint32_t number, struct source *out, struct why *why);
+
 /* ---- attempt.c: one delivery on its way through the hosts ---- */
 
 /* Why a recipient was not taken by the host asked last: what becomes of it when no other
@@ -185,6 +198,7 @@ struct attempt {
 	struct str destination;     /* the next hop as it was given */
 	struct tls_policy tls;      /* of that */
 	struct sts sts;             /* likewise */
+	struct source source;       /* for this message */
 	enum requiretls requiretls; /* likewise, for this message */
 	struct str key;             /* of the pool */
 	struct refusal *refusals;   /* one for each recipient */
