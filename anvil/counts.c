@@ -16,115 +16,104 @@ struct counts_link {
 	struct map *open;
 };
 
-static struct table {
+static struct {
 	struct map *clients;
 	struct client *oldest, *newest; /* of the idle */
 	msec_t unit;
 	struct peaks peaks;
-} tables[ANVIL_ABOUTS];
+} counts;
 
 void
-counts_start(enum anvil_about about, msec_t unit)
+counts_start(msec_t unit)
 {
-	if (!tables[about].clients)
-		tables[about].clients = map_new();
-	tables[about].unit = unit;
+	if (!counts.clients)
+		counts.clients = map_new();
+	counts.unit = unit;
 }
 
 /* ---- clients ---- */
 
 static void
-idle_leave(struct table *t, struct client *c)
+idle_leave(struct client *c)
 {
-	*(c->older ? &c->older->newer : &t->oldest) = c->newer;
-	*(c->newer ? &c->newer->older : &t->newest) = c->older;
+	*(c->older ? &c->older->newer : &counts.oldest) = c->newer;
+	*(c->newer ? &c->newer->older : &counts.newest) = c->older;
 	c->older = c->newer = NULL;
 }
 
 static void
-idle_join(struct table *t, struct client *c)
+idle_join(struct client *c)
 {
-	c->older = t->newest;
-	*(t->newest ? &t->newest->newer : &t->oldest) = c;
-	t->newest = c;
+	c->older = counts.newest;
+	*(counts.newest ? &counts.newest->newer : &counts.oldest) = c;
+	counts.newest = c;
 }
 
 static void
-forget_oldest(struct table *t)
+forget_oldest(void)
 {
-	struct client *c = t->oldest;
+	struct client *c = counts.oldest;
 
-	idle_leave(t, c);
-	map_set(t->clients, c->name, NULL);
+	idle_leave(c);
+	map_set(counts.clients, c->name, NULL);
 	mem_free(c);
 }
 
 static bool
-oldest_is_over(const struct table *t, deadline_t now)
+oldest_is_over(deadline_t now)
 {
-	return t->oldest && now >= t->oldest->quiet_since + t->unit;
+	return counts.oldest && now >= counts.oldest->quiet_since + counts.unit;
 }
 
 static struct client *
-client_new(struct table *t, struct str name, deadline_t now)
+client_new(struct str name, deadline_t now)
 {
 	struct client *c;
 
-	for (int i = 0; i < FORGOTTEN_FOR_EACH && oldest_is_over(t, now); i++)
-		forget_oldest(t);
-	if (map_count(t->clients) >= COUNTS_MOST) {
-		if (!t->oldest)
+	for (int i = 0; i < FORGOTTEN_FOR_EACH && oldest_is_over(now); i++)
+		forget_oldest();
+	if (map_count(counts.clients) >= COUNTS_MOST) {
+		if (!counts.oldest)
 			return NULL;
-		forget_oldest(t);
+		forget_oldest();
 	}
 	c = mem_alloc(sizeof(*c) + name.len);
 	memcpy(c + 1, name.data, name.len);
 	c->name = str_of(c + 1, name.len);
-	c->unit_ends = now + t->unit;
-	map_set(t->clients, c->name, c);
-	idle_join(t, c);
+	c->unit_ends = now + counts.unit;
+	map_set(counts.clients, c->name, c);
+	idle_join(c);
 	return c;
 }
 
 static struct client *
-client_find(struct table *t, struct str name, bool make, deadline_t now)
+client_find(struct str name, bool make, deadline_t now)
 {
-	struct client *c = map_get(t->clients, name);
+	struct client *c = map_get(counts.clients, name);
 
 	if (!c && make)
-		c = client_new(t, name, now);
+		c = client_new(name, now);
 	if (c && now >= c->unit_ends) {
 		memset(c->rate, 0, sizeof(c->rate));
-		c->unit_ends = now + t->unit;
+		c->unit_ends = now + counts.unit;
 	}
 	return c;
-}
-
-static deadline_t
-table_forget(struct table *t, deadline_t now)
-{
-	while (oldest_is_over(t, now))
-		forget_oldest(t);
-	if (t->oldest)
-		return t->oldest->quiet_since + t->unit;
-	return map_count(t->clients) > 0 ? now + t->unit : DEADLINE_NEVER;
 }
 
 deadline_t
 counts_forget(deadline_t now)
 {
-	deadline_t next = DEADLINE_NEVER;
-
-	for (int i = 0; i < ANVIL_ABOUTS; i++)
-		if (tables[i].clients)
-			next = deadline_least(next, table_forget(&tables[i], now));
-	return next;
+	while (oldest_is_over(now))
+		forget_oldest();
+	if (counts.oldest)
+		return counts.oldest->quiet_since + counts.unit;
+	return map_count(counts.clients) > 0 ? now + counts.unit : DEADLINE_NEVER;
 }
 
 /* ---- peaks ---- */
 
-static void
-peak_note(struct peak *p, uint32_t value, struct str client)
+void
+peak_note(struct peak *p, uint64_t value, struct str client)
 {
 	if (value <= p->value)
 		return;
@@ -133,11 +122,11 @@ peak_note(struct peak *p, uint32_t value, struct str client)
 }
 
 struct peaks
-counts_peaks(enum anvil_about about)
+counts_peaks(void)
 {
-	struct peaks was = tables[about].peaks;
+	struct peaks was = counts.peaks;
 
-	tables[about].peaks = (struct peaks){ .clients.value = 0 };
+	counts.peaks = (struct peaks){ .clients.value = 0 };
 	return was;
 }
 
@@ -146,64 +135,53 @@ counts_peaks(enum anvil_about about)
 static void
 connected(struct counts_link *l, struct client *c)
 {
-	struct table *t = &tables[ANVIL_CLIENT];
 	uintptr_t n = (uintptr_t)map_get(l->open, c->name);
 
 	map_set(l->open, c->name, (void *)(n + 1));
 	if (c->count++ == 0)
-		idle_leave(t, c);
-	peak_note(&t->peaks.count, c->count, c->name);
+		idle_leave(c);
+	peak_note(&counts.peaks.count, c->count, c->name);
 }
 
 static void
 disconnected(struct str name, uint32_t n, deadline_t now)
 {
-	struct table *t = &tables[ANVIL_CLIENT];
-	struct client *c = map_get(t->clients, name);
+	struct client *c = map_get(counts.clients, name);
 
 	ensure(c && c->count >= n); /* who has connections is not forgotten */
 	c->count -= n;
 	c->quiet_since = now;
 	if (c->count == 0)
-		idle_join(t, c);
+		idle_join(c);
 }
 
 static void
-happened(struct table *t, struct counts_link *l, struct client *c, uint8_t event,
-	deadline_t now)
+happened(struct counts_link *l, struct client *c, uint8_t event, deadline_t now)
 {
 	c->rate[event] += c->rate[event] < UINT32_MAX;
 	c->quiet_since = now;
 	if (c->count == 0) {
-		idle_leave(t, c);
-		idle_join(t, c);
+		idle_leave(c);
+		idle_join(c);
 	}
 	if (event == ANVIL_CONNECT)
 		connected(l, c);
-	peak_note(&t->peaks.rate[event], c->rate[event], c->name);
-	peak_note(&t->peaks.clients, (uint32_t)map_count(t->clients), STR(""));
-}
-
-/* What a peer asks may be senseless. */
-static bool
-is_countable(const struct anvil_request *ask)
-{
-	return ask->event < ANVIL_EVENTS && ask->about < ANVIL_ABOUTS &&
-	       tables[ask->about].clients && ask->client.len > 0 &&
-	       ask->client.len < sizeof(((struct peak *)NULL)->client) &&
-	       (ask->event != ANVIL_CONNECT || ask->about == ANVIL_CLIENT);
+	peak_note(&counts.peaks.rate[event], c->rate[event], c->name);
+	peak_note(&counts.peaks.clients, (uint32_t)map_count(counts.clients), STR(""));
 }
 
 struct anvil_reply
 counts_event(struct counts_link *l, const struct anvil_request *ask, deadline_t now)
 {
-	struct table *t = is_countable(ask) ? &tables[ask->about] : NULL;
-	struct client *c = t ? client_find(t, ask->client, !ask->look, now) : NULL;
+	struct client *c = NULL;
 
+	if (ask->event < ANVIL_EVENTS && ask->client.len > 0 &&
+		ask->client.len < sizeof(counts.peaks.count.client))
+		c = client_find(ask->client, !ask->look, now);
 	if (!c)
 		return (struct anvil_reply){ .rate = 0 };
 	if (!ask->look)
-		happened(t, l, c, ask->event, now);
+		happened(l, c, ask->event, now);
 	return (struct anvil_reply){ .rate = c->rate[ask->event], .count = c->count };
 }
 

@@ -2,10 +2,9 @@
  * Postfix's counting. A client's time unit begins with its first event, and the next one
  * with the first event after its end.
  *
- * Clients, logins and sender domains are counted apart, so that a flood of one makes
- * nobody forget the others. Memory is bounded: when COUNTS_MOST of them are known, the
- * one that was quiet for the longest time and has no connection is forgotten; when all
- * have connections, another one is not counted. */
+ * Memory is bounded: when COUNTS_MOST clients are known, the one that was quiet for the
+ * longest time and has no connection is forgotten; when all have connections, another one
+ * is not counted. */
 #ifndef COUNTS_H
 #define COUNTS_H
 
@@ -19,17 +18,17 @@ struct counts_link;
 
 /* The greatest numbers since the last report. */
 struct peak {
-	uint32_t value;
+	uint64_t value;
 	int64_t when_us; /* since 1970 */
 	char client[128];
 };
+void peak_note(struct peak *p, uint64_t value, struct str client);
 struct peaks {
 	struct peak rate[ANVIL_EVENTS], count;
 	struct peak clients; /* how many were known; names none */
 };
 
-/* anvil_rate_time_unit, or anvil_quota_time_unit; called again it changes that. */
-void counts_start(enum anvil_about about, msec_t unit);
+void counts_start(msec_t unit); /* anvil_rate_time_unit; called again it changes that */
 struct counts_link *counts_link_new(void) MUST_CHECK;
 void counts_link_lost(struct counts_link *l, deadline_t now);
 /* Zeroes for a client that is not counted. */
@@ -40,6 +39,6 @@ void counts_gone(struct counts_link *l, struct str client, deadline_t now);
  * again, DEADLINE_NEVER when nobody is left. */
 deadline_t counts_forget(deadline_t now);
 /* Gives what there was, and begins anew. */
-struct peaks counts_peaks(enum anvil_about about);
+struct peaks counts_peaks(void);
 
 #endif

@@ -20,11 +20,10 @@ fresh_time(void)
 {
 	static deadline_t now;
 
-	counts_start(ANVIL_CLIENT, UNIT);
-	counts_start(ANVIL_LOGIN, 10 * UNIT);
-	now += 20 * UNIT;
+	counts_start(UNIT);
+	now += 10 * UNIT;
 	CHECK(counts_forget(now) == DEADLINE_NEVER);
-	(void)counts_peaks(ANVIL_CLIENT);
+	(void)counts_peaks();
 	return now;
 }
 
@@ -93,7 +92,7 @@ TEST(memory_is_bounded)
 		snprintf(name, sizeof(name), "smtp:%d", i);
 		CHECK_INT(event(l, ANVIL_MAIL, name, t + i / 10000).rate, 1);
 	}
-	CHECK_INT(counts_peaks(ANVIL_CLIENT).clients.value, COUNTS_MOST);
+	CHECK_INT(counts_peaks().clients.value, COUNTS_MOST);
 	CHECK_INT(event(l, ANVIL_CONNECT, "smtp:connected", t).count, 2);
 	CHECK_INT(event(l, ANVIL_MAIL, name, t).rate, 2);
 	CHECK_INT(event(l, ANVIL_MAIL, "smtp:0", t).rate, 1); /* it was forgotten */
@@ -115,47 +114,15 @@ TEST(peaks_are_told_once)
 	for (int i = 0; i < 3; i++)
 		(void)event(l, ANVIL_CONNECT, "smtp:a", t);
 	(void)event(l, ANVIL_CONNECT, "smtp:b", t);
-	peaks = counts_peaks(ANVIL_CLIENT);
+	peaks = counts_peaks();
 	CHECK_INT(peaks.rate[ANVIL_CONNECT].value, 3);
 	CHECK_STR(str_c(peaks.rate[ANVIL_CONNECT].client), "smtp:a");
 	CHECK_INT(peaks.count.value, 3);
 	CHECK_INT(peaks.clients.value, 2);
 	CHECK_INT(peaks.rate[ANVIL_MAIL].value, 0);
-	CHECK_INT(counts_peaks(ANVIL_CLIENT).rate[ANVIL_CONNECT].value, 0);
+	CHECK_INT(counts_peaks().rate[ANVIL_CONNECT].value, 0);
 	(void)event(l, ANVIL_CONNECT, "smtp:b", t);
-	CHECK_INT(counts_peaks(ANVIL_CLIENT).rate[ANVIL_CONNECT].value, 2);
-	counts_link_lost(l, t);
-}
-
-static uint32_t
-login_rate(struct counts_link *l, const char *login, deadline_t now)
-{
-	return counts_event(l,
-		&(struct anvil_request){ .event = ANVIL_MAIL,
-			.about = ANVIL_LOGIN,
-			.client = str_c(login) },
-		now)
-		.rate;
-}
-
-TEST(logins_are_counted_apart_in_a_time_unit_of_their_own)
-{
-	deadline_t t = fresh_time();
-	struct counts_link *l = counts_link_new();
-	char name[40];
-
-	CHECK_INT(login_rate(l, "login:joe", t), 1);
-	CHECK_INT(
-		event(l, ANVIL_MAIL, "login:joe", t).rate, 1); /* a client of that name */
-	for (int i = 0; i < COUNTS_MOST + 100; i++) {
-		snprintf(name, sizeof(name), "smtp:%d", i);
-		(void)event(l, ANVIL_MAIL, name, t);
-	}
-	CHECK_INT(login_rate(l, "login:joe", t + 5 * UNIT), 2); /* is not forgotten */
-	CHECK_INT(login_rate(l, "login:jim", t + 5 * UNIT), 1);
-	CHECK_INT(counts_forget(t + 6 * UNIT), t + 15 * UNIT);
-	CHECK_INT(login_rate(l, "login:joe", t + 10 * UNIT), 1);
-	CHECK_INT(counts_peaks(ANVIL_LOGIN).rate[ANVIL_MAIL].value, 2);
+	CHECK_INT(counts_peaks().rate[ANVIL_CONNECT].value, 2);
 	counts_link_lost(l, t);
 }
 
@@ -173,14 +140,6 @@ TEST(senseless_requests_count_nothing)
 	CHECK_INT(event(l, ANVIL_CONNECT, longest, t).rate, 0);
 	CHECK_INT(event(l, ANVIL_CONNECT, longest + 1, t).rate, 1);
 	counts_gone(l, STR_NONE, t);
-	for (uint8_t about = ANVIL_LOGIN; about <= ANVIL_ABOUTS; about++)
-		CHECK_INT(counts_event(l,
-				  &(struct anvil_request){ .event = ANVIL_CONNECT,
-					  .about = about,
-					  .client = STR("smtp:a") },
-				  t)
-				  .rate,
-			0);
 	counts_link_lost(l, t);
 }
 

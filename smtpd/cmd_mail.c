@@ -2,6 +2,7 @@
 #include "address.h"
 #include "message.h"
 #include "milters.h"
+#include "quotas.h"
 #include "session.h"
 
 /* "FROM:" or "TO:" in front of the path. Blanks behind the colon are a common mistake. */
@@ -150,7 +151,7 @@ cmd_mail(struct session *s, struct str rest)
 	sender = arena_str(s->mail, address_internal(&address, s->command));
 	s->asked_sender = sender;
 	s->asked_size = parameters.size;
-	if (!limits_sender(s, ANVIL_MAIL)) {
+	if (!quotas_mail(s)) {
 		session_reset_mail(s);
 		return false;
 	}

@@ -3,6 +3,7 @@
 #include "address.h"
 #include "message.h"
 #include "milters.h"
+#include "quotas.h"
 #include "service.h"
 #include "session.h"
 #include "spf_session.h"
@@ -73,7 +74,7 @@ cmd_rcpt(struct session *s, struct str rest)
 	path = address_path_token(&rest);
 	if (path.len == 0)
 		return reply(s, 501, "5.5.4 Syntax: RCPT TO:<address>");
-	if (!limits_rcpt(s) || !limits_sender(s, ANVIL_RCPT))
+	if (!limits_rcpt(s) || !quotas_rcpt(s))
 		return false;
 	if (address_read(s, path, 0, &address, &why) != ACCEPT)
 		return illegal_address(s, 501, &why, path);

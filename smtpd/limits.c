@@ -1,6 +1,5 @@
 /* limits.c -- see limits.h. Replies and log lines are Postfix's. */
 #include "limits.h"
-#include "address.h"
 #include "service.h"
 #include "session.h"
 #include <errno.h>
@@ -8,7 +7,6 @@
 
 /* anvil answers in microseconds, once it has started. When it does not, it is left alone
  * for a while, and then one session finds out for all whether it does again. */
-#define PATIENCE   ((msec_t)3000)
 #define LEFT_ALONE ((msec_t)10000)
 
 static const struct {
@@ -75,35 +73,41 @@ note_trouble(void)
 	errno = error;
 }
 
-/* False: no answer, errno. */
-SWITCHES static bool
-ask_anvil(
-	struct session *s, const struct anvil_request *question, struct anvil_reply *said)
+struct ipc_peer *
+limits_anvil(void)
 {
 	if (event_now() < state.left_alone_until) {
 		errno = EAGAIN;
-		return false;
+		return NULL;
 	}
 	if (state.trouble)
-		state.left_alone_until = deadline_in(PATIENCE);
-	if (anvil_call(anvil(), question, said, s->arena, deadline_in(PATIENCE)) == 0) {
-		state.trouble = false;
-		state.left_alone_until = 0;
-		return true;
-	}
-	if (errno != ECANCELED)
-		note_trouble();
-	return false;
+		state.left_alone_until = deadline_in(LIMITS_PATIENCE);
+	return anvil();
 }
 
+bool
+limits_anvil_said(bool something)
+{
+	if (something) {
+		state.trouble = false;
+		state.left_alone_until = 0;
+	} else if (errno != ECANCELED) {
+		note_trouble();
+	}
+	return something;
+}
+
+/* False: no answer, errno. */
 SWITCHES static bool
 ask(struct session *s, enum anvil_event event, bool look, struct anvil_reply *said)
 {
 	struct anvil_request question = {
 		.event = (uint8_t)event, .look = look, .client = s->counted_as
 	};
+	struct ipc_peer *peer = limits_anvil();
 
-	return ask_anvil(s, &question, said);
+	return peer && limits_anvil_said(anvil_call(peer, &question, said, s->arena,
+						 deadline_in(LIMITS_PATIENCE)) == 0);
 }
 
 static void
@@ -169,8 +173,8 @@ counted_name(const struct session *s)
 	return arena_printf(s->arena, "%s:%.*s", service_name(), STR_ARG(name));
 }
 
-static bool
-is_exempt(const struct session *s)
+bool
+limits_exempt(const struct session *s)
 {
 	struct why why;
 
@@ -187,7 +191,7 @@ is_limited(const struct session *s)
 
 	for (int i = 0; i < ANVIL_EVENTS; i++)
 		any = any || (limits[i].what && limit_of(s, (enum anvil_event)i) > 0);
-	return any && !is_exempt(s);
+	return any && !limits_exempt(s);
 }
 
 void
@@ -263,84 +267,6 @@ limits_auth(struct session *s)
 	return is_within(s, ANVIL_AUTH) ||
 	       reply(s, 450, "4.7.1 Error: too many AUTH commands from %.*s",
 		       STR_ARG(s->address));
-}
-
-/* ---- logins and sender domains ---- */
-
-/* A name is known by so much of its end: anvil counts for up to 127 bytes. */
-#define NAME_MOST 110
-
-static const struct {
-	enum anvil_about about;
-	enum anvil_event event;
-	size_t at; /* of the parameter */
-	const char *who, *what, *refusal;
-} quotas[] = {
-#define QUOTA(about, event, parameter, who, what, refusal) \
-	{ \
-		about, event, offsetof(struct params, parameter), who, what, refusal \
-	}
-	QUOTA(ANVIL_LOGIN, ANVIL_MAIL, smtpd_login_message_rate_limit, "login",
-		"Message rate", "too much mail"),
-	QUOTA(ANVIL_LOGIN, ANVIL_RCPT, smtpd_login_recipient_rate_limit, "login",
-		"Recipient rate", "too many recipients"),
-	QUOTA(ANVIL_DOMAIN, ANVIL_MAIL, smtpd_sender_domain_message_rate_limit, "domain",
-		"Message rate", "too much mail"),
-	QUOTA(ANVIL_DOMAIN, ANVIL_RCPT, smtpd_sender_domain_recipient_rate_limit,
-		"domain", "Recipient rate", "too many recipients"),
-#undef QUOTA
-};
-
-/* Strangers write any domain: that counts for nobody. */
-SWITCHES static bool
-is_one_of_ours(struct session *s)
-{
-	return s->sasl_username.len > 0 || session_client_is_ours(s) == DICT_FOUND;
-}
-
-SWITCHES static struct str
-quota_name(struct session *s, enum anvil_about about)
-{
-	struct str local, name = s->sasl_username;
-
-	if (about == ANVIL_DOMAIN && !is_one_of_ours(s))
-		return STR_NONE;
-	if (about == ANVIL_DOMAIN)
-		address_split(s->asked_sender, &local, &name);
-	return name.len ? arena_lower(s->command,
-				  str_from(name, name.len - MIN(name.len, NAME_MOST)))
-			: STR_NONE;
-}
-
-SWITCHES static bool
-is_within_quota(struct session *s, size_t i)
-{
-	int limit = *(const int *)((const char *)s->p + quotas[i].at);
-	struct str name = limit > 0 ? quota_name(s, quotas[i].about) : STR_NONE;
-	struct anvil_request question = { .event = (uint8_t)quotas[i].event,
-		.about = (uint8_t)quotas[i].about };
-	struct anvil_reply said;
-
-	if (!name.len || is_exempt(s))
-		return true;
-	name = arena_printf(s->command, "%s:%.*s", quotas[i].who, STR_ARG(name));
-	question.client = name;
-	if (!ask_anvil(s, &question, &said) || said.rate <= (uint32_t)limit)
-		return true;
-	log_line(SMTPD_LIMIT,
-		arena_printf(s->command, "%s (%.*s)", quotas[i].what, STR_ARG(name)),
-		log_num(said.rate), s->client, str_c(service_name()));
-	return reply(
-		s, 450, "4.7.1 Error: %s from %.*s", quotas[i].refusal, STR_ARG(name));
-}
-
-bool
-limits_sender(struct session *s, enum anvil_event event)
-{
-	for (size_t i = 0; i < COUNT(quotas); i++)
-		if (quotas[i].event == event && !is_within_quota(s, i))
-			return false;
-	return true;
 }
 
 /* ---- TLS sessions ---- */

@@ -7,7 +7,7 @@ smtpd_libsmtpd_a_SOURCES = smtpd/session.h smtpd/verbs.h smtpd/site.h smtpd/poli
 	smtpd/message.c smtpd/storage.c smtpd/received.c smtpd/data.c smtpd/site.c \
 	smtpd/lists.c smtpd/policy.c smtpd/checks.c smtpd/ccert.c smtpd/access.c smtpd/listed.c \
 	smtpd/hosts.h smtpd/hosts.c smtpd/spf_session.h smtpd/spf_session.c smtpd/spf_engine.h smtpd/spf_engine.c smtpd/backup.c smtpd/listings.h smtpd/listings.c smtpd/expand.h \
-	smtpd/expand.c smtpd/delegate.c smtpd/policy_answer.h smtpd/policy_answer.c smtpd/verified.c smtpd/limits.h smtpd/limits.c smtpd/greylist.c \
+	smtpd/expand.c smtpd/delegate.c smtpd/policy_answer.h smtpd/policy_answer.c smtpd/verified.c smtpd/limits.h smtpd/limits.c smtpd/quotas.h smtpd/quotas.c smtpd/greylist.c \
 	smtpd/starttls.h smtpd/starttls.c \
 	smtpd/explained.h smtpd/explain.c smtpd/milters.h smtpd/milters.c smtpd/milter_macros.c \
 	smtpd/filter.h smtpd/filter.c

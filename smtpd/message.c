@@ -4,6 +4,7 @@
 #include "message.h"
 #include "filter.h"
 #include "milters.h"
+#include "quotas.h"
 #include "service.h"
 #include "session.h"
 #include "spf_session.h"
@@ -327,6 +328,8 @@ message_end(struct session *s)
 		milters_take_back(s, &said);
 		ok = answer(s, &said);
 	}
+	if (ok)
+		quotas_sent(s, s->t.scan.size);
 	buf_clear(&s->content);
 	session_reset_mail(s);
 	return ok;

@@ -201,6 +201,37 @@ table_at(const struct site *site, size_t i)
 	return (struct maps **)((char *)(uintptr_t)site + tables[i].at);
 }
 
+static enum quota_action
+quota_action_parse(const char *parameter, struct str value)
+{
+	static const char *const names[] = { [QUOTA_DEFERS] = "defer",
+		[QUOTA_REJECTS] = "reject",
+		[QUOTA_HOLDS] = "hold" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (str_is(value, names[i]))
+			return (enum quota_action)i;
+	log_fatal(
+		"bad %s: %.*s: specify defer, reject or hold", parameter, STR_ARG(value));
+}
+
+static void
+open_quotas(struct site *site)
+{
+	const struct params *p = site->p;
+
+	site->quota_actions[QUOTA_LOGIN] = quota_action_parse(
+		"smtpd_login_limit_action", p->smtpd_login_limit_action);
+	site->quota_actions[QUOTA_DOMAIN] = quota_action_parse(
+		"smtpd_sender_domain_limit_action", p->smtpd_sender_domain_limit_action);
+	site->quota_exceptions[QUOTA_LOGIN] =
+		match_list_open("smtpd_login_limit_exceptions",
+			p->smtpd_login_limit_exceptions, false, site->conf);
+	site->quota_exceptions[QUOTA_DOMAIN] =
+		match_list_open("smtpd_sender_domain_limit_exceptions",
+			p->smtpd_sender_domain_limit_exceptions, false, site->conf);
+}
+
 struct site *
 site_open(const struct conf *conf, const struct conf *under_stress)
 {
@@ -232,6 +263,7 @@ site_open(const struct conf *conf, const struct conf *under_stress)
 			DICT_FOLD, conf);
 	site->expansion_filter = unescape(p->smtpd_expansion_filter, site->arena);
 	open_lists(site);
+	open_quotas(site);
 	open_milters(site);
 	read_filter(site);
 	starttls_open(site);
@@ -252,6 +284,8 @@ site_close(struct site *site)
 	match_list_close(site->verp_clients);
 	match_list_close(site->bare_newline_exclusions);
 	match_list_close(site->limit_exceptions);
+	for (size_t i = 0; i < QUOTA_ABOUTS; i++)
+		match_list_close(site->quota_exceptions[i]);
 	match_list_close(site->spf_exempt);
 	match_list_close(site->dkim_exempt);
 	if (site->log_permits)

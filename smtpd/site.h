@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "dict.h"
 #include "ehlo.h"
+#include "messages.h"
 #include "milter.h"
 #include "net.h"
 #include "policy.h"
@@ -25,6 +26,9 @@ enum bare_newline {
 	BARE_NEWLINE_REJECT
 };
 
+/* smtpd_login_limit_action, smtpd_sender_domain_limit_action */
+enum quota_action { QUOTA_DEFERS, QUOTA_REJECTS, QUOTA_HOLDS };
+
 /* The last answer to EHLO, and what it left out. */
 struct ehlo_answer {
 	struct buf text;
@@ -40,9 +44,11 @@ struct site {
 	struct match_list *mynetworks, *xclient_hosts, *xforward_hosts, *verp_clients,
 		*bare_newline_exclusions;
 	struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
-	struct match_list *spf_exempt;       /* spf_exempt_clients */
-	struct match_list *dkim_exempt;      /* dkim_exempt_clients */
-	bool verifies, wants_dmarc;          /* any mode; dmarc_mode */
+	struct match_list *quota_exceptions[QUOTA_ABOUTS];
+	enum quota_action quota_actions[QUOTA_ABOUTS];
+	struct match_list *spf_exempt;  /* spf_exempt_clients */
+	struct match_list *dkim_exempt; /* dkim_exempt_clients */
+	bool verifies, wants_dmarc;     /* any mode; dmarc_mode */
 	enum spf_mode spf_mode;
 	enum spf_engine spf_engine;
 	struct match_list *log_permits; /* smtpd_log_access_permit_actions or NULL */

@@ -95,7 +95,7 @@ tools_postern_SOURCES = tools/postern.h tools/postern.c tools/postern_check.c \
 	tools/explain_broker.c tools/explain_print.c tools/json.h tools/json.c tools/postconf.h tools/postconf_names.c \
 	tools/places.h tools/places.c tools/postern_install.c \
 	tools/postern_jail.c tools/postern_log.c tools/postern_reload.c tools/postern_run.c \
-	tools/postern_upgrade.c tools/postern_spool.c tools/postern_tls.c \
+	tools/postern_upgrade.c tools/postern_limits.c tools/postern_spool.c tools/postern_tls.c \
 	tools/postern_import.c tools/config_copy.h tools/config_copy.c tools/postfix_queue.h tools/postfix_queue.c \
 	tools/queue_import.h tools/queue_import.c tools/import_parcel.c tools/import_local.c \
 	tools/queue_export.h tools/queue_export.c tools/export_files.c tools/export_local.c \

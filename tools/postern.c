@@ -43,6 +43,8 @@ static const struct {
 	{ "tls", postern_tls, "keys and certificates; switches TLS on", false },
 	{ "import", postern_import, "take over from a Postfix", true },
 	{ "export", postern_export, "give everything back to a Postfix", true },
+	{ "limits", postern_limits, "what logins and domains sent; --lift: begin anew",
+		true },
 	{ "spool", postern_spool, "check, export, backup or import the queue", true },
 };
 

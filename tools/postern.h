@@ -41,6 +41,7 @@ int postern_install(void); /* the next two, with their arguments */
 int postern_set_permissions(void);
 int postern_upgrade_configuration(void);
 int postern_spool(void);
+int postern_limits(void);
 int postern_tls(void);
 int postern_import(void);
 int postern_export(void);

@@ -24,8 +24,8 @@ LAUNCHERS = {"local": ("0", "0"), "pipe": ("0", "0"), "spawn": ("0", "0"),
 #                                         its no_new_privs and seccomp, for those who run commands
 READERS = {"broker", "spool", "qmgr", "pickup", "showq", "flush", "smtpd", "cleanup", "smtp",
            "dns", "local", "virtual", "pipe", "proxymap",
-           "verify", "postscreen", "sasl", "greylistd", "stsd"}   # may open files
-WRITERS = {"spool", "pickup", "verify", "postscreen", "greylistd"}
+           "anvil", "verify", "postscreen", "sasl", "greylistd", "stsd"}   # may open files
+WRITERS = {"spool", "pickup", "anvil", "verify", "postscreen", "greylistd"}
 INTERNET = {"smtp", "dns", "proxymap", "sasl", "broker", "stsd"}
 CONNECTORS = {"broker", "proxymap", "sasl"}  # to databases on this machine, as mail_owner
 PARENTS = {"sasl"}  # of processes with the same walls

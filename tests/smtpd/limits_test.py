@@ -233,8 +233,104 @@ def logins_and_domains():
             stranger.say("MAIL FROM:<b@x.example>", "250 ")
             stranger.say("RCPT TO:<r@here.example>", "250 ")
             stranger.say("RSET", "250 ")
-        mta.wait_for_log(r"statistics: max message rate 3/3600s for \(login:joe\) at ")
+        mta.wait_for_log(r"statistics: max message rate 2/3600s for \(login:joe\) at ")
         for client in (one, two, other, own, stranger):
+            client.close()
+
+
+QUOTAS = {**BASE, "smtpd_authorized_xclient_hosts": "127.0.0.2", "mynetworks": "192.0.2.7",
+          "smtpd_sasl_auth_enable": "no"}
+
+
+def counted(mta, *names):
+    """What `postern limits` says: {(who, period): (messages, recipients, bytes)}."""
+    said = mta.postern("limits", *names).stdout
+    return {(who, period): tuple(map(int, numbers)) for who, period, *numbers in re.findall(
+        r"^(\S+) (hour|day) since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d: "
+        r"messages=(\d+) recipients=(\d+) bytes=(\d+)$", said, re.M)}
+
+
+def days():
+    """Hours and days at once, bytes, exceptions; shown and lifted; the next anvil knows them,
+    whether the last one was killed or master was stopped."""
+    with Instance({**QUOTAS, "smtpd_login_message_rate_limit": "20",
+                   "smtpd_login_message_day_limit": "3", "smtpd_login_byte_day_limit": "5000",
+                   "smtpd_login_limit_exceptions": "root, inline:{jack=}",
+                   "smtpd_sender_domain_recipient_day_limit": "5",
+                   "smtpd_sender_domain_limit_exceptions": "free.example"},
+                  services=SERVICES) as mta:
+        mta.expect_trouble("killed by signal 9")
+        mta.start()
+        joe = speaks(mta, "192.0.2.1", "Joe")
+        for _ in range(3):
+            joe.message("a@x.example", "r@here.example", "y" * 500 + "\n")
+        again = "450 4.7.1 Error: too much mail from login:joe"
+        joe.say("MAIL FROM:<a@x.example>", again)
+        mta.wait_for_log(r"warning: Message rate of a day \(login:joe\) limit exceeded: 4 from "
+                         r"unknown\[192\.0\.2\.1\] for service ")
+        shown = counted(mta)
+        check_equal(sorted(shown), [("domain:x.example", "day"), ("domain:x.example", "hour"),
+                                    ("login:joe", "day"), ("login:joe", "hour")], "accounts")
+        messages, recipients, octets = shown["login:joe", "day"]
+        check_equal((messages, recipients), (3, 0), "messages, and what has no limit")
+        check(1500 <= octets < 3000, f"{octets} bytes")
+        check_equal(shown["domain:x.example", "day"], (0, 3, 0), "recipients of the domain")
+        check_equal(counted(mta, "login:joe")["login:joe", "hour"], shown["login:joe", "day"],
+                    "one of them")
+        for end in ("kill", "stop"):
+            if end == "kill":
+                pid = mta.process("anvil")
+                kill(pid)
+                mta.wait_for_log(f"anvil pid {pid} killed by signal 9")
+            else:
+                joe.close()
+                mta.stop()
+                mta.start()
+                joe = speaks(mta, "192.0.2.1", "joe")
+            check_equal(counted(mta), shown, f"after {end}")
+            joe.say("MAIL FROM:<a@x.example>", again)
+        for name in ("root", "jack"):
+            free = speaks(mta, "192.0.2.1", name)
+            for _ in range(5):
+                free.message("a@free.example", ["r@here.example", "s@here.example"], "x\n")
+            free.close()
+        mta.postern("limits", "--lift", "LOGIN:joe", status=1)
+        mta.postern("limits", "--lift", status=1)
+        check("login:nobody: nothing was counted" in
+              mta.postern("limits", "login:nobody", status=1).stderr, "an unknown login")
+        mta.postern("limits", "--lift", "login:JOE")
+        mta.wait_for_log(r"anvil\[\d+\]: login:joe: limits are lifted")
+        check(("login:joe", "day") not in counted(mta), "begins anew")
+        kill(mta.process("anvil"))
+        wait_until(lambda: ("login:joe", "day") not in counted(mta), "also for the next one")
+        joe.say("MAIL FROM:<a@x.example> SIZE=5001", again)
+        joe.message("a@x.example", "r@here.example", "y" * 4900 + "\n")
+        joe.say("MAIL FROM:<a@x.example> SIZE=900", again)
+        mta.wait_for_log(r"warning: Byte rate of a day \(login:joe\) limit exceeded: 5\d\d\d from ")
+        joe.close()
+
+
+def rejected_or_held():
+    """smtpd_login_limit_action, smtpd_sender_domain_limit_action."""
+    with Instance({**QUOTAS, "smtpd_login_message_rate_limit": "1",
+                   "smtpd_login_limit_action": "reject",
+                   "smtpd_sender_domain_recipient_rate_limit": "2",
+                   "smtpd_sender_domain_limit_action": "hold"},
+                  services=[*SERVICES, "showq"]) as mta:
+        mta.start()
+        joe = speaks(mta, "192.0.2.1", "joe")
+        joe.message("a@x.example", "r@here.example", "x\n")
+        joe.say("MAIL FROM:<a@x.example>", "550 5.7.1 Error: too much mail from login:joe")
+        own = speaks(mta, "192.0.2.7")
+        good = own.message("a@x.example", "r@here.example", "x\n")
+        held = own.message("a@x.example", ["r@here.example", "s@here.example"], "x\n")
+        mta.wait_for_log(rf"{good}: to=<r@here\.example>.*status=sent")
+        mta.wait_for_log(r"hold: RCPT from unknown\[192\.0\.2\.7\]: Recipient rate "
+                         r"\(domain:x\.example\) limit exceeded; from=<a@x\.example>")
+        check_equal(mta.logged(r": hold: RCPT "), 1, "said once for a message")
+        queue = mta.run("postqueue", "-p").stdout
+        check(f"{held}!" in queue and good not in queue, f"one is held: {queue!r}")
+        for client in (joe, own):
             client.close()
 
 
@@ -333,6 +429,8 @@ if is_root():  # Postfix runs as root only
 killed_workers()
 anvil_in_trouble()
 logins_and_domains()
+days()
+rejected_or_held()
 announced()
 commits()
 networks()
