@@ -67,6 +67,9 @@ def check_tree(files, layout):
     for name in ("main.cf", "master.cf"):
         check_equal(files.get(f"{places['config_directory']}/{name}"), 0o644, f"{layout}: {name}")
     check_equal(files.get(f"usr/lib/systemd/system/{layout}.service"), 0o644, f"{layout}: unit")
+    for kind in "service", "timer":
+        check_equal(files.get(f"usr/lib/systemd/system/{layout}-reports.{kind}"), 0o644,
+                    f"{layout}: the {kind} of reports")
     check_equal(files.get(f"usr/lib/sysusers.d/{layout}.conf"), 0o644, f"{layout}: users")
     check("usr/share/man/man8/master.8" in files, f"{layout}: manuals")
     check_equal((sbin["postfix"], sbin["mailq"], sbin["newaliases"]),
@@ -183,6 +186,20 @@ def check_mail(site):
                     [], f"{site.layout}: trouble in the log")
 
 
+def check_reports(site):
+    """What the timer starts: systemd takes both units, and the command says what is missing."""
+    units = f"{site.prefix}/usr/lib/systemd/system/{site.layout}-reports"
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"{units}.timer",
+                           f"{units}.service"], text=True, capture_output=True)
+    said = [line for line in done.stderr.splitlines() if f"{site.layout}-reports" in line]
+    check_equal((done.returncode, said), (0, []), f"{site.layout}: units of reports")
+    with open(f"{units}.service") as file:
+        command = re.search(r"(?m)^ExecStart=(.*)", file.read())[1].split()
+    check_equal(command[0], f"{site.prefix}/usr/sbin/postauth", f"{site.layout}: who reports")
+    said = site.run("postauth", *command[1:], status=1).stderr
+    check("dmarc_report_store is empty: nothing is counted" in said, said)
+
+
 def check_uninstall(site, build):
     make(build, "uninstall")
     left = [path for top in ("usr", "etc") for path in tree(f"{site.prefix}/{top}")]
@@ -219,6 +236,7 @@ def layout_works(layout):
                         f"{layout}: the unit starts it")
         try:
             check_mail(site)
+            check_reports(site)
         finally:
             subprocess.run([f"{prefix}/usr/sbin/postern", "stop"], capture_output=True)
         check_uninstall(site, build)
