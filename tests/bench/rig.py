@@ -12,6 +12,7 @@ import socket
 import statistics
 import struct
 import subprocess
+import tempfile
 import time
 
 SHARED = os.environ["POSTERN_SHARED"] + "/bench"
@@ -52,6 +53,13 @@ class System(driver.Target):
         p = subprocess.run([f"{TOOLS}/load", "-p", str(self.port), *map(str, options), mode],
                            capture_output=True, text=True, timeout=timeout, check=True)
         return json.loads(p.stdout.splitlines()[-1])
+
+    def load_tls(self, sessions, seconds, *keep):
+        """The same with tlsmail.c, for the host of TlsSink."""
+        p = subprocess.run([f"{TOOLS}/tlsmail", "load", str(self.port), self.rcpt("dead"),
+                            str(sessions), str(seconds), *keep],
+                           capture_output=True, text=True, check=True)
+        return json.loads(p.stdout)
 
     def park(self, count, addresses=1):
         """Holds that many idle sessions; see Parked."""
@@ -146,6 +154,30 @@ class Sink:
         self.process.terminate()
         self.process.wait()
         os.unlink(self.path)
+
+
+class TlsSink:
+    """The dead host lives, and offers STARTTLS."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="bench-tls-")
+        chain = f"{self.folder.name}/chain.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=sink.test", "-keyout", chain, "-out", f"{chain}.crt"],
+                       check=True, capture_output=True)
+        with open(chain, "a") as f, open(f"{chain}.crt") as certificate:
+            f.write(certificate.read())
+        self.process = subprocess.Popen([f"{TOOLS}/tlsmail", "sink", str(DEAD_PORT), chain])
+        while not is_listening(DEAD_PORT):
+            time.sleep(0.01)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
 
 
 class SlowDisk:

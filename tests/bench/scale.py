@@ -10,7 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
-from rig import DEAD_PORT, PREFIX, Postern, KernelMemory, Sink, SlowDisk, System, driver, interleaved, now
+from rig import (DEAD_PORT, PREFIX, KernelMemory, Postern, Sink, SlowDisk, System, TlsSink, driver,
+                 interleaved, now)
 
 MILLION = int(os.environ.get("BENCH_MESSAGES", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -153,6 +154,27 @@ def slow_disk(postern, _, __):
         postern.control("stop")
         disk.close()
         postern.control("start")
+
+
+# ---- TLS ----
+
+def relay_tls(keep, least):
+    """STARTTLS on both sides, RSA-2048; towards the sink sessions are resumed."""
+    def figure(postern, postfix, _):
+        def rate(system):
+            begin = now()
+            accepted = system.load_tls(50, 4, *keep)["accepted"]
+            system.drained(60)
+            return accepted / (now() - begin)
+        def cost(system):
+            spent, result = system.cpu_of(lambda: system.load_tls(50, 4, *keep))
+            return result["accepted"] / spent
+        name = "relay under TLS, " + ("50 sessions that stay" if keep else "a session each")
+        with TlsSink():
+            ratio(name, interleaved(ROUNDS, (postfix, postern), rate), least, "/s")
+            ratio(f"{name}: of a core", interleaved(3, (postfix, postern), cost), least,
+                  "/s CPU")
+    return figure
 
 
 # ---- queues ----
@@ -340,6 +362,8 @@ FIGURES = {
     "local": mailboxes,
     "slow-disk": slow_disk,
     "clients": clients,
+    "tls": relay_tls((), 6),
+    "tls-keep": relay_tls(("keep",), 6),
     "deferred": deferred,
     "million": million,
     "drain": drain,
