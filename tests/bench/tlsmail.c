@@ -219,8 +219,9 @@ main(int argc, char **argv)
 	bool loads = argc >= 6 && strcmp(argv[1], "load") == 0;
 
 	if (!loads && !(argc == 4 && strcmp(argv[1], "sink") == 0)) {
-		fprintf(stderr, "usage: tlsmail load PORT RECIPIENT SESSIONS SECONDS [keep] | "
-				"tlsmail sink PORT CHAIN\n");
+		fprintf(stderr,
+			"usage: tlsmail load PORT RECIPIENT SESSIONS SECONDS [keep] | "
+			"tlsmail sink PORT CHAIN\n");
 		return 1;
 	}
 	event_init();
