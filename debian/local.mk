@@ -7,4 +7,5 @@ EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules \
 	debian/postern-canary.postrm debian/postern-ldap.install \
 	debian/postern-mysql.install debian/postern-pgsql.install \
 	debian/postern-sqlite.install debian/postfix.preinst
-EXTRA_DIST += docs/authenticated-mail.md docs/friday-to-monday.md docs/roles.md
+EXTRA_DIST += docs/authenticated-mail.md docs/friday-to-monday.md docs/front-layer.md \
+	docs/roles.md
