@@ -20,8 +20,8 @@ const char *arc_result_name(enum arc_result result);
 struct arc_verdict {
 	enum arc_result result;
 	struct str problem;     /* why it is no pass; printable ASCII, or none */
-	struct arc_seal *seals; /* the first sealer's first (lib/ipc/messages_auth.h); none
-				   where the sets are not even sets */
+	struct arc_seal *seals; /* the first sealer's first (lib/ipc/messages_auth.h);
+				   none where the sets are not even sets */
 	size_t n;
 };
 

@@ -32,8 +32,8 @@ struct dkim_verifier *dkim_verify_new(const struct auth_dns *dns,
 /* The message from its first byte on, as it comes; lines end in LF. */
 SWITCHES void dkim_verify_add(struct dkim_verifier *v, struct str bytes);
 /* Says of each signature, in the order of the header, what came of it (struct
- * dkim_verdict, lib/ipc/messages_auth.h). Everything in *out is in arena. Nothing is added any
- * more. */
+ * dkim_verdict, lib/ipc/messages_auth.h). Everything in *out is in arena. Nothing is
+ * added any more. */
 SWITCHES void dkim_verify_end(struct dkim_verifier *v, struct arena *arena,
 	struct dkim_verdict **out, size_t *n);
 void dkim_verify_free(struct dkim_verifier *v); /* NULL: nothing */

@@ -9,8 +9,9 @@
 
 #define MODE 0600
 #define HEAD 8
-#define MOST ((size_t)64 * 1024 * 1024) /* of a file: a minute of some 10,000 changes/s \
-					 */
+#define MOST \
+	((size_t)64 * 1024 * 1024) /* of a file: a minute of some 10,000 changes/s \
+				    */
 
 /* ---- records ---- */
 
