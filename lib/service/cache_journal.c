@@ -80,7 +80,7 @@ read_one(const char *path, bool (*take)(struct str key, struct str value), size_
 static char *
 name_of(struct str path, const char *suffix)
 {
-	struct buf name = BUF_INIT; /* it lives as long as the process */
+	struct buf name = BUF_INIT;
 
 	buf_add(&name, path);
 	buf_addz(&name, suffix);
@@ -99,6 +99,15 @@ cache_journal_open(struct cache_journal *j, struct str path,
 	j->old = name_of(path, ".journal.old");
 	(void)read_one(j->old, take, bad);
 	j->size = read_one(j->path, take, bad);
+}
+
+void
+cache_journal_close(struct cache_journal *j)
+{
+	fd_close(&j->fd);
+	mem_free(j->path);
+	mem_free(j->old);
+	j->path = j->old = NULL;
 }
 
 /* What a power cut left behind the last good record is cut off. */

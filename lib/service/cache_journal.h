@@ -27,6 +27,8 @@ size_t cache_journal_each(
  * root calls it. BLOCKS */
 void cache_journal_open(struct cache_journal *j, struct str path,
 	bool (*take)(struct str key, struct str value), size_t *bad);
+/* Forgets it, and leaves its files. One of zeros with fd -1 may be closed. */
+void cache_journal_close(struct cache_journal *j);
 /* Adds a change, as far as there is room: what has none is lost with the process only. */
 void cache_journal_add(struct cache_journal *j, struct str key, struct str value);
 /* The table is about to be written: what comes now belongs to the next time, */

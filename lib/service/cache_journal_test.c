@@ -27,7 +27,7 @@ struct fixture {
 static void
 begin(struct fixture *f)
 {
-	fd_close(&f->j.fd);
+	cache_journal_close(&f->j);
 	buf_clear(&taken);
 	f->bad = 0;
 	cache_journal_open(
@@ -47,7 +47,7 @@ setup(struct fixture *f)
 static void
 teardown(struct fixture *f)
 {
-	fd_close(&f->j.fd);
+	cache_journal_close(&f->j);
 	unlink(f->file);
 	unlink(f->old);
 	CHECK_INT(rmdir(f->directory), 0);
