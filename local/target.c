@@ -49,12 +49,23 @@ with_extension(struct recipient *r, const struct context *c, struct str address)
 		p->recipient_delimiter.data[0], STR_ARG(c->unmatched), STR_ARG(domain));
 }
 
+/* "user@domain" in an alias or .forward is that address: there, unlike in a header field,
+ * quotes go before anything else is looked at, as with Postfix. */
+static struct str
+without_quotes(struct str text, struct arena *a)
+{
+	struct str local, domain;
+
+	address_split(text, &local, &domain);
+	return domain.data ? address_unquote(text, a) : address_unquote_local(text, a);
+}
+
 static void
 address_deliver(struct recipient *r, const struct context *c, struct str text)
 {
 	struct arena *a = r->d->arena;
 	struct str address = with_extension(r, c,
-		route_rewrite(local_route, REWRITE_LOCAL, address_unquote(text, a), a));
+		route_rewrite(local_route, REWRITE_LOCAL, without_quotes(text, a), a));
 	struct str local, domain;
 	struct why why;
 
