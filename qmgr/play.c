@@ -380,13 +380,14 @@ conf_with(const char *more)
 {
 	static unsigned number;
 	char path[500];
+	int len;
 	FILE *f;
 	struct conf_issues issues;
 	struct conf *c;
 
-	snprintf(path, sizeof(path), "%s/c%u", test_dir(), number++);
+	len = snprintf(path, sizeof(path), "%s/c%u", test_dir(), number++);
 	ensure(mkdir(path, 0755) == 0);
-	strcat(path, "/main.cf");
+	snprintf(path + len, sizeof(path) - (size_t)len, "/main.cf");
 	f = fopen(path, "w");
 	fprintf(f,
 		"myhostname = mail.example.org\nmydestination =\ninet_interfaces = "

@@ -90,7 +90,7 @@ suspend_apply(const struct conf *c, struct ipc_link *link, struct arena *arena)
 {
 	struct suspensions *all = arena_alloc(arena, sizeof(*all));
 	const char *directory = queue_client_log(c);
-	int lock_fd CLEANUP(fd_close) = -1;
+	int lock_fd;
 	size_t bad;
 
 	if (queue_client_become_owner(c) < 0)
@@ -104,4 +104,5 @@ suspend_apply(const struct conf *c, struct ipc_link *link, struct arena *arena)
 	tell(arena);
 	if (link)
 		queue_client_suspensions_changed(link);
+	fd_close(&lock_fd);
 }
