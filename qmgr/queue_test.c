@@ -229,6 +229,23 @@ QUEUE_TEST(a_transport_without_agents_defers,
 	UNTIL(play_started == 2);
 }
 
+QUEUE_TEST(an_agent_that_never_came_is_asked_for_again, "")
+{
+	play_spool_connect();
+	play_new_mail(1, "s@x.example", "a@one.example");
+	UNTIL(play_started == 1);
+	schedule_tick(event_now() + 500);
+	CHECK_INT((long long)play_started, 1);
+	schedule_tick(event_now() + 1000);
+	CHECK_INT((long long)play_started, 2);
+	play_agent_connect("smtp", "smtp", 10);
+	UNTIL(play_n_deliveries == 1);
+	schedule_tick(event_now() + 60 * 1000);
+	CHECK_INT((long long)play_started, 2);
+	play_delivered(0);
+	UNTIL(queue_index.n == 0);
+}
+
 QUEUE_TEST(deferred_transports_wait_for_a_flush, "defer_transports = smtp\n")
 {
 	play_spool_connect();

@@ -76,6 +76,7 @@ struct transport {
 	struct str name;
 	enum transport_state state;
 	deadline_t dead_until, start_until;
+	deadline_t ask_again; /* for the worker */
 	bool deferred; /* defer_transports */
 	VEC(struct worker *) workers;
 	struct map *destinations; /* by key */

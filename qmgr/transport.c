@@ -8,6 +8,8 @@
 
 /* How long a worker may take from the first connection to its registration. */
 #define START_PATIENCE ((msec_t)30000)
+/* A reload may have ended the one that was started before it could register. */
+#define ASK_EVERY ((msec_t)1000)
 
 /* ---- parameters ---- */
 
@@ -148,6 +150,14 @@ has_workers(const struct transport *t)
 	return false; /* none, or they are about to leave */
 }
 
+static void
+ask_for_worker(struct transport *t, deadline_t now)
+{
+	t->ask_again = now + ASK_EVERY;
+	ticker_touch();
+	outside.start_worker(t);
+}
+
 void
 transport_want_worker(struct transport *t)
 {
@@ -155,8 +165,7 @@ transport_want_worker(struct transport *t)
 		return;
 	t->state = TRANSPORT_STARTING;
 	t->start_until = event_now() + START_PATIENCE;
-	ticker_touch();
-	outside.start_worker(t);
+	ask_for_worker(t, event_now());
 }
 
 static void
@@ -190,9 +199,12 @@ transport_tick(struct transport *t, deadline_t now)
 		t->state = TRANSPORT_IDLE;
 	if (t->state == TRANSPORT_STARTING && now >= t->start_until)
 		transport_die(t, "no delivery agent answered");
-	return t->state == TRANSPORT_DEAD       ? t->dead_until
-	       : t->state == TRANSPORT_STARTING ? t->start_until
-						: DEADLINE_NEVER;
+	if (t->state == TRANSPORT_STARTING && now >= t->ask_again)
+		ask_for_worker(t, now);
+	return t->state == TRANSPORT_DEAD ? t->dead_until
+	       : t->state == TRANSPORT_STARTING
+		       ? deadline_least(t->start_until, t->ask_again)
+		       : DEADLINE_NEVER;
 }
 
 /* ---- workers ---- */

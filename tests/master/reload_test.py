@@ -222,6 +222,20 @@ def one_table_alone():
         check_match("other", answer(), "the old one serves on")
 
 
+def first_mail_is_delivered():
+    """A reload ends the agent that was started for it before that one is ready for mail."""
+    for _ in range(3):
+        with Instance({"mydestination": "", "transport_maps": "inline:{box.example=discard:}"}) as mta:
+            mta.start()
+            smtp = mta.smtp()
+            smtp.say("EHLO client.example", "250-")
+            queue_id = smtp.message("s@x.example", ["u@box.example"], "Subject: x\n\nx\n")
+            kill(mta.master(), signal.SIGHUP)
+            mta.wait_for_log(rf"{queue_id}: removed")
+            check_equal(mta.logged("mail transport unavailable"), 0, "no second attempt")
+            smtp.close()
+
+
 def defaults_in_the_jail():
     """What a default is computed from is known to those who read main.cf in the jail."""
     with Instance() as mta:
@@ -234,6 +248,7 @@ def defaults_in_the_jail():
 
 
 no_connection_refused()
+first_mail_is_delivered()
 defaults_in_the_jail()
 one_service_alone()
 one_table_alone()
