@@ -2,6 +2,7 @@
  * time, and tells spool what became of it (design section 7). */
 #include "active.h"
 #include "control.h"
+#include "destinations.h"
 #include "errand.h"
 #include "event.h"
 #include "events.h"
@@ -13,7 +14,6 @@
 #include "requeue.h"
 #include "resolver.h"
 #include "service.h"
-#include "destinations.h"
 #include "shaping.h"
 #include "store.h"
 #include "suspend.h"

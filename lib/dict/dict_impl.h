@@ -92,12 +92,11 @@ bool dict_has_fixed_keys(const struct dict *d);
 void *dict_fails(struct why *why, const char *fmt, ...) PRINTF(2, 3);
 /* "open PATH: No such file or directory" */
 void *dict_fails_errno(struct why *why, const char *what, const char *path);
-/* told.c */
 /* The tables that changed; d may be NULL. False when one could not be opened again. */
 bool dict_renew_one(struct dict *d);
 bool maps_renew_all(void);
 bool match_lists_renew_all(void);
-
+/* told.c */
 extern uint64_t dict_told_calls;         /* of dict_must_reopen(), so far */
 bool dict_is_told(const struct dict *d); /* one of them since it was opened */
 struct str dict_without_proxy(struct str spec);
