@@ -77,7 +77,7 @@ struct transport {
 	enum transport_state state;
 	deadline_t dead_until, start_until;
 	deadline_t ask_again; /* for the worker */
-	bool deferred; /* defer_transports */
+	bool deferred;        /* defer_transports */
 	VEC(struct worker *) workers;
 	struct map *destinations; /* by key */
 	struct job *first_job, *last_job;
