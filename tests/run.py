@@ -20,7 +20,9 @@ BUDGET = {'quick': 60, 'default': 900, 'long': 7200}  # seconds for one test
 # Not part of --quick: these take minutes.
 SLOW = ('powercut', 'kill', 'faults', 'import', 'install', 'machines', 'smtpd/postfix',
         'cleanup/postfix', 'tools/sendmail_postfix', 'tools/postmulti', 'package', 'differential',
-        'master/upgrade_load', 'qmgr/order')
+        'master/upgrade_load', 'qmgr/order', 'smtpd/before_queue', 'bounce/template',
+        'postscreen/postfix', 'auth/spf_engine', 'auth/dkim_suffers', 'tools/postfix_queue',
+        'smtp/tls_anchors', 'bounce/transcript')
 
 
 def programs(build, goal, listing):
@@ -121,8 +123,9 @@ def main():
     if not os.path.isdir(os.environ.get('POSTERN_SHARED', '')):
         print('run.py: POSTERN_SHARED is absent: tests that read it will say what they leave out')
     total, failures = [0, 0], []
-    # Most of them wait most of the time.
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() * 3 // 2) as pool:
+    # Most of them wait most of the time; those of --quick are the light ones.
+    each = 5 if mode == 'quick' else 3
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() * each // 2) as pool:
         for name, passed, failed, seconds, text in pool.map(run_one, jobs):
             print(f'{"FAIL" if failed else "ok":5}{name}: {passed} passed, {failed} failed, '
                   f'{seconds:.1f} s', flush=True)
